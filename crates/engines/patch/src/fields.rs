@@ -1,0 +1,145 @@
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+/// A set of paths into an object, kept as a tree. The steps are written as in `fieldsV1`: `f:NAME` for a field, `k:{…}` for a
+/// list item by its keys, `v:…` for an item of a set, `i:N` for an index.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FieldSet {
+    /// Whether the path up to here is itself in the set.
+    pub member: bool,
+    /// What is below.
+    pub children: BTreeMap<String, FieldSet>,
+}
+
+impl FieldSet {
+    /// Reads a `fieldsV1` value. What is no step is left out.
+    pub fn decode(value: &Value) -> Self {
+        let mut root = Self::decode_node(value);
+        root.member = false;
+        root
+    }
+
+    fn decode_node(value: &Value) -> Self {
+        let Value::Object(map) = value else { return Self { member: true, children: BTreeMap::new() } };
+        let mut set = Self { member: map.is_empty() || map.contains_key("."), children: BTreeMap::new() };
+        for (step, below) in map {
+            if matches!(step.get(..2), Some("f:" | "k:" | "v:" | "i:")) {
+                set.children.insert(step.clone(), Self::decode_node(below));
+            }
+        }
+        set
+    }
+
+    /// Writes the set as a `fieldsV1` value.
+    pub fn encode(&self) -> Value {
+        let mut map = Map::new();
+        if self.member && !self.children.is_empty() {
+            map.insert(".".to_owned(), Value::Object(Map::new()));
+        }
+        for (step, below) in &self.children {
+            map.insert(step.clone(), below.encode());
+        }
+        Value::Object(map)
+    }
+
+    /// Tells whether there is nothing in the set.
+    pub fn is_empty(&self) -> bool {
+        !self.member && self.children.values().all(Self::is_empty)
+    }
+
+    /// Adds what the other has.
+    pub fn union(&mut self, other: &Self) {
+        self.member |= other.member;
+        for (step, below) in &other.children {
+            self.children.entry(step.clone()).or_default().union(below);
+        }
+    }
+
+    /// Takes away exactly the paths that the other has.
+    pub fn subtract(&mut self, other: &Self) {
+        self.member &= !other.member;
+        for (step, below) in &other.children {
+            if let Some(mine) = self.children.get_mut(step) {
+                mine.subtract(below);
+                if mine.is_empty() {
+                    self.children.remove(step);
+                }
+            }
+        }
+    }
+
+    /// Takes away these paths and everything below them.
+    pub fn subtract_deep(&mut self, other: &Self) {
+        for (step, below) in &other.children {
+            if below.member {
+                self.children.remove(step);
+            } else if let Some(mine) = self.children.get_mut(step) {
+                mine.subtract_deep(below);
+                if mine.is_empty() {
+                    self.children.remove(step);
+                }
+            }
+        }
+    }
+
+    /// Returns the paths that are in both.
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Self {
+        let mut both = Self { member: self.member && other.member, children: BTreeMap::new() };
+        for (step, below) in &self.children {
+            if let Some(theirs) = other.children.get(step) {
+                let inner = below.intersection(theirs);
+                if !inner.is_empty() {
+                    both.children.insert(step.clone(), inner);
+                }
+            }
+        }
+        both
+    }
+
+    /// Puts in a subtree unless it is empty.
+    pub(crate) fn put(&mut self, step: String, below: Self) {
+        if !below.is_empty() {
+            self.children.insert(step, below);
+        }
+    }
+
+    /// Returns the set of one path of fields.
+    pub fn path(steps: &[&str]) -> Self {
+        let Some((first, rest)) = steps.split_first() else { return Self { member: true, children: BTreeMap::new() } };
+        Self { member: false, children: BTreeMap::from([(format!("f:{first}"), Self::path(rest))]) }
+    }
+
+    /// Returns the paths as people read them: `.spec.containers[name="app"].image`.
+    pub fn paths(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        self.collect("", &mut found);
+        found
+    }
+
+    fn collect(&self, path: &str, found: &mut Vec<String>) {
+        if self.member {
+            found.push(path.to_owned());
+        }
+        for (step, below) in &self.children {
+            below.collect(&format!("{path}{}", readable(step)), found);
+        }
+    }
+}
+
+fn readable(step: &str) -> String {
+    let (form, rest) = step.split_at(2.min(step.len()));
+    match form {
+        "f:" => format!(".{rest}"),
+        "v:" => format!("[={rest}]"),
+        "i:" => format!("[{rest}]"),
+        _ => match serde_json::from_str::<Value>(rest) {
+            Ok(Value::Object(keys)) => {
+                let parts: Vec<String> = keys.iter().map(|(key, value)| format!("{key}={value}")).collect();
+                format!("[{}]", parts.join(","))
+            }
+            _ => format!("[{rest}]"),
+        },
+    }
+}

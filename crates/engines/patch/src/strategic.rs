@@ -1,0 +1,181 @@
+//! Strategic merge patch. Follows apimachinery `pkg/util/strategicpatch`.
+
+use serde_json::{Map, Value};
+
+use crate::PatchError;
+use crate::builtin::{self, Field, Type, TypeRef};
+
+const DIRECTIVE: &str = "$patch";
+const RETAIN: &str = "$retainKeys";
+const ORDER: &str = "$setElementOrder/";
+const DELETE_FROM: &str = "$deleteFromPrimitiveList/";
+
+/// Merges a strategic merge patch into an object and returns the result.
+///
+/// The lists of kinds that are not Kubernetes' own are replaced, their maps merged.
+pub fn strategic(original: &Value, patch: &Value, kind: &TypeRef) -> Result<Value, PatchError> {
+    let (Value::Object(original), Value::Object(patch)) = (original, patch) else {
+        return Err(PatchError::Malformed("a strategic merge patch must be an object".to_owned()));
+    };
+    Ok(Value::Object(merge_map(original.clone(), patch, builtin::of(kind))?))
+}
+
+fn failed<T>(text: String) -> Result<T, PatchError> {
+    Err(PatchError::Failed(text))
+}
+
+fn merge_map(mut original: Map<String, Value>, patch: &Map<String, Value>, kind: Option<&Type>) -> Result<Map<String, Value>, PatchError> {
+    match patch.get(DIRECTIVE).map(|directive| directive.as_str().unwrap_or_default()) {
+        None | Some("merge") => {}
+        Some("replace") => return Ok(patch.iter().filter(|(name, _)| *name != DIRECTIVE).map(|(name, value)| (name.clone(), value.clone())).collect()),
+        Some("delete") => return Ok(Map::new()),
+        Some(other) => return failed(format!("unknown patch type found in patch: {}", serde_json::json!(other))),
+    }
+    retain(&mut original, patch)?;
+    for (name, value) in patch {
+        if let Some(field) = name.strip_prefix(DELETE_FROM) {
+            delete_from(&mut original, field, value)?;
+        } else if let Some(field) = name.strip_prefix(ORDER) {
+            if !patch.contains_key(field) {
+                reorder(&mut original, field, value, kind.and_then(|kind| kind.field(field)))?;
+            }
+        } else if name.starts_with('$') && (name == DIRECTIVE || name == RETAIN) {
+            continue;
+        } else {
+            merge_field(&mut original, name, value, patch, kind.and_then(|kind| kind.field(name)))?;
+        }
+    }
+    Ok(original)
+}
+
+fn merge_field(original: &mut Map<String, Value>, name: &str, value: &Value, patch: &Map<String, Value>, field: Option<&Field>) -> Result<(), PatchError> {
+    if value.is_null() {
+        original.remove(name);
+        return Ok(());
+    }
+    let merged = match (original.remove(name), value) {
+        (Some(Value::Object(before)), Value::Object(change)) => Value::Object(merge_map(before, change, field.and_then(Field::inner))?),
+        (Some(Value::Array(before)), Value::Array(change)) if field.is_some_and(|field| field.key.is_some() || field.merge) => {
+            let order = patch.get(&format!("{ORDER}{name}")).and_then(Value::as_array);
+            Value::Array(merge_list(before, change, order, field)?)
+        }
+        (_, value) => without_directives(value),
+    };
+    original.insert(name.to_owned(), merged);
+    Ok(())
+}
+
+/// `$retainKeys` lists the only fields that may be left of the original.
+fn retain(original: &mut Map<String, Value>, patch: &Map<String, Value>) -> Result<(), PatchError> {
+    let Some(keys) = patch.get(RETAIN) else { return Ok(()) };
+    let Some(keys) = keys.as_array() else { return failed("bad patch format: $retainKeys must be a list".to_owned()) };
+    let listed = |name: &String| keys.iter().any(|key| key.as_str() == Some(name));
+    if let Some(stray) = patch.iter().find(|(name, value)| !name.starts_with('$') && !value.is_null() && !listed(name)) {
+        return failed(format!("{:?} is in the patch but not in its $retainKeys", stray.0));
+    }
+    original.retain(|name, _| listed(name));
+    Ok(())
+}
+
+fn delete_from(original: &mut Map<String, Value>, field: &str, gone: &Value) -> Result<(), PatchError> {
+    let Some(gone) = gone.as_array() else { return failed(format!("bad patch format: {DELETE_FROM}{field} must be a list")) };
+    if let Some(Value::Array(list)) = original.get_mut(field) {
+        list.retain(|one| !gone.contains(one));
+    }
+    Ok(())
+}
+
+fn reorder(original: &mut Map<String, Value>, name: &str, order: &Value, field: Option<&Field>) -> Result<(), PatchError> {
+    let Some(order) = order.as_array() else { return failed(format!("bad patch format: {ORDER}{name} must be a list")) };
+    if let Some(Value::Array(list)) = original.get(name) {
+        let sorted = normalize(list.clone(), order, list, field.and_then(|field| field.key));
+        original.insert(name.to_owned(), Value::Array(sorted));
+    }
+    Ok(())
+}
+
+fn merge_list(original: Vec<Value>, patch: &[Value], order: Option<&Vec<Value>>, field: Option<&Field>) -> Result<Vec<Value>, PatchError> {
+    let key = field.and_then(|field| field.key);
+    let before = original.clone();
+    let mut merged = original;
+    let mut wanted = Vec::new();
+    let Some(key) = key else {
+        for one in patch {
+            if !merged.contains(one) {
+                merged.push(one.clone());
+            }
+        }
+        return Ok(normalize(merged, order.map_or(patch, Vec::as_slice), &before, None));
+    };
+    let mut replace = false;
+    for one in patch {
+        let Value::Object(item) = one else { return failed(format!("an item of a list that is merged by {key:?} must be an object")) };
+        match item.get(DIRECTIVE).map(|directive| directive.as_str().unwrap_or_default()) {
+            Some("delete") => {
+                let Some(value) = item.get(key) else { return failed(format!("delete patch type with no merge key defined: {key}")) };
+                merged.retain(|other| other.get(key) != Some(value));
+            }
+            Some("replace") => {
+                replace = true;
+                if item.len() > 1 {
+                    wanted.push(item);
+                }
+            }
+            Some("merge") | None => wanted.push(item),
+            Some(other) => return failed(format!("unknown patch type found in patch: {}", serde_json::json!(other))),
+        }
+    }
+    if replace {
+        return Ok(wanted.into_iter().map(|item| without_directives(&Value::Object(item.clone()))).collect());
+    }
+    for item in &wanted {
+        let Some(value) = item.get(key) else {
+            return failed(format!("map: {} does not contain declared merge key: {key}", Value::Object((*item).clone())));
+        };
+        match merged.iter_mut().find(|other| other.get(key) == Some(value)) {
+            Some(Value::Object(other)) => {
+                let inner = merge_map(std::mem::take(other), item, field.and_then(Field::inner))?;
+                *other = inner;
+            }
+            _ => merged.push(without_directives(&Value::Object((*item).clone()))),
+        }
+    }
+    let patched: Vec<Value> = wanted.into_iter().cloned().map(Value::Object).collect();
+    Ok(normalize(merged, order.unwrap_or(&patched), &before, Some(key)))
+}
+
+/// Orders a merged list: items that `order` names by it, the others as they were, laid together by their old places.
+fn normalize(merged: Vec<Value>, order: &[Value], before: &[Value], key: Option<&str>) -> Vec<Value> {
+    let identity = |one: &Value| key.map_or_else(|| Some(one.clone()), |key| one.get(key).cloned());
+    let place = |list: &[Value], one: &Value| list.iter().position(|other| identity(other) == identity(one));
+    let (mut named, mut others): (Vec<Value>, Vec<Value>) = merged.into_iter().partition(|one| place(order, one).is_some());
+    named.sort_by_key(|one| place(order, one));
+    others.sort_by_key(|one| place(before, one));
+    let mut result = Vec::with_capacity(named.len() + others.len());
+    let (mut named, mut others) = (named.into_iter().peekable(), others.into_iter().peekable());
+    loop {
+        let first = match (others.peek(), named.peek()) {
+            (None, None) => return result,
+            (Some(_), None) => true,
+            (None, Some(_)) => false,
+            (Some(other), Some(name)) => matches!((place(before, other), place(before, name)), (Some(left), Some(right)) if left < right),
+        };
+        result.extend(if first { others.next() } else { named.next() });
+    }
+}
+
+/// What is taken over as it is loses its directives and nulls.
+fn without_directives(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => Value::Object(
+            map.iter()
+                .filter(|(name, inner)| !inner.is_null() && *name != DIRECTIVE && *name != RETAIN && !name.starts_with(ORDER) && !name.starts_with(DELETE_FROM))
+                .map(|(name, inner)| (name.clone(), without_directives(inner)))
+                .collect(),
+        ),
+        Value::Array(list) => Value::Array(
+            list.iter().filter(|one| one.get(DIRECTIVE).and_then(Value::as_str) != Some("delete")).map(without_directives).collect(),
+        ),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+    }
+}

@@ -1,0 +1,318 @@
+//! Walks over objects by shape: which paths they have, how two differ, how one is laid over another.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde_json::{Map, Value};
+
+use crate::fields::FieldSet;
+use crate::shape::{Scalar, Shape};
+
+/// A value that does not fit the schema it is applied by.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {why}")]
+pub struct TypedError {
+    /// Where: `.spec.bogus`.
+    pub path: String,
+    /// What is wrong.
+    pub why: String,
+}
+
+/// How a later state differs from an earlier one.
+#[derive(Debug, Default)]
+pub(crate) struct Comparison {
+    pub added: FieldSet,
+    pub modified: FieldSet,
+    pub removed: FieldSet,
+}
+
+const FREE: Shape = Shape::Free;
+
+/// A list item's step, `k:{…}`; `None` when it has none of the keys.
+fn item_step(keys: &[(String, Option<Value>)], item: &Value) -> Option<String> {
+    let mut found = Map::new();
+    for (key, default) in keys {
+        if let Some(value) = item.get(key).filter(|value| !value.is_null()).or(default.as_ref()) {
+            found.insert(key.clone(), value.clone());
+        }
+    }
+    (!found.is_empty()).then(|| format!("k:{}", Value::Object(found)))
+}
+
+fn error(path: &str, why: impl Into<String>) -> TypedError {
+    TypedError { path: path.to_owned(), why: why.into() }
+}
+
+/// Returns the paths of an applied configuration.
+pub(crate) fn set_of(value: &Value, shape: &Shape) -> Result<FieldSet, TypedError> {
+    let mut set = FieldSet::default();
+    collect(value, shape, "", &mut set)?;
+    Ok(set)
+}
+
+fn collect(value: &Value, shape: &Shape, path: &str, set: &mut FieldSet) -> Result<(), TypedError> {
+    match (shape, value) {
+        (Shape::Map { .. }, Value::Object(map)) => collect_map(map, shape, path, set),
+        (Shape::Free, Value::Object(map)) => collect_map(map, shape, path, set),
+        (Shape::List { keys, item }, Value::Array(list)) => {
+            for (index, one) in list.iter().enumerate() {
+                let step = item_step(keys, one)
+                    .filter(|_| one.is_object())
+                    .ok_or_else(|| error(path, format!("element {index}: associative list with keys has an element that omits key field {:?}", keys[0].0)))?;
+                if set.children.contains_key(&step) {
+                    return Err(error(path, format!("duplicate entries for key [{}]", step.trim_start_matches("k:"))));
+                }
+                let mut below = FieldSet::default();
+                collect(one, item, &format!("{path}[{index}]"), &mut below)?;
+                below.member = true;
+                set.children.insert(step, below);
+            }
+            Ok(())
+        }
+        (Shape::Set, Value::Array(list)) => {
+            for one in list {
+                let step = format!("v:{one}");
+                if set.children.contains_key(&step) {
+                    return Err(error(path, format!("duplicate entries for key [={one}]")));
+                }
+                set.children.insert(step, FieldSet { member: true, children: BTreeMap::new() });
+            }
+            Ok(())
+        }
+        (_, Value::Null) | (Shape::Atomic | Shape::Free, _) => {
+            set.member = true;
+            Ok(())
+        }
+        (Shape::Map { .. }, other) => Err(error(path, format!("expected map, got {}", described(other)))),
+        (Shape::List { .. } | Shape::Set, other) => Err(error(path, format!("expected list, got {}", described(other)))),
+        (Shape::Scalar(scalar), value) => {
+            let fits = match scalar {
+                Scalar::Text => value.is_string(),
+                Scalar::Number => value.is_number(),
+                Scalar::Flag => value.is_boolean(),
+                Scalar::Any => !value.is_object() && !value.is_array(),
+            };
+            if !fits {
+                let wanted = match scalar {
+                    Scalar::Text => "string",
+                    Scalar::Number => "numeric (int or float)",
+                    Scalar::Flag => "bool",
+                    Scalar::Any => "untyped",
+                };
+                return Err(error(path, format!("expected {wanted}, got {}", described(value))));
+            }
+            set.member = true;
+            Ok(())
+        }
+    }
+}
+
+fn described(value: &Value) -> String {
+    format!("&value.valueUnstructured{{Value:{value}}}")
+}
+
+fn collect_map(map: &Map<String, Value>, shape: &Shape, path: &str, set: &mut FieldSet) -> Result<(), TypedError> {
+    for (name, inner) in map {
+        let here = format!("{path}.{name}");
+        let Some((field, declared)) = shape.field(name) else { return Err(error(&here, "field not declared in schema")) };
+        let mut below = FieldSet::default();
+        collect(inner, field, &here, &mut below)?;
+        let bare = inner.is_null() || inner.as_object().is_some_and(Map::is_empty);
+        below.member |= bare || !declared;
+        set.put(format!("f:{name}"), below);
+    }
+    Ok(())
+}
+
+/// Compares two states of an object.
+pub(crate) fn compare(old: Option<&Value>, new: Option<&Value>, shape: &Shape) -> Comparison {
+    let mut found = Comparison::default();
+    if old == new {
+        return found;
+    }
+    let inside = match shape {
+        Shape::Map { .. } | Shape::Free => both_maps(old, new).map(|(old, new)| compare_maps(old, new, shape, &mut found)),
+        Shape::List { keys, item } => both_lists(old, new).map(|(old, new)| {
+            let (old, new) = (by_step(old, |one| item_step(keys, one)), by_step(new, |one| item_step(keys, one)));
+            compare_items(&old, &new, item, &mut found);
+        }),
+        Shape::Set => both_lists(old, new).map(|(old, new)| {
+            let step = |one: &Value| Some(format!("v:{one}"));
+            compare_items(&by_step(old, step), &by_step(new, step), &Shape::Scalar(Scalar::Any), &mut found);
+        }),
+        Shape::Scalar(_) | Shape::Atomic => None,
+    };
+    match (old, new) {
+        (None, _) => found.added.member = true,
+        (_, None) => found.removed.member = true,
+        _ if inside.is_none() => found.modified.member = true,
+        _ => {}
+    }
+    found
+}
+
+/// Both as maps, unless one is something else or both are empty.
+fn both_maps<'a>(old: Option<&'a Value>, new: Option<&'a Value>) -> Option<(Option<&'a Map<String, Value>>, Option<&'a Map<String, Value>>)> {
+    let fits = |value: Option<&Value>| value.is_none_or(|value| value.is_object() || value.is_null());
+    let pair = (old.and_then(Value::as_object), new.and_then(Value::as_object));
+    let empty = pair.0.is_none_or(Map::is_empty) && pair.1.is_none_or(Map::is_empty);
+    (fits(old) && fits(new) && !empty).then_some(pair)
+}
+
+fn both_lists<'a>(old: Option<&'a Value>, new: Option<&'a Value>) -> Option<(&'a [Value], &'a [Value])> {
+    let fits = |value: Option<&Value>| value.is_none_or(|value| value.is_array() || value.is_null());
+    let list = |value: Option<&'a Value>| value.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let pair = (list(old), list(new));
+    (fits(old) && fits(new) && !(pair.0.is_empty() && pair.1.is_empty())).then_some(pair)
+}
+
+fn compare_maps(old: Option<&Map<String, Value>>, new: Option<&Map<String, Value>>, shape: &Shape, found: &mut Comparison) {
+    let mut child = |name: &str, before: Option<&Value>, after: Option<&Value>| {
+        if before == after {
+            return;
+        }
+        let field = shape.field(name).map_or(&FREE, |(field, _)| field);
+        join(found, &format!("f:{name}"), compare(before, after, field));
+    };
+    for (name, before) in old.into_iter().flatten() {
+        child(name, Some(before), new.and_then(|new| new.get(name)));
+    }
+    for (name, after) in new.into_iter().flatten() {
+        if old.is_none_or(|old| !old.contains_key(name)) {
+            child(name, None, Some(after));
+        }
+    }
+}
+
+fn by_step(list: &[Value], step: impl Fn(&Value) -> Option<String>) -> BTreeMap<String, &Value> {
+    list.iter().filter_map(|one| Some((step(one)?, one))).collect()
+}
+
+fn compare_items(old: &BTreeMap<String, &Value>, new: &BTreeMap<String, &Value>, item: &Shape, found: &mut Comparison) {
+    for (step, before) in old {
+        join(found, step, compare(Some(before), new.get(step).copied(), item));
+    }
+    for (step, after) in new {
+        if !old.contains_key(step) {
+            join(found, step, compare(None, Some(after), item));
+        }
+    }
+}
+
+fn join(found: &mut Comparison, step: &str, inner: Comparison) {
+    found.added.put(step.to_owned(), inner.added);
+    found.modified.put(step.to_owned(), inner.modified);
+    found.removed.put(step.to_owned(), inner.removed);
+}
+
+/// Lays a configuration over the live object.
+pub(crate) fn merge(live: Option<&Value>, config: &Value, shape: &Shape) -> Value {
+    match (shape, live, config) {
+        (Shape::Map { .. } | Shape::Free, Some(Value::Object(live)), Value::Object(config)) => {
+            let mut merged = live.clone();
+            for (name, wanted) in config {
+                let field = shape.field(name).map_or(&FREE, |(field, _)| field);
+                let value = merge(live.get(name), wanted, field);
+                merged.insert(name.clone(), value);
+            }
+            Value::Object(merged)
+        }
+        (Shape::List { keys, item }, Some(Value::Array(live)), Value::Array(config)) => merge_lists(live, config, |one| item_step(keys, one), item),
+        (Shape::Set, Some(Value::Array(live)), Value::Array(config)) => {
+            merge_lists(live, config, |one| Some(format!("v:{one}")), &Shape::Scalar(Scalar::Any))
+        }
+        (Shape::Map { .. } | Shape::List { .. } | Shape::Set, Some(live), Value::Null) => live.clone(),
+        _ => config.clone(),
+    }
+}
+
+/// Items of the configuration come in its order; the others stay where their live neighbours are.
+fn merge_lists(live: &[Value], config: &[Value], step: impl Fn(&Value) -> Option<String>, item: &Shape) -> Value {
+    let steps = |list: &[Value]| -> Vec<String> { list.iter().map(|one| step(one).unwrap_or_default()).collect() };
+    let (left, right) = (steps(live), steps(config));
+    let on_left: HashMap<&str, usize> = left.iter().enumerate().rev().map(|(index, step)| (step.as_str(), index)).collect();
+    let on_right: HashSet<&str> = right.iter().map(String::as_str).collect();
+    let mut shared = right.iter().filter(|step| on_left.contains_key(step.as_str()));
+    let mut next = shared.next();
+    let mut merged_right = HashSet::new();
+    let mut out = Vec::with_capacity(live.len() + config.len());
+    let (mut l, mut r) = (0, 0);
+    while l < left.len() || r < right.len() {
+        if l < left.len() && r < right.len() {
+            if left[l] == right[r] {
+                out.push(merge(Some(&live[l]), &config[r], item));
+                merged_right.insert(right[r].as_str());
+                (l, r) = (l + 1, r + 1);
+                if next.is_some_and(|next| *next == right[r - 1]) {
+                    next = shared.next();
+                }
+                continue;
+            }
+            if on_right.contains(left[l].as_str()) && next.is_some_and(|next| *next != left[l]) {
+                l += 1;
+                continue;
+            }
+        }
+        if l < left.len() {
+            if !on_right.contains(left[l].as_str()) {
+                out.push(live[l].clone());
+                l += 1;
+                continue;
+            }
+            if merged_right.contains(left[l].as_str()) {
+                l += 1;
+                continue;
+            }
+        }
+        if r < right.len() {
+            let before = on_left.get(right[r].as_str()).map(|index| &live[*index]);
+            out.push(merge(before, &config[r], item));
+            merged_right.insert(right[r].as_str());
+            if next.is_some_and(|next| *next == right[r]) {
+                next = shared.next();
+            }
+            r += 1;
+        } else {
+            l += 1;
+        }
+    }
+    Value::Array(out)
+}
+
+/// Removes what was applied before (`last`) and nobody owns any more (`keep`).
+pub(crate) fn remove(value: &mut Value, shape: &Shape, last: &FieldSet, keep: &FieldSet) {
+    match (shape, &mut *value) {
+        (Shape::Map { .. } | Shape::Free, Value::Object(map)) => {
+            for (step, below) in &last.children {
+                let Some(name) = step.strip_prefix("f:") else { continue };
+                match keep.children.get(step).filter(|kept| !kept.is_empty()) {
+                    None => {
+                        map.remove(name);
+                    }
+                    Some(kept) => {
+                        if let (Some(inner), Some((field, _))) = (map.get_mut(name), shape.field(name)) {
+                            remove(inner, field, below, kept);
+                        }
+                    }
+                }
+            }
+        }
+        (Shape::List { keys, item }, Value::Array(list)) => {
+            list.retain_mut(|one| {
+                let Some(step) = item_step(keys, one) else { return true };
+                let Some(below) = last.children.get(&step) else { return true };
+                match keep.children.get(&step).filter(|kept| !kept.is_empty()) {
+                    None => false,
+                    Some(kept) => {
+                        remove(one, item, below, kept);
+                        true
+                    }
+                }
+            });
+        }
+        (Shape::Set, Value::Array(list)) => list.retain(|one| {
+            let step = format!("v:{one}");
+            !last.children.contains_key(&step) || keep.children.contains_key(&step)
+        }),
+        _ => {}
+    }
+}

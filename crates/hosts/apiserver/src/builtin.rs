@@ -1,0 +1,121 @@
+//! The schemas of Kubernetes' own kinds: generated from their types, with the keywords about merging added.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, LazyLock};
+
+use schema::Schema;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+use crate::catalog::{Resource, Subresources};
+use crate::kinds::{Builtin, KINDS};
+
+/// Where definitions refer to each other.
+pub(crate) const REFERENCE: &str = "#/components/schemas/";
+/// Definitions that hold anything, some of them by holding themselves.
+const ANYTHING: &[&str] = &["JSONSchemaProps", "JSON", "JSONSchemaPropsOrBool", "JSONSchemaPropsOrArray", "JSONSchemaPropsOrStringArray", "RawExtension", "FieldsV1"];
+
+/// The definitions, by name, as OpenAPI v3 shows them.
+pub(crate) static DEFINITIONS: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
+    let mut generator = SchemaSettings::openapi3().into_generator();
+    for builtin in KINDS {
+        (builtin.define)(&mut generator);
+    }
+    let mut definitions = BTreeMap::new();
+    for (name, definition) in generator.take_definitions(false) {
+        let mut definition = definition;
+        patch::builtin::annotate(&name, &mut definition);
+        if name.ends_with(".ContainerPort") || name.ends_with(".ServicePort") {
+            definition["properties"]["protocol"]["default"] = json!("TCP");
+        }
+        if name.ends_with(".v1.JSON") {
+            definition = json!({"x-kubernetes-preserve-unknown-fields": true});
+        }
+        definitions.insert(name, definition);
+    }
+    definitions
+});
+
+/// The kinds, compiled.
+pub(crate) static RESOURCES: LazyLock<Vec<Arc<Resource>>> = LazyLock::new(|| {
+    let compiled = RefCell::new(HashMap::new());
+    KINDS.iter().map(|builtin| Arc::new(resource(builtin, &compiled))).collect()
+});
+
+fn resource(builtin: &Builtin, compiled: &RefCell<HashMap<String, Arc<Schema>>>) -> Resource {
+    let schema = definition(&definition_name(builtin), compiled);
+    let subresources = Subresources {
+        status: builtin.subresources.contains(&"status"),
+        scale: builtin.subresources.contains(&"scale").then(crate::catalog::Scale::builtin),
+        others: builtin.subresources.iter().filter(|name| !matches!(**name, "status" | "scale")).map(|name| (*name).to_owned()).collect(),
+    };
+    Resource::builtin(builtin, schema, subresources)
+}
+
+/// Returns the name of a kind's definition.
+pub(crate) fn definition_name(builtin: &Builtin) -> String {
+    let package = match builtin.group {
+        "apiextensions.k8s.io" => return format!("io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.{}.{}", builtin.version, builtin.kind),
+        "" => "core",
+        "rbac.authorization.k8s.io" => "rbac",
+        group => group.strip_suffix(".k8s.io").unwrap_or(group),
+    };
+    format!("io.k8s.api.{package}.{}.{}", builtin.version, builtin.kind)
+}
+
+fn definition(name: &str, compiled: &RefCell<HashMap<String, Arc<Schema>>>) -> Arc<Schema> {
+    if let Some(known) = compiled.borrow().get(name) {
+        return known.clone();
+    }
+    let last = name.rsplit('.').next().unwrap_or(name);
+    let schema = match DEFINITIONS.get(name) {
+        _ if ANYTHING.contains(&last) => Schema::anything(),
+        Some(value) => {
+            let follow = |reference: &str| Some(definition(reference.strip_prefix(REFERENCE)?, compiled));
+            let mut schema = Schema::compile_with(value, name, &follow).unwrap_or_else(|error| {
+                // A definition that this crate cannot read would be a fault of the table, found by its test.
+                tracing::error!(%error, "a built-in definition does not compile");
+                Schema::anything()
+            });
+            if schema.kind == Some(schema::Type::Object) && schema.properties.is_empty() && schema.additional.is_none() {
+                schema.preserve_unknown = true;
+            }
+            // Metadata is always there; what else is required is checked kind by kind.
+            schema.required.retain(|field| field != "metadata");
+            schema
+        }
+        None => Schema::anything(),
+    };
+    let schema = Arc::new(schema);
+    compiled.borrow_mut().insert(name.to_owned(), schema.clone());
+    schema
+}
+
+/// Returns the definitions that these ones need, themselves included.
+pub(crate) fn closure(names: &[String]) -> Map<String, Value> {
+    let mut found = Map::new();
+    let mut open: Vec<String> = names.to_vec();
+    while let Some(name) = open.pop() {
+        if found.contains_key(&name) {
+            continue;
+        }
+        let Some(definition) = DEFINITIONS.get(&name) else { continue };
+        references(definition, &mut open);
+        found.insert(name, definition.clone());
+    }
+    found
+}
+
+fn references(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Object(map) => {
+            if let Some(name) = map.get("$ref").and_then(Value::as_str).and_then(|reference| reference.strip_prefix(REFERENCE)) {
+                found.push(name.to_owned());
+            }
+            map.values().for_each(|inner| references(inner, found));
+        }
+        Value::Array(list) => list.iter().for_each(|inner| references(inner, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}

@@ -1,0 +1,173 @@
+//! The Kubernetes API over a [`store::Store`]: narrow but real. One router serves controllers in process and `kubectl` on
+//! loopback; there is no second way in.
+//!
+//! Read first: [`ApiServer`], then `routes` (who may do what), `write` (the way of a change), `watch`.
+
+mod admission;
+mod auth;
+mod bootstrap;
+mod builtin;
+mod catalog;
+mod crd;
+mod decode;
+mod defaults;
+mod delete;
+mod discovery;
+mod jsonpath;
+mod kinds;
+mod names;
+mod object;
+mod openapi;
+mod rbac;
+mod read;
+mod request;
+mod reviews;
+mod routes;
+mod scale;
+mod selector;
+mod status;
+mod strategy;
+mod table;
+mod token;
+mod validation;
+mod watch;
+mod write;
+
+use std::sync::{Arc, RwLock};
+
+use axum::Router;
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use model::{Caller, Clock};
+use store::Store;
+
+use crate::admission::Webhooks;
+use crate::catalog::Catalog;
+use crate::rbac::Rules;
+
+/// How the server calls admission webhooks: handed over by the binary, which knows what an address means.
+pub type Outgoing = Arc<dyn Fn(http::Request<Bytes>) -> BoxFuture<'static, Result<http::Response<Bytes>, String>> + Send + Sync>;
+
+/// What an API server needs.
+pub struct Options {
+    /// The cluster's name, for logs.
+    pub name: String,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Where the objects are kept.
+    pub store: Store,
+    /// Calls admission webhooks.
+    pub outgoing: Outgoing,
+    /// Bearer tokens and whom they stand for.
+    pub tokens: Vec<(String, Caller)>,
+}
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiServerError {
+    /// The objects that every cluster has could not be written.
+    #[error("the cluster's first objects could not be written to the store of {name}")]
+    Store {
+        /// Which cluster.
+        name: String,
+        /// What the store said.
+        #[source]
+        source: store::StoreError,
+    },
+    /// The store holds something that this server cannot serve.
+    #[error("the store of {name} holds an object that cannot be served: {what}")]
+    Unservable {
+        /// Which cluster.
+        name: String,
+        /// Which object, and why.
+        what: String,
+    },
+}
+
+/// An API server. Cloning shares it.
+#[derive(Clone)]
+pub struct ApiServer {
+    server: Arc<Server>,
+}
+
+/// What all requests share. The three snapshots follow the store: whoever writes an object that one of them is made from
+/// refreshes it before answering.
+pub(crate) struct Server {
+    pub name: String,
+    pub clock: Arc<dyn Clock>,
+    pub store: Store,
+    pub outgoing: Outgoing,
+    pub tokens: Vec<(String, Caller)>,
+    pub catalog: RwLock<Arc<Catalog>>,
+    pub rules: RwLock<Arc<Rules>>,
+    pub webhooks: RwLock<Arc<Webhooks>>,
+}
+
+impl ApiServer {
+    /// Starts a server over a store; what is missing of the objects that every cluster has is created.
+    pub fn new(options: Options) -> Result<Self, ApiServerError> {
+        let Options { name, clock, store, outgoing, tokens } = options;
+        bootstrap::fill(&store, clock.as_ref()).map_err(|source| ApiServerError::Store { name: name.clone(), source })?;
+        let catalog = Catalog::read(&store, None).map_err(|what| ApiServerError::Unservable { name: name.clone(), what })?;
+        let server = Server {
+            rules: RwLock::new(Arc::new(Rules::read(&store))),
+            webhooks: RwLock::new(Arc::new(Webhooks::read(&store))),
+            catalog: RwLock::new(Arc::new(catalog)),
+            name,
+            clock,
+            store,
+            outgoing,
+            tokens,
+        };
+        Ok(Self { server: Arc::new(server) })
+    }
+
+    /// Returns the router, to be called in process with a [`Caller`] in the request's extensions, or to be served.
+    pub fn router(&self) -> Router {
+        routes::router(self.server.clone())
+    }
+}
+
+impl Server {
+    /// Returns the kinds served now.
+    pub fn catalog(&self) -> Arc<Catalog> {
+        self.catalog.read().expect("no holder of the catalog's lock panics").clone()
+    }
+
+    /// Returns who may do what now.
+    pub fn rules(&self) -> Arc<Rules> {
+        self.rules.read().expect("no holder of the rules' lock panics").clone()
+    }
+
+    /// Returns the admission webhooks of now.
+    pub fn webhooks(&self) -> Arc<Webhooks> {
+        self.webhooks.read().expect("no holder of the webhooks' lock panics").clone()
+    }
+
+    /// Follows a write to an object of this kind.
+    pub fn refresh(&self, group: &str, plural: &str) {
+        match (group, plural) {
+            ("apiextensions.k8s.io", "customresourcedefinitions") => {
+                let mut catalog = self.catalog.write().expect("no holder of the catalog's lock panics");
+                match Catalog::read(&self.store, Some(&catalog)) {
+                    Ok(fresh) => *catalog = Arc::new(fresh),
+                    Err(error) => tracing::error!(cluster = self.name, error, "a stored CustomResourceDefinition cannot be served"),
+                }
+            }
+            ("rbac.authorization.k8s.io", _) => {
+                let mut rules = self.rules.write().expect("no holder of the rules' lock panics");
+                *rules = Arc::new(Rules::read(&self.store));
+            }
+            ("admissionregistration.k8s.io", _) => {
+                let mut webhooks = self.webhooks.write().expect("no holder of the webhooks' lock panics");
+                *webhooks = Arc::new(Webhooks::read(&self.store));
+            }
+            _ => {}
+        }
+    }
+
+    /// Returns the present second as objects carry it.
+    pub fn now(&self) -> String {
+        object::seconds(self.clock.now())
+    }
+}

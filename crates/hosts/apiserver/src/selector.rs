@@ -1,0 +1,236 @@
+//! Label and field selectors.
+
+use serde_json::{Map, Value};
+
+use crate::catalog::Resource;
+use crate::names;
+use crate::object::{at, meta, pairs};
+use crate::status::{ApiError, ApiResult};
+
+/// Which objects are meant.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Selector {
+    labels: Vec<Requirement>,
+    fields: Vec<FieldRequirement>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Requirement {
+    In(String, Vec<String>),
+    NotIn(String, Vec<String>),
+    Exists(String),
+    Absent(String),
+    Greater(String, i64),
+    Less(String, i64),
+}
+
+#[derive(Debug, Clone)]
+struct FieldRequirement {
+    field: String,
+    value: String,
+    equal: bool,
+}
+
+impl Selector {
+    /// Reads both selectors of a list, watch or deletecollection.
+    pub fn read(labels: Option<&str>, fields: Option<&str>, resource: &Resource) -> ApiResult<Self> {
+        let labels = labels.map(parse_labels).transpose().map_err(|why| ApiError::bad_request(format!("unable to parse requirement: {why}")))?;
+        let fields = fields.map(|text| parse_fields(text, resource)).transpose()?;
+        Ok(Self { labels: labels.unwrap_or_default(), fields: fields.unwrap_or_default() })
+    }
+
+    /// Tells whether everything is meant.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty() && self.fields.is_empty()
+    }
+
+    /// Tells whether this object is meant.
+    pub fn matches(&self, object: &Value, resource: &Resource) -> bool {
+        let empty = Map::new();
+        let labels = pairs(object, "labels").unwrap_or(&empty);
+        self.labels.iter().all(|one| one.matches(labels)) && self.fields.iter().all(|one| (field(object, &one.field, resource) == one.value) == one.equal)
+    }
+
+    /// Returns the only name that can match.
+    pub fn name(&self) -> Option<&str> {
+        self.fields.iter().find(|one| one.equal && one.field == "metadata.name").map(|one| one.value.as_str())
+    }
+}
+
+impl Requirement {
+    fn matches(&self, labels: &Map<String, Value>) -> bool {
+        let value = |key: &String| labels.get(key).and_then(Value::as_str);
+        match self {
+            Self::In(key, values) => value(key).is_some_and(|value| values.iter().any(|one| one == value)),
+            Self::NotIn(key, values) => value(key).is_none_or(|value| !values.iter().any(|one| one == value)),
+            Self::Exists(key) => labels.contains_key(key),
+            Self::Absent(key) => !labels.contains_key(key),
+            Self::Greater(key, bound) => value(key).and_then(|value| value.parse::<i64>().ok()).is_some_and(|number| number > *bound),
+            Self::Less(key, bound) => value(key).and_then(|value| value.parse::<i64>().ok()).is_some_and(|number| number < *bound),
+        }
+    }
+}
+
+fn parse_labels(text: &str) -> Result<Vec<Requirement>, String> {
+    let mut found = Vec::new();
+    for part in split(text) {
+        let part = part.trim();
+        if !part.is_empty() {
+            found.push(requirement(part)?);
+        }
+    }
+    Ok(found)
+}
+
+/// Splits at commas that are not inside parentheses.
+fn split(text: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let (mut depth, mut start) = (0_usize, 0);
+    for (index, byte) in text.bytes().enumerate() {
+        match byte {
+            b'(' => depth += 1,
+            b')' => depth = depth.saturating_sub(1),
+            b',' if depth == 0 => {
+                parts.push(&text[start..index]);
+                start = index + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(&text[start..]);
+    parts
+}
+
+fn requirement(part: &str) -> Result<Requirement, String> {
+    if let Some(key) = part.strip_prefix('!') {
+        return Ok(Requirement::Absent(checked_key(key.trim())?));
+    }
+    if let Some((key, value)) = part.split_once("!=") {
+        return Ok(Requirement::NotIn(checked_key(key.trim())?, vec![checked_value(key, value.trim())?]));
+    }
+    if let Some((key, value)) = part.split_once("==").or_else(|| part.split_once('=')) {
+        return Ok(Requirement::In(checked_key(key.trim())?, vec![checked_value(key, value.trim())?]));
+    }
+    for (sign, make) in [('>', Requirement::Greater as fn(String, i64) -> Requirement), ('<', Requirement::Less)] {
+        if let Some((key, value)) = part.split_once(sign) {
+            let bound = value.trim().parse().map_err(|_| "for 'Gt', 'Lt' operators, the value must be an integer".to_owned())?;
+            return Ok(make(checked_key(key.trim())?, bound));
+        }
+    }
+    let (key, rest) = match part.find([' ', '(']) {
+        None => return Ok(Requirement::Exists(checked_key(part)?)),
+        Some(end) => (&part[..end], part[end..].trim()),
+    };
+    let (negative, list) = match (rest.strip_prefix("notin"), rest.strip_prefix("in")) {
+        (Some(list), _) => (true, list),
+        (None, Some(list)) => (false, list),
+        (None, None) => return Err(format!("found '{}', expected: in, notin, =, ==, !=, gt, lt", rest.split(' ').next().unwrap_or_default())),
+    };
+    let list = list.trim().strip_prefix('(').and_then(|list| list.strip_suffix(')')).ok_or_else(|| format!("found '{}', expected: '('", list.trim()))?;
+    let values = list.split(',').map(|value| checked_value(key, value.trim())).collect::<Result<Vec<_>, _>>()?;
+    let key = checked_key(key)?;
+    Ok(if negative { Requirement::NotIn(key, values) } else { Requirement::In(key, values) })
+}
+
+fn checked_key(key: &str) -> Result<String, String> {
+    match names::key_faults(key).first() {
+        None => Ok(key.to_owned()),
+        Some(fault) => Err(format!("<nil>: Invalid value: {key:?}: {fault}")),
+    }
+}
+
+fn checked_value(key: &str, value: &str) -> Result<String, String> {
+    match names::value_faults(value).first() {
+        None => Ok(value.to_owned()),
+        Some(fault) => Err(format!("values[0][{}]: Invalid value: {value:?}: {fault}", key.trim())),
+    }
+}
+
+fn parse_fields(text: &str, resource: &Resource) -> ApiResult<Vec<FieldRequirement>> {
+    let mut found = Vec::new();
+    for part in text.split(',').filter(|part| !part.is_empty()) {
+        let (field, value, equal) = match (part.split_once("!="), part.split_once("==").or_else(|| part.split_once('='))) {
+            (Some((field, value)), _) => (field, value, false),
+            (None, Some((field, value))) => (field, value, true),
+            (None, None) => return Err(ApiError::bad_request(format!("invalid selector: '{text}'; can't understand '{part}'"))),
+        };
+        if !supported(field, resource) {
+            return Err(ApiError::bad_request(format!("field label not supported: {field}")));
+        }
+        found.push(FieldRequirement { field: field.to_owned(), value: value.to_owned(), equal });
+    }
+    Ok(found)
+}
+
+fn supported(field: &str, resource: &Resource) -> bool {
+    if field == "metadata.name" || field == "metadata.namespace" {
+        return true;
+    }
+    if let Some(custom) = &resource.custom {
+        return custom.selectable.iter().any(|one| one == field);
+    }
+    let own: &[&str] = match resource.kind.as_str() {
+        "Pod" => &["spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork", "status.phase", "status.podIP", "status.nominatedNodeName"],
+        "Event" => &[
+            "involvedObject.kind", "involvedObject.namespace", "involvedObject.name", "involvedObject.uid", "involvedObject.apiVersion",
+            "involvedObject.resourceVersion", "involvedObject.fieldPath", "reason", "reportingComponent", "source", "type",
+        ],
+        "Secret" => &["type"],
+        "Service" => &["spec.clusterIP", "spec.type"],
+        "Namespace" => &["status.phase"],
+        "Job" => &["status.successful"],
+        "Node" => &["spec.unschedulable"],
+        "ReplicaSet" => &["status.replicas"],
+        _ => &[],
+    };
+    own.contains(&field)
+}
+
+fn field(object: &Value, field: &str, resource: &Resource) -> String {
+    match (resource.kind.as_str(), field) {
+        (_, "metadata.name") => return meta(object, "name").to_owned(),
+        (_, "metadata.namespace") => return meta(object, "namespace").to_owned(),
+        ("Job", "status.successful") => return object.pointer("/status/succeeded").map_or_else(|| "0".to_owned(), Value::to_string),
+        ("Pod", "spec.hostNetwork") | ("Node", "spec.unschedulable") => {
+            let text = shown(at(object, &field.split('.').collect::<Vec<_>>()));
+            return if text.is_empty() { "false".to_owned() } else { text };
+        }
+        ("Event", "source") => {
+            let component = shown(object.pointer("/source/component"));
+            return if component.is_empty() { shown(object.get("reportingComponent")) } else { component };
+        }
+        ("Event", _) if field.starts_with("involvedObject.") && object.get("involvedObject").is_none() => {
+            return shown(at(object, &field.replacen("involvedObject", "regarding", 1).split('.').collect::<Vec<_>>()));
+        }
+        _ => {}
+    }
+    shown(at(object, &field.split('.').collect::<Vec<_>>()))
+}
+
+fn shown(value: Option<&Value>) -> String {
+    match value {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    }
+}
+
+/// A `LabelSelector` object (`matchLabels`, `matchExpressions`) against labels; an empty or absent one takes everything.
+pub(crate) fn label_selector_matches(selector: &Value, labels: Option<&Map<String, Value>>) -> bool {
+    let empty = Map::new();
+    let labels = labels.unwrap_or(&empty);
+    let equal = selector.get("matchLabels").and_then(Value::as_object).is_none_or(|wanted| wanted.iter().all(|(key, value)| labels.get(key) == Some(value)));
+    equal
+        && selector.get("matchExpressions").and_then(Value::as_array).into_iter().flatten().all(|one| {
+            let key = one.get("key").and_then(Value::as_str).unwrap_or_default();
+            let values = one.get("values").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+            let found = labels.get(key);
+            match one.get("operator").and_then(Value::as_str) {
+                Some("In") => found.is_some_and(|value| values.contains(value)),
+                Some("NotIn") => found.is_none_or(|value| !values.contains(value)),
+                Some("Exists") => found.is_some(),
+                Some("DoesNotExist") => found.is_none(),
+                _ => false,
+            }
+        })
+}

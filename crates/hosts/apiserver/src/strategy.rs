@@ -1,0 +1,292 @@
+//! What the server itself writes into an object: what a create sets, what an update may not touch, generation, status.
+
+use std::sync::Arc;
+
+use rand::Rng as _;
+use serde_json::{Value, json};
+
+use crate::Server;
+use crate::catalog::Resource;
+use crate::crd;
+use crate::kinds::Generation;
+use crate::object::{self, meta, meta_mut};
+
+/// Metadata that only the server writes.
+const SYSTEM: &[&str] = &["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink", "resourceVersion"];
+
+/// Gives a new object its identity: what a client wrote of the server's own fields goes.
+pub(crate) fn identify(resource: &Resource, object: &mut Value, namespace: &str, now: &str) {
+    let metadata = meta_mut(object);
+    for name in SYSTEM {
+        metadata.remove(*name);
+    }
+    if resource.namespaced {
+        metadata.insert("namespace".to_owned(), json!(namespace));
+    } else {
+        metadata.remove("namespace");
+    }
+    metadata.insert("uid".to_owned(), json!(object::uid()));
+    metadata.insert("creationTimestamp".to_owned(), json!(now));
+}
+
+/// Prepares a new object of its kind.
+pub(crate) fn prepare_create(server: &Server, resource: &Resource, object: &mut Value, now: &str) {
+    if resource.generation != Generation::Never {
+        meta_mut(object).insert("generation".to_owned(), json!(1));
+    }
+    if resource.subresources.status
+        && let Value::Object(map) = object
+    {
+        map.remove("status");
+    }
+    if resource.custom.is_some() {
+        return;
+    }
+    match (resource.group.as_str(), resource.kind.as_str()) {
+        ("", "Namespace") => {
+            label_namespace(object);
+            object["spec"] = json!({"finalizers": ["kubernetes"]});
+            object["status"] = json!({"phase": "Active"});
+        }
+        ("", "Pod") => {
+            if let Some(Value::Object(spec)) = object.get_mut("spec") {
+                spec.entry("serviceAccountName").or_insert_with(|| json!("default"));
+                let account = spec["serviceAccountName"].clone();
+                spec.insert("serviceAccount".to_owned(), account);
+                spec.entry("preemptionPolicy").or_insert_with(|| json!("PreemptLowerPriority"));
+                spec.entry("priority").or_insert_with(|| json!(0));
+            }
+            object["status"] = json!({"phase": "Pending", "qosClass": quality(object)});
+        }
+        ("", "Service") => service(server, object),
+        ("", "PersistentVolumeClaim") => object["status"] = json!({"phase": "Pending"}),
+        ("", "PersistentVolume") => object["status"] = json!({"phase": "Pending"}),
+        ("batch", "Job") => job(object),
+        ("apiextensions.k8s.io", _) => crd::establish(object, now, crd_clash(server, object)),
+        ("apps" | "batch" | "policy" | "networking.k8s.io" | "autoscaling", _) if resource.subresources.status => object["status"] = empty_status(resource),
+        _ => {}
+    }
+    if resource.subresources.status && object.get("status").is_none() {
+        object["status"] = json!({});
+    }
+}
+
+fn empty_status(resource: &Resource) -> Value {
+    match resource.kind.as_str() {
+        "Ingress" => json!({"loadBalancer": {}}),
+        "ReplicaSet" => json!({"replicas": 0}),
+        "StatefulSet" => json!({"availableReplicas": 0, "replicas": 0}),
+        "DaemonSet" => json!({"currentNumberScheduled": 0, "desiredNumberScheduled": 0, "numberMisscheduled": 0, "numberReady": 0}),
+        "PodDisruptionBudget" => json!({"currentHealthy": 0, "desiredHealthy": 0, "disruptionsAllowed": 0, "expectedPods": 0}),
+        "HorizontalPodAutoscaler" => json!({"currentMetrics": null, "desiredReplicas": 0}),
+        _ => json!({}),
+    }
+}
+
+fn crd_clash(server: &Server, definition: &Value) -> Option<String> {
+    let others: Vec<Value> =
+        server.store.scan(crate::catalog::CRD_PREFIX).0.iter().filter_map(|(_, entry)| serde_json::from_slice(&entry.value).ok()).collect();
+    crd::clash(definition, &others)
+}
+
+/// The label with the namespace's own name, put back on every write.
+pub(crate) fn label_namespace(namespace: &mut Value) {
+    let name = meta(namespace, "name").to_owned();
+    let metadata = meta_mut(namespace);
+    let labels = metadata.entry("labels").or_insert_with(|| json!({}));
+    if let Value::Object(labels) = labels
+        && !name.is_empty()
+    {
+        labels.insert("kubernetes.io/metadata.name".to_owned(), json!(name));
+    }
+}
+
+fn quality(pod: &Value) -> &'static str {
+    let containers: Vec<&Value> = ["containers", "initContainers"]
+        .iter()
+        .filter_map(|list| pod.get("spec")?.get(list)?.as_array())
+        .flatten()
+        .collect();
+    let part = |container: &Value, name: &str| container.pointer(&format!("/resources/{name}")).and_then(Value::as_object).cloned().unwrap_or_default();
+    if containers.iter().all(|one| part(one, "limits").is_empty() && part(one, "requests").is_empty()) {
+        return "BestEffort";
+    }
+    let guaranteed = containers.iter().all(|one| {
+        let (limits, requests) = (part(one, "limits"), part(one, "requests"));
+        ["cpu", "memory"].iter().all(|name| limits.get(*name).is_some_and(|limit| requests.get(*name) == Some(limit)))
+    });
+    if guaranteed { "Guaranteed" } else { "Burstable" }
+}
+
+/// Nothing routes to a service's address here; it is there because clients expect one.
+fn service(_server: &Server, object: &mut Value) {
+    object["status"] = json!({"loadBalancer": {}});
+    let Some(Value::Object(spec)) = object.get_mut("spec") else { return };
+    let kind = spec.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
+    if kind == "ExternalName" {
+        return;
+    }
+    let address = match spec.get("clusterIP").and_then(Value::as_str).filter(|address| !address.is_empty()) {
+        Some(address) => address.to_owned(),
+        None => {
+            let mut random = rand::rng();
+            format!("10.96.{}.{}", random.random_range(0..=255), random.random_range(2..=254))
+        }
+    };
+    spec.insert("clusterIPs".to_owned(), json!([address]));
+    spec.insert("clusterIP".to_owned(), json!(address));
+    if kind == "NodePort" || kind == "LoadBalancer" {
+        for port in spec.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Value::Object(port) = port {
+                port.entry("nodePort").or_insert_with(|| json!(rand::rng().random_range(30000..=32767)));
+            }
+        }
+    }
+}
+
+/// A Job finds its Pods by labels that the server makes up.
+fn job(object: &mut Value) {
+    let (uid, name) = (meta(object, "uid").to_owned(), meta(object, "name").to_owned());
+    object["status"] = json!({});
+    let Some(Value::Object(spec)) = object.get_mut("spec") else { return };
+    if spec.get("manualSelector") == Some(&json!(true)) {
+        return;
+    }
+    if let Some(template) = spec.get_mut("template") {
+        let metadata = meta_mut(template);
+        if let Value::Object(labels) = metadata.entry("labels").or_insert_with(|| json!({})) {
+            for (key, value) in [("controller-uid", &uid), ("batch.kubernetes.io/controller-uid", &uid), ("job-name", &name), ("batch.kubernetes.io/job-name", &name)] {
+                labels.entry(key).or_insert_with(|| json!(value));
+            }
+        }
+    }
+    let selector = spec.entry("selector").or_insert_with(|| json!({}));
+    if !selector.get("matchLabels").is_some_and(Value::is_object) {
+        selector["matchLabels"] = json!({});
+    }
+    selector["matchLabels"]["batch.kubernetes.io/controller-uid"] = json!(uid);
+}
+
+/// Makes a written object one that may follow the old one: the endpoint's part from it, the rest from the old.
+pub(crate) fn prepare_update(server: &Arc<Server>, resource: &Resource, subresource: &str, old: &Value, mut new: Value, now: &str) -> Value {
+    let metadata = meta_mut(&mut new);
+    for name in SYSTEM {
+        match old.get("metadata").and_then(|metadata| metadata.get(*name)) {
+            Some(value) => metadata.insert((*name).to_owned(), value.clone()),
+            None => metadata.remove(*name),
+        };
+    }
+    if resource.namespaced {
+        metadata.insert("namespace".to_owned(), json!(meta(old, "namespace")));
+    } else {
+        metadata.remove("namespace");
+    }
+    new = match subresource {
+        "status" => with_status_of(old, new),
+        "finalize" => with_finalizers_of(old, &new),
+        _ => with_spec_of(resource, old, new),
+    };
+    if resource.custom.is_none() {
+        match (resource.group.as_str(), resource.kind.as_str()) {
+            ("", "Namespace") => label_namespace(&mut new),
+            ("", "Service") => keep(old, &mut new, "spec", &["clusterIP", "clusterIPs", "healthCheckNodePort"]),
+            ("", "Pod") => keep(old, &mut new, "spec", &["nodeName", "serviceAccountName", "serviceAccount", "enableServiceLinks", "preemptionPolicy", "priority"]),
+            ("batch", "Job") => keep_job(old, &mut new),
+            ("apiextensions.k8s.io", _) if subresource.is_empty() => {
+                let clash = crd_clash(server, &new);
+                crd::establish(&mut new, now, clash);
+            }
+            _ => {}
+        }
+    }
+    if counts(resource, old, &new) {
+        let generation = old.pointer("/metadata/generation").and_then(Value::as_i64).unwrap_or(0);
+        meta_mut(&mut new).insert("generation".to_owned(), json!(generation + 1));
+    }
+    new
+}
+
+fn with_status_of(old: &Value, mut new: Value) -> Value {
+    let mut result = old.clone();
+    let status = new.as_object_mut().and_then(|map| map.remove("status"));
+    result["metadata"] = new["metadata"].take();
+    if let Value::Object(map) = &mut result {
+        match status {
+            Some(status) => map.insert("status".to_owned(), status),
+            None => map.remove("status"),
+        };
+    }
+    result
+}
+
+fn with_finalizers_of(old: &Value, new: &Value) -> Value {
+    let mut result = old.clone();
+    match new.pointer("/spec/finalizers").filter(|list| list.as_array().is_some_and(|list| !list.is_empty())) {
+        Some(list) => result["spec"] = json!({"finalizers": list}),
+        None => result["spec"] = json!({}),
+    }
+    result
+}
+
+fn with_spec_of(resource: &Resource, old: &Value, mut new: Value) -> Value {
+    if resource.subresources.status
+        && let Value::Object(map) = &mut new
+    {
+        match old.get("status") {
+            Some(status) => map.insert("status".to_owned(), status.clone()),
+            None => map.remove("status"),
+        };
+    }
+    if resource.kind == "Namespace" && resource.custom.is_none() {
+        new["spec"] = old.get("spec").cloned().unwrap_or_else(|| json!({}));
+    }
+    new
+}
+
+/// Fields that the server chose stay when an update leaves them out.
+fn keep(old: &Value, new: &mut Value, parent: &str, names: &[&str]) {
+    for name in names {
+        if let (Some(value), Some(Value::Object(map))) = (old.get(parent).and_then(|parent| parent.get(*name)), new.get_mut(parent)) {
+            map.entry(*name).or_insert_with(|| value.clone());
+        }
+    }
+    let ports = old.get(parent).and_then(|parent| parent.get("ports")).and_then(Value::as_array);
+    for port in new.get_mut(parent).and_then(|parent| parent.get_mut("ports")).and_then(Value::as_array_mut).into_iter().flatten() {
+        let before = ports.into_iter().flatten().find(|before| before.get("port") == port.get("port") && before.get("protocol") == port.get("protocol"));
+        if let (Some(number), Value::Object(port)) = (before.and_then(|before| before.get("nodePort")), port) {
+            port.entry("nodePort").or_insert_with(|| number.clone());
+        }
+    }
+}
+
+fn keep_job(old: &Value, new: &mut Value) {
+    keep(old, new, "spec", &["selector"]);
+    let labels = old.pointer("/spec/template/metadata/labels").and_then(Value::as_object).cloned().unwrap_or_default();
+    let Some(template) = new.pointer_mut("/spec/template") else { return };
+    if let Value::Object(now) = meta_mut(template).entry("labels").or_insert_with(|| json!({})) {
+        for (key, value) in labels {
+            if key.ends_with("controller-uid") || key.ends_with("job-name") {
+                now.entry(key).or_insert(value);
+            }
+        }
+    }
+}
+
+/// Tells whether a change counts in the generation.
+fn counts(resource: &Resource, old: &Value, new: &Value) -> bool {
+    let differs = |skip: &[&str]| {
+        let part = |object: &Value| -> Vec<(String, Value)> {
+            let map = object.as_object().cloned().unwrap_or_default();
+            map.into_iter().filter(|(name, _)| !skip.contains(&name.as_str())).collect()
+        };
+        part(old) != part(new)
+    };
+    match resource.generation {
+        Generation::Never => false,
+        Generation::Spec => differs(&["metadata", "status", "apiVersion"]),
+        Generation::Everything => differs(&["metadata", "apiVersion"]),
+        Generation::SpecAndAnnotations => {
+            differs(&["metadata", "status", "apiVersion"]) || object::pairs(old, "annotations") != object::pairs(new, "annotations")
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Flux's role: which revision a source has, what a Kustomization applies, in which order, and whether it is healthy.
+//! Read first: [`source::decide`], [`kustomization::decide`]. Follows fluxcd/source-controller and
+//! fluxcd/kustomize-controller; differences in KNOWN-DIFFERENCES.md.
+
+pub mod health;
+pub mod inventory;
+pub mod kustomization;
+mod order;
+pub mod source;

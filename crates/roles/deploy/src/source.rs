@@ -1,0 +1,161 @@
+//! GitRepository and OCIRepository: from what was fetched to what the object tells.
+//! Follows fluxcd/source-controller `internal/controller/{gitrepository,ocirepository}_controller.go`.
+
+use api::{Condition, generation, remove_condition, set_condition, text};
+use model::{Code, Decision, Timestamp};
+use serde_json::{Value, json};
+
+/// What looking at a source's origin gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// `main@sha1:…` or `0.5.1@sha256:…`.
+    pub revision: String,
+    /// Name of the stored archive's bytes, `sha256:…`.
+    pub digest: String,
+    /// Length of the stored archive.
+    pub size: u64,
+    /// Where the archive is served.
+    pub url: String,
+    /// Path of the archive below the server's root.
+    pub path: String,
+    /// What else the origin says of the revision: the OCI manifest's annotations.
+    pub metadata: Vec<(String, String)>,
+    /// What is said when the signature was good; `None` when none is asked for.
+    pub verified: Option<String>,
+}
+
+/// Why there is nothing to tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The origin did not give it, or the signature was not good.
+    pub stage: Stage,
+    /// Flux's condition reason.
+    pub reason: &'static str,
+    /// A sentence.
+    pub message: String,
+    /// Whether only a change of the object can help.
+    pub stalled: bool,
+}
+
+/// Where fetching failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// While fetching.
+    Fetch,
+    /// While verifying.
+    Verify,
+}
+
+/// Everything that is looked at.
+#[derive(Debug, Clone)]
+pub struct Observed {
+    /// The source object.
+    pub object: Value,
+    /// The present moment.
+    pub now: Timestamp,
+    /// What its origin has now. Not looked at while suspended.
+    pub fetched: Result<Fetched, Failure>,
+}
+
+/// Decides what a source tells.
+pub fn decide(seen: &Observed) -> Decision<Value> {
+    let object = &seen.object;
+    let mut status = object["status"].clone();
+    let requested = api::annotation(object, "reconcile.fluxcd.io/requestedAt").map(str::to_owned);
+    if object["spec"]["suspend"] == true {
+        return Decision::of(status).wait(Code::Suspended, "reconciliation is suspended", None);
+    }
+    if let Some(requested) = requested {
+        status["lastHandledReconcileAt"] = json!(requested);
+    }
+    match &seen.fetched {
+        Ok(fetched) => succeed(seen, status, fetched),
+        Err(failure) => fail(seen, status, failure),
+    }
+}
+
+fn succeed(seen: &Observed, mut status: Value, fetched: &Fetched) -> Decision<Value> {
+    let generation = generation(&seen.object);
+    let mut set = |kind: &str, reason: &str, message: &str| {
+        set_condition(&mut status, &Condition { kind, status: "True", reason, message }, generation, seen.now);
+    };
+    let stored = stored_message(&seen.object, &fetched.revision);
+    set("ArtifactInStorage", "Succeeded", &stored);
+    set("Ready", "Succeeded", &stored);
+    if let Some(message) = &fetched.verified {
+        set("SourceVerified", "Succeeded", message);
+    } else {
+        remove_condition(&mut status, "SourceVerified");
+    }
+    for gone in ["Reconciling", "Stalled", "FetchFailed", "ArtifactOutdated"] {
+        remove_condition(&mut status, gone);
+    }
+    let same = status["artifact"]["revision"] == fetched.revision.as_str() && status["artifact"]["digest"] == fetched.digest.as_str();
+    let updated = if same { status["artifact"]["lastUpdateTime"].clone() } else { json!(whole_seconds(seen.now)) };
+    status["artifact"] = json!({
+        "digest": fetched.digest,
+        "lastUpdateTime": updated,
+        "path": fetched.path,
+        "revision": fetched.revision,
+        "size": fetched.size,
+        "url": fetched.url,
+    });
+    if !fetched.metadata.is_empty() {
+        status["artifact"]["metadata"] = fetched.metadata.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
+    }
+    status["observedGeneration"] = json!(generation);
+    let mut decision = Decision::of(status);
+    if !same {
+        let signed = fetched.verified.as_deref().map(|message| format!(", {}", first_line(message))).unwrap_or_default();
+        decision = decision.note(format!("{stored}{signed}"));
+    }
+    again(decision, &seen.object, seen.now)
+}
+
+fn fail(seen: &Observed, mut status: Value, failure: &Failure) -> Decision<Value> {
+    let generation = generation(&seen.object);
+    let mut set = |kind: &str, state: &str, reason: &str| {
+        set_condition(&mut status, &Condition { kind, status: state, reason, message: &failure.message }, generation, seen.now);
+    };
+    match failure.stage {
+        Stage::Fetch => set("FetchFailed", "True", failure.reason),
+        Stage::Verify => set("SourceVerified", "False", failure.reason),
+    }
+    set("Ready", "False", failure.reason);
+    if failure.stalled {
+        set("Stalled", "True", failure.reason);
+        remove_condition(&mut status, "Reconciling");
+        status["observedGeneration"] = json!(generation);
+    } else {
+        set("Reconciling", "True", "ProgressingWithRetry");
+    }
+    let code = match failure.stage {
+        Stage::Verify => Code::Unsigned,
+        Stage::Fetch if failure.stalled => Code::Unsupported,
+        Stage::Fetch => Code::Unreachable,
+    };
+    let decision = Decision::of(status).wait(code, failure.message.clone(), None);
+    if failure.stalled { decision } else { again(decision, &seen.object, seen.now) }
+}
+
+/// The net below the events: an interval as the object asks for.
+fn again(mut decision: Decision<Value>, object: &Value, now: Timestamp) -> Decision<Value> {
+    if let Ok(interval) = golang::parse_duration(text(object, &["spec", "interval"]))
+        && let Ok(at) = now.checked_add(interval)
+    {
+        decision.look_again(at);
+    }
+    decision
+}
+
+fn stored_message(object: &Value, revision: &str) -> String {
+    if object["kind"] == "OCIRepository" { format!("stored artifact for digest '{revision}'") } else { format!("stored artifact for revision '{revision}'") }
+}
+
+fn first_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+pub(crate) fn whole_seconds(at: Timestamp) -> String {
+    Timestamp::from_second(at.as_second()).unwrap_or(at).to_string()
+}

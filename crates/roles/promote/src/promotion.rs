@@ -1,0 +1,494 @@
+//! Promotion: runs its steps in order, from the start at every pass, until the first that has to wait.
+//! Follows akuity/kargo `pkg/promotion/local_engine.go`, `pkg/controller/promotions/promotions.go`.
+
+use std::collections::BTreeMap;
+
+use api::text;
+use expr::{Scope, template, template_all};
+use golang::parse_duration;
+use model::{ClusterName, Code, Decision, Timestamp, Verdict};
+use serde_json::{Map, Value, json};
+
+use crate::steps::{self, Answer, Input, Question, Step, Work};
+use crate::{freight, names};
+
+/// Everything that is looked at.
+#[derive(Debug, Clone)]
+pub struct Observed {
+    /// In which cluster.
+    pub cluster: ClusterName,
+    /// The Promotion.
+    pub object: Value,
+    /// The present moment.
+    pub now: Timestamp,
+    /// Why the last pass's action failed.
+    pub failure: Option<String>,
+    /// The Stage.
+    pub stage: Option<Value>,
+    /// The Freight.
+    pub freight: Option<Value>,
+    /// As whom commits are made.
+    pub identity: String,
+    /// What the world has answered so far.
+    pub answers: BTreeMap<Question, Answer>,
+}
+
+/// What looking gives: a decision, or something that must be known first.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The decision.
+    Decided(Box<Decision<Value>>),
+    /// The driver answers and lets decide again.
+    Ask(Question),
+}
+
+/// Decides what a Promotion does next.
+pub fn decide(seen: &Observed) -> Outcome {
+    let mut status = seen.object["status"].clone();
+    let phase = text(&status, &["phase"]).to_owned();
+    let decided = |decision: Decision<Value>| Outcome::Decided(Box::new(decision));
+    if !matches!(phase.as_str(), "" | "Pending" | "Running") {
+        return decided(Decision::of(status));
+    }
+    if phase.is_empty() {
+        status["phase"] = json!("Pending");
+    }
+    let name = api::name(&seen.object);
+    let Some(stage) = &seen.stage else {
+        return decided(finish(seen, status, "Errored", &format!("Stage {:?} not found", text(&seen.object, &["spec", "stage"]))));
+    };
+    let Some(cargo) = &seen.freight else {
+        return decided(finish(seen, status, "Errored", &format!("Freight {:?} not found", text(&seen.object, &["spec", "freight"]))));
+    };
+    if let Some(abort) = api::annotation(&seen.object, "kargo.akuity.io/abort").filter(|_| phase == "Running" || phase == "Pending" || phase.is_empty()) {
+        return decided(finish(seen, status, "Aborted", &format!("aborted by {abort}")));
+    }
+    if stage["status"]["currentPromotion"]["name"] != name {
+        let stage = api::name(stage);
+        return decided(Decision::of(status).wait(Code::Promoting, format!("{name} waits for its turn at {stage}"), None));
+    }
+    if status["startedAt"].is_null() {
+        let verdict = freight::available(stage, cargo, seen.now);
+        if let Verdict::Wait { why, .. } | Verdict::Refuse { why, .. } = verdict {
+            return decided(finish(seen, status, "Errored", &format!("Freight is not available to this Stage: {why}")));
+        }
+        // The start is written down first: commits carry its time, so that a repeat makes the same commit.
+        status["startedAt"] = json!(Timestamp::from_second(seen.now.as_second()).unwrap_or(seen.now).to_string());
+        status["phase"] = json!("Running");
+        status["freight"] = freight::reference(cargo);
+        let collection = json!({"id": names::collection(&[api::name(cargo)]), "items": {freight::origin(cargo): freight::reference(cargo)}});
+        status["freightCollection"] = collection;
+        status["currentStep"] = json!(0);
+        let short: String = api::name(cargo).chars().take(7).collect();
+        let mut decision = Decision::of(status).note(format!("promotion of freight {short} to {} starts", api::name(stage)));
+        decision.look_again(seen.now);
+        return decided(decision);
+    }
+    Run { seen, cargo, stage, status, work: Work::new(), outputs: Map::new() }.steps()
+}
+
+struct Run<'a> {
+    seen: &'a Observed,
+    cargo: &'a Value,
+    stage: &'a Value,
+    status: Value,
+    work: Work,
+    outputs: Map<String, Value>,
+}
+
+impl Run<'_> {
+    fn steps(mut self) -> Outcome {
+        let list = self.seen.object["spec"]["steps"].as_array().cloned().unwrap_or_default();
+        for (at, step) in list.iter().enumerate() {
+            let alias = step["as"].as_str().map_or_else(|| format!("step-{}", at + 1), str::to_owned);
+            self.status["currentStep"] = json!(at);
+            let result = self.step(at, step, &alias);
+            let (state, output) = match result {
+                Step::Ask(question) => return Outcome::Ask(question),
+                Step::Done(output) => ("Succeeded", output),
+                Step::Skipped(output) => ("Skipped", output),
+                Step::Failed(why) => {
+                    self.tell(at, &alias, "Failed", &why);
+                    let why = format!("step {at} ({alias}) met an error: {why}");
+                    return Outcome::Decided(Box::new(finish(self.seen, self.status, "Failed", &why)));
+                }
+                Step::Act(action) => return self.act(at, &alias, step, *action),
+                Step::Wait(verdict) => {
+                    self.tell(at, &alias, "Running", "");
+                    return Outcome::Decided(Box::new(Decision::of(self.status).heed(&verdict)));
+                }
+            };
+            self.tell(at, &alias, state, "");
+            if !output.is_null() {
+                self.status["state"][alias.as_str()] = output.clone();
+                self.outputs.insert(alias, output);
+            }
+        }
+        let name = api::name(self.stage).to_owned();
+        let ended = finish(self.seen, self.status, "Succeeded", "");
+        Outcome::Decided(Box::new(ended.note(format!("promotion to {name} succeeded"))))
+    }
+
+    /// An action that failed too often, or can never succeed, ends the Promotion; the rest of the time it is tried again.
+    fn act(mut self, at: usize, alias: &str, step: &Value, action: model::Action) -> Outcome {
+        if let Some(failure) = &self.seen.failure {
+            let key = "errorCount";
+            let errors = self.status["stepExecutionMetadata"][at][key].as_i64().unwrap_or(0) + 1;
+            self.tell(at, alias, "Running", failure);
+            self.status["stepExecutionMetadata"][at][key] = json!(errors);
+            let most = step["retry"]["errorThreshold"].as_i64().unwrap_or(5).max(1);
+            if errors >= most {
+                self.tell(at, alias, "Errored", failure);
+                let why = format!("step {at} ({alias}) met an error {errors} times: {failure}");
+                return Outcome::Decided(Box::new(finish(self.seen, self.status, "Errored", &why)));
+            }
+            let why = failure.clone();
+            return Outcome::Decided(Box::new(Decision::of(self.status).wait(Code::Unreachable, why, None)));
+        }
+        self.tell(at, alias, "Running", "");
+        let what = format!("{} at {}", step["uses"].as_str().unwrap_or_default(), api::name(self.stage));
+        Outcome::Decided(Box::new(Decision::of(self.status).act(action).note(what)))
+    }
+
+    fn step(&mut self, at: usize, step: &Value, alias: &str) -> Step {
+        let uses = text(step, &["uses"]).to_owned();
+        let Some(kind) = steps::find(&uses) else { return Step::Failed(format!("step kind {uses:?} is not supported")) };
+        if kind.lasting && matches!(text(&self.status["stepExecutionMetadata"][at], &["status"]), "Succeeded" | "Skipped") {
+            // What it did to the world is done; doing it again is never wanted.
+            return Step::Done(self.status["state"][alias].clone());
+        }
+        for field in ["if", "task", "continueOnError"] {
+            if !step[field].is_null() {
+                return Step::Failed(format!("{field} is not supported"));
+            }
+        }
+        if let Some(timeout) = step["retry"]["timeout"].as_str().and_then(|text| parse_duration(text).ok()).filter(|timeout| !timeout.is_zero()) {
+            let started: Option<Timestamp> = text(&self.status["stepExecutionMetadata"][at], &["startedAt"]).parse().ok();
+            if started.and_then(|started| started.checked_add(timeout).ok()).is_some_and(|end| self.seen.now > end) {
+                return Step::Failed("step timed out".to_owned());
+            }
+        }
+        let config = match self.config(step, alias) {
+            Ok(config) => config,
+            Err(why) => return Step::Failed(format!("failed to evaluate config: {why}")),
+        };
+        if let Some(key) = config.keys().find(|key| !kind.keys.contains(&key.as_str())) {
+            return Step::Failed(format!("invalid {uses} config: (root): Additional property {key} is not allowed"));
+        }
+        if let Some(key) = kind.required.iter().find(|key| !config.contains_key(**key)) {
+            return Step::Failed(format!("invalid {uses} config: (root): {key} is required"));
+        }
+        let started: Timestamp = text(&self.status, &["startedAt"]).parse().unwrap_or(self.seen.now);
+        let mut input = Input {
+            config: &config,
+            work: &mut self.work,
+            answers: &self.seen.answers,
+            promotion: api::name(&self.seen.object),
+            started,
+            identity: &self.seen.identity,
+        };
+        (kind.run)(&mut input)
+    }
+
+    fn config(&self, step: &Value, alias: &str) -> Result<Map<String, Value>, String> {
+        let mut vars = Map::new();
+        let promotion = self.seen.object["spec"]["vars"].as_array();
+        let own = step["vars"].as_array();
+        for var in promotion.into_iter().flatten().chain(own.into_iter().flatten()) {
+            let here = Here { run: self, alias, vars: &vars };
+            let value = template(text(var, &["value"]), &here).map_err(|error| format!("vars: {error}"))?;
+            vars.insert(text(var, &["name"]).to_owned(), value);
+        }
+        let here = Here { run: self, alias, vars: &vars };
+        match template_all(&step["config"], &here).map_err(|error| error.to_string())? {
+            Value::Object(config) => Ok(config),
+            Value::Null => Ok(Map::new()),
+            _ => Err("config must be a map".to_owned()),
+        }
+    }
+
+    fn tell(&mut self, at: usize, alias: &str, state: &str, message: &str) {
+        let list = &mut self.status["stepExecutionMetadata"];
+        if !list.is_array() {
+            *list = json!([]);
+        }
+        let Some(items) = list.as_array_mut() else { return };
+        while items.len() <= at {
+            items.push(json!({}));
+        }
+        let now = self.seen.now.to_string();
+        let entry = &mut items[at];
+        entry["alias"] = json!(alias);
+        if entry["startedAt"].is_null() {
+            entry["startedAt"] = json!(now);
+        }
+        if entry["status"] != state && state != "Running" {
+            entry["finishedAt"] = json!(now);
+        }
+        entry["status"] = json!(state);
+        if !message.is_empty() {
+            entry["message"] = json!(message);
+        }
+    }
+}
+
+fn finish(seen: &Observed, mut status: Value, phase: &str, message: &str) -> Decision<Value> {
+    status["phase"] = json!(phase);
+    status["finishedAt"] = json!(seen.now.to_string());
+    if !message.is_empty() {
+        status["message"] = json!(message);
+    }
+    let decision = Decision::of(status);
+    if phase == "Succeeded" { decision } else { decision.wait(Code::PromotionFailed, format!("promotion is {phase}: {message}"), None) }
+}
+
+/// What an expression sees. Source: akuity/kargo `pkg/promotion/evaluator.go`, `pkg/expressions/function/functions.go`.
+struct Here<'a> {
+    run: &'a Run<'a>,
+    alias: &'a str,
+    vars: &'a Map<String, Value>,
+}
+
+impl Scope for Here<'_> {
+    fn name(&self, name: &str) -> Option<Value> {
+        let (object, cargo) = (&self.run.seen.object, self.run.cargo);
+        match name {
+            "ctx" => {
+                let target = json!({"name": api::name(cargo), "alias": cargo["alias"], "origin": cargo["origin"]});
+                let actor = api::annotation(object, "kargo.akuity.io/create-actor").unwrap_or_default();
+                Some(json!({
+                    "project": api::namespace(object), "promotion": api::name(object), "stage": api::name(self.run.stage),
+                    // The older name of targetFreight.
+                    "freight": target.clone(), "targetFreight": target,
+                    "meta": {"promotion": {"actor": actor}, "step": {"alias": self.alias}},
+                }))
+            }
+            "vars" => Some(Value::Object(self.vars.clone())),
+            "outputs" => Some(Value::Object(self.run.outputs.clone())),
+            _ => None,
+        }
+    }
+
+    fn call(&self, name: &str, arguments: &[Value]) -> Option<Result<Value, String>> {
+        match (name, arguments) {
+            ("imageFrom", [Value::String(repository)]) => {
+                let images = self.run.cargo["images"].as_array();
+                let image = images.into_iter().flatten().find(|image| image["repoURL"] == repository.as_str());
+                Some(image.map(shown).ok_or_else(|| format!("the freight has no image of {repository}")))
+            }
+            ("imageFrom", _) => Some(Err("expected one repository; an origin is not supported".to_owned())),
+            ("quote", [value]) => Some(Ok(Value::String(value.as_str().map_or_else(|| value.to_string(), str::to_owned)))),
+            ("commitFrom" | "chartFrom" | "artifactFrom" | "warehouse" | "secret" | "configMap" | "sharedSecret" | "sharedConfigMap" | "freightMetadata"
+            | "stageMetadata" | "semverDiff" | "semverParse" | "status" | "success" | "failure" | "always" | "unsafeQuote" | "asJSON" | "asYAML" | "freightStatus", _) => {
+                Some(Err("is not supported".to_owned()))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn shown(image: &Value) -> Value {
+    let annotations = if image["annotations"].is_object() { image["annotations"].clone() } else { json!({}) };
+    json!({"RepoURL": image["repoURL"], "Tag": image["tag"], "Digest": image["digest"], "Annotations": annotations})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::steps::Pull;
+    use model::{Action, Tree};
+
+    const REPOSITORY: &str = "https://gitea.internal/org/deployment";
+    const POINTER: &str = "kind: OCIRepository\nspec:\n  ref:\n    tag: 0.5.1  # the only line\n";
+
+    /// A forge that knows one repository, for as long as a test lasts.
+    struct Forge {
+        main: String,
+        tip: String,
+        landed: Vec<(String, String)>,
+        pull: Option<Pull>,
+        actions: Vec<String>,
+    }
+
+    impl Forge {
+        fn answer(&self, question: &Question) -> Answer {
+            match question {
+                Question::Checkout { branch, .. } => Answer::Checkout((branch == "main").then(|| {
+                    let mut tree = Tree::default();
+                    tree.put("clusters/dev/myapp.yaml", self.main.as_str());
+                    (self.tip.clone(), tree)
+                })),
+                Question::Landed { branch, message, .. } => {
+                    Answer::Landed(self.landed.iter().find(|(at, _)| at == branch).map(|_| format!("commit of {}", message.len())))
+                }
+                Question::Pull { .. } | Question::PullNumber { .. } => Answer::Pull(self.pull.clone()),
+            }
+        }
+
+        fn perform(&mut self, action: &Action) {
+            match action {
+                Action::PushCommit { branch, base, expected, edits, message, .. } => {
+                    self.actions.push(format!("push {branch} on {base} expecting {expected:?}: {message:?}"));
+                    let text = String::from_utf8(edits[0].content.clone().expect("content")).expect("text");
+                    if branch == "main" {
+                        self.main = text;
+                    }
+                    self.landed.push((branch.clone(), message.clone()));
+                    if let Some(pull) = &mut self.pull {
+                        pull.behind = false;
+                    }
+                }
+                Action::OpenPull { head, base, title, .. } => {
+                    self.actions.push(format!("open {head} → {base}: {title}"));
+                    self.pull = Some(Pull { number: 7, url: "u".into(), open: true, merged: false, head: "h".into(), branch: head.clone(), merge_commit: None, behind: false, auto_merge: false, waits_for: String::new() });
+                }
+                Action::MergePull { number, when_green, .. } => {
+                    self.actions.push(format!("merge {number} when green {when_green}"));
+                    if let Some(pull) = &mut self.pull {
+                        pull.auto_merge = true;
+                    }
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    fn forge() -> Forge {
+        Forge { main: POINTER.into(), tip: "t1".into(), landed: Vec::new(), pull: None, actions: Vec::new() }
+    }
+
+    fn world(steps: Value) -> Observed {
+        let freight = json!({"metadata": {"name": "abcdefgh"}, "origin": {"kind": "Warehouse", "name": "w"}, "images": [{"repoURL": "r/x", "tag": "0.5.2", "digest": "sha256:aa"}]});
+        Observed {
+            cluster: ClusterName("management".into()),
+            object: json!({"metadata": {"name": "dev.01.abcdefg", "namespace": "p"}, "spec": {"stage": "dev", "freight": "abcdefgh", "steps": steps}}),
+            now: "2026-01-01T00:00:00Z".parse().expect("a time"),
+            failure: None,
+            stage: Some(json!({"metadata": {"name": "dev"}, "spec": {"requestedFreight": [{"origin": {"kind": "Warehouse", "name": "w"}, "sources": {"direct": true}}]},
+                "status": {"currentPromotion": {"name": "dev.01.abcdefg"}}})),
+            freight: Some(freight),
+            identity: "kargo".into(),
+            answers: BTreeMap::new(),
+        }
+    }
+
+    fn direct() -> Value {
+        json!([
+            {"uses": "git-clone", "config": {"repoURL": REPOSITORY, "checkout": [{"branch": "main", "path": "./out"}]}},
+            {"uses": "yaml-update", "as": "bump", "config": {"path": "./out/clusters/dev/myapp.yaml", "updates": [{"key": "spec.ref.tag", "value": "${{ imageFrom(\"r/x\").Tag }}"}]}},
+            {"uses": "git-commit", "config": {"path": "./out", "message": "dev: myapp → ${{ imageFrom(\"r/x\").Tag }}"}},
+            {"uses": "git-push", "config": {"path": "./out", "targetBranch": "main"}},
+        ])
+    }
+
+    /// One pass as the driver makes it.
+    fn pass(seen: &mut Observed, forge: &mut Forge) -> Decision<Value> {
+        seen.answers.clear();
+        loop {
+            match decide(seen) {
+                Outcome::Ask(question) => {
+                    let answer = forge.answer(&question);
+                    seen.answers.insert(question, answer);
+                }
+                Outcome::Decided(decision) => {
+                    decision.actions.iter().for_each(|action| forge.perform(action));
+                    seen.object["status"] = decision.status.clone();
+                    return *decision;
+                }
+            }
+        }
+    }
+
+    fn run(seen: &mut Observed, forge: &mut Forge) -> String {
+        for _ in 0..20 {
+            let before = seen.object["status"].clone();
+            let decision = pass(seen, forge);
+            if decision.actions.is_empty() && before == seen.object["status"] {
+                break;
+            }
+        }
+        let status = &seen.object["status"];
+        format!("{} {}", text(status, &["phase"]), text(status, &["message"])).trim().to_owned()
+    }
+
+    #[test]
+    fn a_pointer_moves_by_one_commit() {
+        let (mut seen, mut forge) = (world(direct()), forge());
+        assert_eq!(run(&mut seen, &mut forge), "Succeeded");
+        assert_eq!(forge.main, POINTER.replace("0.5.1", "0.5.2"));
+        assert_eq!(forge.actions, ["push main on t1 expecting Some(\"t1\"): \"dev: myapp → 0.5.2\""]);
+    }
+
+    #[test]
+    fn a_crash_after_the_push_pushes_nothing_again() {
+        let (mut seen, mut forge) = (world(direct()), forge());
+        pass(&mut seen, &mut forge);
+        let before = seen.object["status"].clone();
+        pass(&mut seen, &mut forge);
+        // The status was lost with the process, the commit was not.
+        seen.object["status"] = before;
+        assert_eq!(run(&mut seen, &mut forge), "Succeeded");
+        assert_eq!(forge.actions.len(), 1);
+    }
+
+    #[test]
+    fn production_goes_by_a_pull_request() {
+        let mut steps = direct();
+        steps[3] = json!({"uses": "git-push", "as": "push", "config": {"path": "./out", "generateTargetBranch": true}});
+        let more = json!([
+            {"uses": "git-open-pr", "as": "pr", "config": {"repoURL": REPOSITORY, "sourceBranch": "${{ outputs.push.branch }}", "targetBranch": "main"}},
+            {"uses": "git-wait-for-pr", "config": {"repoURL": REPOSITORY, "prNumber": "${{ outputs.pr.pr.id }}"}},
+        ]);
+        steps.as_array_mut().expect("a list").extend(more.as_array().expect("a list").clone());
+        let (mut seen, mut forge) = (world(steps), forge());
+        assert_eq!(run(&mut seen, &mut forge), "Running");
+        // Main moves: the commit is made anew on the new tip.
+        forge.tip = "t2".into();
+        forge.pull.as_mut().expect("a pull").behind = true;
+        assert_eq!(run(&mut seen, &mut forge), "Running");
+        let pull = forge.pull.as_mut().expect("a pull");
+        (pull.open, pull.merged) = (false, true);
+        assert_eq!(run(&mut seen, &mut forge), "Succeeded");
+        assert_eq!(
+            forge.actions,
+            [
+                "push kargo/promotion/dev.01.abcdefg on t1 expecting None: \"dev: myapp → 0.5.2\"",
+                "open kargo/promotion/dev.01.abcdefg → main: dev: myapp → 0.5.2",
+                "merge 7 when green true",
+                "push kargo/promotion/dev.01.abcdefg on t2 expecting Some(\"h\"): \"dev: myapp → 0.5.2\"",
+            ]
+        );
+        let mut closed = world(seen.object["spec"]["steps"].clone());
+        forge.pull = Some(Pull { open: false, merged: false, ..forge.pull.clone().expect("a pull") });
+        assert!(run(&mut closed, &mut forge).contains("was closed without being merged"));
+    }
+
+    #[test]
+    fn what_cannot_be_is_told() {
+        for (at, field, value, why) in [
+            (0, "uses", json!("argocd-update"), "step 0 (step-1) met an error: step kind \"argocd-update\" is not supported"),
+            (1, "config", json!({"path": "../x", "updates": []}), "step 1 (bump) met an error: ../x leads out of the work directory"),
+            (1, "config", json!({"path": "out/nothing.yaml", "updates": []}), "step 1 (bump) met an error: out/nothing.yaml: no such file"),
+            (2, "config", json!({"path": "./out", "message": "${{ ctx.nothing.name }}"}), "step 2 (step-3) met an error: failed to evaluate config: cannot fetch name from <nil>"),
+            (3, "config", json!({"path": "./out", "force": true}), "step 3 (step-4) met an error: invalid git-push config: (root): Additional property force is not allowed"),
+        ] {
+            let mut steps = direct();
+            steps[at][field] = value;
+            let (mut seen, mut forge) = (world(steps), forge());
+            assert_eq!(run(&mut seen, &mut forge), format!("Failed {why}"));
+            assert!(forge.actions.is_empty());
+        }
+    }
+
+    #[test]
+    fn failures_are_tried_again_and_then_end_it() {
+        let (mut seen, mut forge) = (world(direct()), forge());
+        pass(&mut seen, &mut forge);
+        seen.failure = Some("no answer".into());
+        for _ in 0..5 {
+            assert_eq!(text(&seen.object["status"], &["phase"]), "Running");
+            pass(&mut seen, &mut forge);
+        }
+        assert_eq!(text(&seen.object["status"], &["message"]), "step 3 (step-4) met an error 5 times: no answer");
+    }
+}

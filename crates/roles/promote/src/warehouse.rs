@@ -1,0 +1,276 @@
+//! Warehouse: which tags of the subscribed repositories become Freight.
+//! Follows akuity/kargo `pkg/controller/warehouses/warehouses.go`, `pkg/subscription/image.go`.
+
+use api::{Condition, generation, remove_condition, set_condition, text};
+use golang::{Constraint, Version, parse_duration, regexp};
+use regex::Regex;
+use model::{Action, ClusterName, Code, Decision, Timestamp};
+use serde_json::{Value, json};
+
+use crate::names::{self, Image};
+use crate::{KARGO, MANAGER};
+
+/// One image subscription, checked.
+#[derive(Debug)]
+pub struct Subscription {
+    /// `host/name`.
+    pub repository: String,
+    name: Option<String>,
+    constraint: Option<Constraint>,
+    strict: bool,
+    lexical: bool,
+    allow: Vec<Regex>,
+    ignore: Vec<Regex>,
+    limit: usize,
+}
+
+/// A tag that a subscription found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The tag.
+    pub tag: String,
+    /// The manifest's digest.
+    pub digest: String,
+    /// The manifest's annotations.
+    pub annotations: Vec<(String, String)>,
+    /// When the manifest says it was made.
+    pub created: Option<String>,
+}
+
+/// Everything that is looked at.
+#[derive(Debug, Clone)]
+pub struct Observed {
+    /// In which cluster.
+    pub cluster: ClusterName,
+    /// The Warehouse.
+    pub object: Value,
+    /// The present moment.
+    pub now: Timestamp,
+    /// What each subscription found, newest first; or why discovery failed.
+    pub discovered: Result<Vec<(String, Vec<Found>)>, String>,
+    /// Names of this Warehouse's Freight.
+    pub freight: Vec<String>,
+}
+
+impl Subscription {
+    /// Reads a subscription; what is not supported is refused by name.
+    pub fn parse(subscription: &Value) -> Result<Self, String> {
+        let kinds: Vec<&String> = subscription.as_object().into_iter().flat_map(|map| map.keys()).filter(|key| *key != "name").collect();
+        let image = match kinds.as_slice() {
+            [kind] if *kind == "image" => &subscription["image"],
+            [kind] => return Err(format!("subscriptions of kind {kind:?} are not supported")),
+            _ => return Err("a subscription needs exactly one of image, git or chart".to_owned()),
+        };
+        const KNOWN: [&str; 9] = [
+            "repoURL", "imageSelectionStrategy", "constraint", "semverConstraint", "strictSemvers", "allowTagsRegexes", "ignoreTagsRegexes", "discoveryLimit", "cacheByTag",
+        ];
+        if let Some(field) = image.as_object().into_iter().flat_map(|map| map.keys()).find(|key| !KNOWN.contains(&key.as_str())) {
+            return Err(format!("image.{field} is not supported"));
+        }
+        let lexical = match text(image, &["imageSelectionStrategy"]) {
+            "" | "SemVer" => false,
+            "Lexical" => true,
+            other => return Err(format!("image.imageSelectionStrategy {other:?} is not supported")),
+        };
+        let patterns = |field: &str| api::texts(&image[field]).iter().map(|p| regexp(p).map_err(|error| format!("image.{field}: {error}"))).collect::<Result<Vec<_>, _>>();
+        let repository = text(image, &["repoURL"]).to_owned();
+        if repository.is_empty() {
+            return Err("image.repoURL is missing".to_owned());
+        }
+        Ok(Self {
+            repository,
+            name: subscription["name"].as_str().map(str::to_owned),
+            constraint: constraint(image)?,
+            strict: image["strictSemvers"] != false,
+            lexical,
+            allow: patterns("allowTagsRegexes")?,
+            ignore: patterns("ignoreTagsRegexes")?,
+            limit: usize::try_from(image["discoveryLimit"].as_u64().filter(|limit| *limit > 0).unwrap_or(20)).unwrap_or(20),
+        })
+    }
+
+    /// Returns the tags that may become Freight, newest first, at most `discoveryLimit`.
+    pub fn candidates(&self, tags: &[String]) -> Vec<String> {
+        let passes = |tag: &&String| !self.ignore.iter().any(|p| p.is_match(tag)) && (self.allow.is_empty() || self.allow.iter().any(|p| p.is_match(tag)));
+        let passing = tags.iter().filter(passes);
+        let mut found: Vec<String> = if self.lexical {
+            let mut found: Vec<String> = passing.cloned().collect();
+            found.sort_by(|a, b| b.cmp(a));
+            found
+        } else {
+            let parsed = passing.filter_map(|tag| self.version(tag));
+            let mut versions: Vec<Version> = parsed.filter(|version| self.constraint.as_ref().is_none_or(|constraint| constraint.matches(version))).collect();
+            versions.sort_by(|a, b| b.cmp(a).then_with(|| b.original().cmp(a.original())));
+            versions.iter().map(|version| version.original().to_owned()).collect()
+        };
+        found.truncate(self.limit);
+        found
+    }
+
+    fn version(&self, tag: &str) -> Option<Version> {
+        let lenient = Version::lenient(tag)?;
+        let strict = !self.strict || Version::strict(tag.strip_prefix('v').unwrap_or(tag)).is_some();
+        strict.then_some(lenient)
+    }
+}
+
+/// `semverConstraint` is the older name of `constraint`. The literal `^0.0.0` admits nothing but 0.0.0; whoever writes it
+/// means all of major version 0, so that is what it does here.
+fn constraint(image: &Value) -> Result<Option<Constraint>, String> {
+    let (new, old) = (text(image, &["constraint"]), text(image, &["semverConstraint"]));
+    let (field, wanted) = if new.is_empty() { ("semverConstraint", old) } else { ("constraint", new) };
+    if wanted.is_empty() {
+        return Ok(None);
+    }
+    let wanted = if wanted == "^0.0.0" { ">=0.0.0 <1.0.0" } else { wanted };
+    Constraint::parse(wanted).map(Some).map_err(|error| format!("image.{field}: {error}"))
+}
+
+/// Decides what becomes Freight.
+pub fn decide(seen: &Observed) -> Decision<Value> {
+    let object = &seen.object;
+    let mut status = object["status"].clone();
+    if let Some(refresh) = api::annotation(object, "kargo.akuity.io/refresh") {
+        status["lastHandledRefresh"] = json!(refresh);
+    }
+    status["observedGeneration"] = json!(generation(object));
+    let found = match &seen.discovered {
+        Ok(found) => found,
+        Err(why) => return again(unhealthy(seen, status, "DiscoveryFailed", why), seen),
+    };
+    let subscriptions = object["spec"]["subscriptions"].as_array().cloned().unwrap_or_default();
+    let previous = status["discoveredArtifacts"]["images"].clone();
+    let images: Vec<Value> = found.iter().map(|(repository, tags)| json!({"repoURL": repository, "references": tags.iter().map(shown).collect::<Vec<_>>()})).collect();
+    if previous != Value::Array(images.clone()) || status["discoveredArtifacts"]["discoveredAt"].is_null() {
+        status["discoveredArtifacts"] = json!({"discoveredAt": seen.now.to_string(), "images": images});
+    }
+    if let Some((repository, _)) = found.iter().find(|(_, tags)| tags.is_empty()) {
+        let why = format!("no image references were discovered for {repository}");
+        return again(unhealthy(seen, status, "NoImageReferencesDiscovered", &why), seen);
+    }
+    let newest: Vec<(Image, &Found)> = found
+        .iter()
+        .zip(&subscriptions)
+        .filter_map(|((repository, tags), subscription)| {
+            let tag = tags.first()?;
+            let subscription = subscription["name"].as_str().map(str::to_owned);
+            Some((Image { repository: repository.clone(), tag: tag.tag.clone(), digest: tag.digest.clone(), subscription }, tag))
+        })
+        .collect();
+    for (kind, reason, message) in [("Ready", "ArtifactsDiscovered", "Conditions satisfied"), ("Healthy", "ArtifactsDiscovered", "Successfully discovered artifacts")] {
+        set_condition(&mut status, &Condition { kind, status: "True", reason, message }, generation(object), seen.now);
+    }
+    remove_condition(&mut status, "Reconciling");
+    let images: Vec<Image> = newest.iter().map(|(image, _)| image.clone()).collect();
+    let name = names::freight(api::name(object), &images);
+    status["lastFreightID"] = json!(name);
+    if seen.freight.contains(&name) || object["spec"]["freightCreationPolicy"] == "Manual" {
+        return again(Decision::of(status), seen);
+    }
+    let what: Vec<String> = images.iter().map(|image| format!("{}:{}@{}", image.repository, image.tag, image.digest)).collect();
+    let decision = Decision::of(status).act(create(seen, &name, &newest)).note(format!("freight {} is {}", &name[..7], what.join(", ")));
+    again(decision, seen)
+}
+
+fn shown(found: &Found) -> Value {
+    let mut shown = json!({"tag": found.tag, "digest": found.digest});
+    if !found.annotations.is_empty() {
+        shown["annotations"] = found.annotations.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
+    }
+    if let Some(created) = &found.created {
+        shown["createdAt"] = json!(created);
+    }
+    shown
+}
+
+fn create(seen: &Observed, name: &str, images: &[(Image, &Found)]) -> Action {
+    let alias = names::alias(name);
+    let images: Vec<Value> = images
+        .iter()
+        .map(|(image, found)| {
+            let mut written = json!({"repoURL": image.repository, "tag": image.tag, "digest": image.digest});
+            if !found.annotations.is_empty() {
+                written["annotations"] = shown(found)["annotations"].clone();
+            }
+            if let Some(subscription) = &image.subscription {
+                written["subscriptionName"] = json!(subscription);
+            }
+            written
+        })
+        .collect();
+    let object = json!({
+        "apiVersion": KARGO,
+        "kind": "Freight",
+        "metadata": {"name": name, "namespace": api::namespace(&seen.object), "labels": {"kargo.akuity.io/alias": alias}},
+        "alias": alias,
+        "discoveredAt": seen.now.to_string(),
+        "origin": {"kind": "Warehouse", "name": api::name(&seen.object)},
+        "images": images,
+    });
+    Action::Create { cluster: seen.cluster.clone(), manager: MANAGER.to_owned(), object }
+}
+
+fn unhealthy(seen: &Observed, mut status: Value, reason: &str, why: &str) -> Decision<Value> {
+    for kind in ["Healthy", "Ready"] {
+        set_condition(&mut status, &Condition { kind, status: "False", reason, message: why }, generation(&seen.object), seen.now);
+    }
+    Decision::of(status).wait(Code::NoFreight, why, None)
+}
+
+/// The net below the registry's events.
+fn again(mut decision: Decision<Value>, seen: &Observed) -> Decision<Value> {
+    let interval = parse_duration(text(&seen.object, &["spec", "interval"])).unwrap_or(std::time::Duration::from_secs(300));
+    if let Ok(at) = seen.now.checked_add(interval.max(std::time::Duration::from_secs(10))) {
+        decision.look_again(at);
+    }
+    decision
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidates(image: Value, tags: &[&str]) -> Result<Vec<String>, String> {
+        let tags: Vec<String> = tags.iter().map(|tag| (*tag).to_owned()).collect();
+        Ok(Subscription::parse(&json!({"image": image}))?.candidates(&tags))
+    }
+
+    #[test]
+    fn tags_are_chosen_as_kargo_does() {
+        let tags = ["0.5.9", "0.5.10", "latest", "0.6.0-rc.1", "1.0.0", "1234567", "v0.5.11"];
+        let check = |image: Value, expected: &[&str]| assert_eq!(candidates(image.clone(), &tags), Ok(expected.iter().map(|tag| (*tag).to_owned()).collect()), "{image}");
+        check(json!({"repoURL": "r/x", "constraint": "^0.5.0"}), &["v0.5.11", "0.5.10", "0.5.9"]);
+        check(json!({"repoURL": "r/x", "semverConstraint": "^0.0.0", "discoveryLimit": 2}), &["v0.5.11", "0.5.10"]);
+        check(json!({"repoURL": "r/x"}), &["1.0.0", "0.6.0-rc.1", "v0.5.11", "0.5.10", "0.5.9"]);
+        check(json!({"repoURL": "r/x", "ignoreTagsRegexes": ["^v"], "allowTagsRegexes": ["^.?0"]}), &["0.6.0-rc.1", "0.5.10", "0.5.9"]);
+        check(json!({"repoURL": "r/x", "imageSelectionStrategy": "Lexical", "discoveryLimit": 2}), &["v0.5.11", "latest"]);
+        for (image, why) in [
+            (json!({"repoURL": "r/x", "platform": "linux/amd64"}), "image.platform is not supported"),
+            (json!({"repoURL": "r/x", "constraint": "nonsense"}), "image.constraint: improper constraint: nonsense"),
+            (json!({}), "image.repoURL is missing"),
+        ] {
+            assert_eq!(candidates(image, &tags), Err(why.to_owned()));
+        }
+        assert!(Subscription::parse(&json!({"git": {}})).is_err());
+    }
+
+    #[test]
+    fn the_newest_becomes_freight_once() {
+        let found = Found { tag: "0.5.1".into(), digest: "sha256:aa".into(), annotations: vec![("k".into(), "v".into())], created: None };
+        let mut seen = Observed {
+            cluster: ClusterName("management".into()),
+            object: json!({"metadata": {"name": "myapp", "namespace": "kargo-myapp"}, "spec": {"subscriptions": [{"image": {"repoURL": "r/x"}}]}}),
+            now: "2026-01-01T00:00:00Z".parse().expect("a time"),
+            discovered: Ok(vec![("r/x".into(), vec![found])]),
+            freight: Vec::new(),
+        };
+        let decision = decide(&seen);
+        let [Action::Create { object, .. }] = decision.actions.as_slice() else { panic!("{:?}", decision.actions) };
+        assert_eq!(object["images"][0]["annotations"]["k"], "v");
+        seen.freight = vec![api::name(object).to_owned()];
+        seen.object["status"] = decision.status;
+        assert!(decide(&seen).actions.is_empty());
+        seen.discovered = Ok(vec![("r/x".into(), Vec::new())]);
+        assert_eq!(decide(&seen).because[0].text, "no image references were discovered for r/x");
+    }
+}

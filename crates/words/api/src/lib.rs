@@ -1,0 +1,8 @@
+//! What the resources of all groups share: how to read a field, how conditions are kept.
+//! Objects stay JSON, so that unknown fields survive a read and a write.
+
+mod condition;
+mod fields;
+
+pub use condition::{Condition, find_condition, is_true, remove_condition, set_condition};
+pub use fields::{annotation, generation, label, name, namespace, reference, text, texts, uid};

@@ -1,0 +1,28 @@
+use crate::Timestamp;
+
+/// Who is calling a host in process. It travels in the request's extensions, never in a header that a client could set.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Caller {
+    /// The user name, such as `system:serviceaccount:flux-system:kustomize-controller` or `kargo`.
+    pub name: String,
+    /// The groups, such as `system:masters`.
+    pub groups: Vec<String>,
+}
+
+impl Caller {
+    /// Returns a caller without groups.
+    pub fn new(name: &str) -> Self {
+        Self { name: name.to_owned(), groups: Vec::new() }
+    }
+
+    /// Returns a member of `system:masters`, who may do anything in a cluster.
+    pub fn master(name: &str) -> Self {
+        Self { name: name.to_owned(), groups: vec!["system:masters".to_owned(), "system:authenticated".to_owned()] }
+    }
+}
+
+/// Tells the time. Handed to the driver and to every host, so that a whole world can run under a simulated one.
+pub trait Clock: Send + Sync {
+    /// Returns the present moment.
+    fn now(&self) -> Timestamp;
+}

@@ -1,0 +1,518 @@
+//! Writing YAML with the bytes of go-yaml v2's emitter, as kubectl, kustomize and Flux print it.
+//! Follows yaml/go-yaml v2.4.2 emitterc.go, encode.go, resolve.go and sorter.go.
+
+use std::cmp::Ordering;
+
+use serde_json::Value;
+
+use crate::resolve::{Dialect, read};
+
+/// Column after which a line breaks at the next single space.
+const WIDTH: usize = 80;
+
+/// Writes one document, without `---`.
+pub fn write(value: &Value) -> String {
+    let mut out = String::new();
+    match value {
+        Value::Object(map) if !map.is_empty() => block_map(map, 0, &mut out),
+        Value::Array(items) if !items.is_empty() => block_list(items, 0, &mut out),
+        other => {
+            inline(other, 0, 0, &mut out);
+            out.push('\n');
+        }
+    }
+    out
+}
+
+/// Writes documents with `---` between them.
+pub fn write_all<'a>(values: impl IntoIterator<Item = &'a Value>) -> String {
+    values.into_iter().map(write).collect::<Vec<_>>().join("---\n")
+}
+
+fn block_map(map: &serde_json::Map<String, Value>, indent: usize, out: &mut String) {
+    let mut keys: Vec<&String> = map.keys().collect();
+    keys.sort_by(|a, b| natural(a, b));
+    for (at, key) in keys.into_iter().enumerate() {
+        // The first key of a mapping inside a list stands behind its dash already.
+        if at > 0 || out.is_empty() || out.ends_with('\n') {
+            pad(indent, out);
+        }
+        entry(key, &map[key], indent, out);
+    }
+}
+
+fn entry(key: &str, value: &Value, indent: usize, out: &mut String) {
+    let mut text = String::new();
+    let long = key.len() > 128;
+    write_string(key, indent, usize::MAX, true, &mut text);
+    if long {
+        out.push_str("? ");
+        out.push_str(&text);
+        out.push('\n');
+        pad(indent, out);
+        out.push(':');
+    } else {
+        out.push_str(&text);
+        out.push(':');
+    }
+    after(value, indent, out);
+}
+
+/// Writes what stands behind `key:`.
+fn after(value: &Value, indent: usize, out: &mut String) {
+    match value {
+        Value::Object(map) if !map.is_empty() => {
+            out.push('\n');
+            block_map(map, indent + 2, out);
+        }
+        // Lists are not indented under their key.
+        Value::Array(items) if !items.is_empty() => {
+            out.push('\n');
+            block_list(items, indent, out);
+        }
+        other => {
+            out.push(' ');
+            let column = column(out);
+            inline(other, indent + 2, column, out);
+            out.push('\n');
+        }
+    }
+}
+
+fn block_list(items: &[Value], indent: usize, out: &mut String) {
+    for (at, item) in items.iter().enumerate() {
+        if at > 0 || out.is_empty() || out.ends_with('\n') {
+            pad(indent, out);
+        }
+        out.push_str("- ");
+        match item {
+            Value::Object(map) if !map.is_empty() => block_map(map, indent + 2, out),
+            Value::Array(inner) if !inner.is_empty() => block_list(inner, indent + 2, out),
+            other => {
+                let column = column(out);
+                inline(other, indent + 2, column, out);
+                out.push('\n');
+            }
+        }
+    }
+}
+
+fn inline(value: &Value, indent: usize, column: usize, out: &mut String) {
+    match value {
+        Value::Null => out.push_str("null"),
+        Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+        Value::Number(number) => out.push_str(&number_text(number)),
+        Value::String(text) => write_string(text, indent, column, false, out),
+        Value::Array(_) => out.push_str("[]"),
+        Value::Object(_) => out.push_str("{}"),
+    }
+}
+
+fn number_text(number: &serde_json::Number) -> String {
+    if number.is_i64() || number.is_u64() {
+        return number.to_string();
+    }
+    go_float(number.as_f64().unwrap_or(0.0))
+}
+
+/// Go's `strconv.FormatFloat(f, 'g', -1, 64)`: exponent form below 1e-4 and from 1e21 on.
+fn go_float(value: f64) -> String {
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    let scientific = format!("{value:e}");
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let digits = mantissa.bytes().filter(u8::is_ascii_digit).count();
+    // With the shortest precision Go switches at max(digits, 21) where digits are more, at 21 otherwise.
+    let limit = if digits > 21 { digits as i32 } else { 21 };
+    if exponent < -4 || exponent >= limit {
+        let sign = if exponent < 0 { '-' } else { '+' };
+        return format!("{mantissa}e{sign}{:02}", exponent.abs());
+    }
+    format!("{value}")
+}
+
+fn pad(indent: usize, out: &mut String) {
+    out.extend(std::iter::repeat_n(' ', indent));
+}
+
+fn column(out: &str) -> usize {
+    out.rsplit('\n').next().map_or(0, |line| line.chars().count())
+}
+
+fn write_string(text: &str, indent: usize, column: usize, key: bool, out: &mut String) {
+    let facts = Facts::of(text);
+    if text.contains('\n') && !key && facts.block_allowed {
+        return literal(text, indent, out);
+    }
+    let ambiguous = !matches!(read_plain(text), Some(Value::String(_)));
+    if facts.special || facts.tab {
+        return double_quoted(text, indent, column, out);
+    }
+    if ambiguous && !text.is_empty() {
+        return double_quoted(text, indent, column, out);
+    }
+    if text.is_empty() {
+        return out.push_str("\"\"");
+    }
+    if text.contains('\n') {
+        return double_quoted(text, indent, column, out);
+    }
+    if facts.plain_allowed {
+        return folded(text, indent, column, "", out);
+    }
+    out.push('\'');
+    let doubled = text.replace('\'', "''");
+    folded(&doubled, indent, if column == usize::MAX { column } else { column + 1 }, "'", out);
+    out.push('\'');
+}
+
+/// Resolves as a plain scalar of YAML 1.1, with the extra words and dates that go-yaml v2 guards against.
+fn read_plain(text: &str) -> Option<Value> {
+    if text.is_empty() || text.contains('\n') {
+        return Some(Value::String(text.to_owned()));
+    }
+    let looks_base60 =
+        text.contains(':') && text.split(':').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit() || b == b'_'));
+    let looks_date = text.len() >= 8 && text.as_bytes()[..4].iter().all(u8::is_ascii_digit) && is_date(text);
+    if looks_base60 || looks_date || matches!(text, ".inf" | "-.inf" | "+.inf" | ".nan" | ".NaN" | ".Inf" | ".INF" | ".NAN") {
+        return None;
+    }
+    if text == "=" || text == "<<" {
+        return Some(Value::String(text.to_owned()));
+    }
+    // Only words that could be something else need the parser.
+    let first = text.chars().next()?;
+    if first.is_ascii_digit() || matches!(first, '+' | '-' | '.' | '~') || text.len() <= 5 && first.is_ascii_alphabetic() {
+        if text.contains(": ") || text.contains(" #") || text.ends_with(':') || text.starts_with("- ") {
+            return Some(Value::String(text.to_owned()));
+        }
+        return match read(text, Dialect::Sigs) {
+            Ok(Value::Array(_) | Value::Object(_)) | Err(_) => Some(Value::String(text.to_owned())),
+            Ok(value) => Some(value),
+        };
+    }
+    Some(Value::String(text.to_owned()))
+}
+
+fn is_date(text: &str) -> bool {
+    let mut parts = text.splitn(3, '-');
+    let digits =
+        |part: Option<&str>, most: usize| part.is_some_and(|p| !p.is_empty() && p.len() <= most && p.bytes().all(|b| b.is_ascii_digit()));
+    let year = parts.next();
+    let month = parts.next();
+    let rest = parts.next();
+    let day = rest.map(|rest| rest.split(['T', 't', ' ']).next().unwrap_or(rest));
+    digits(year, 4) && digits(month, 2) && digits(day, 2)
+}
+
+/// What go-yaml's `yaml_emitter_analyze_scalar` finds out.
+struct Facts {
+    plain_allowed: bool,
+    block_allowed: bool,
+    special: bool,
+    tab: bool,
+}
+
+impl Facts {
+    fn of(text: &str) -> Self {
+        let chars: Vec<char> = text.chars().collect();
+        let mut plain = true;
+        let mut block = true;
+        let mut special = false;
+        let mut tab = false;
+        if text.starts_with("---") || text.starts_with("...") {
+            plain = false;
+        }
+        let blank = |c: Option<&char>| c.is_none_or(|c| matches!(c, ' ' | '\t' | '\n' | '\r'));
+        for (at, c) in chars.iter().enumerate() {
+            let before = at.checked_sub(1).and_then(|at| chars.get(at));
+            let next = chars.get(at + 1);
+            if at == 0 {
+                plain &= !matches!(c, '#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`');
+                plain &= !(matches!(c, '?' | ':' | '-') && blank(next));
+            } else {
+                plain &= !(*c == ':' && blank(next));
+                plain &= !(*c == '#' && blank(before));
+            }
+            match c {
+                '\t' => tab = true,
+                '\n' => plain = false,
+                c if !printable(*c) => special = true,
+                _ => {}
+            }
+            if *c == ' ' && next == Some(&'\n') {
+                block = false;
+            }
+        }
+        if matches!(chars.first(), Some(' ')) || matches!(chars.last(), Some(' ')) {
+            plain = false;
+        }
+        if matches!(chars.last(), Some(' ')) {
+            block = false;
+        }
+        block &= !special && !tab;
+        Self { plain_allowed: plain, block_allowed: block, special, tab }
+    }
+}
+
+fn printable(c: char) -> bool {
+    matches!(c, '\n' | ' '..='~' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}') && c != '\u{feff}'
+}
+
+/// Writes a text that may break at single spaces past the width.
+fn folded(text: &str, indent: usize, column: usize, _quote: &str, out: &mut String) {
+    if column == usize::MAX {
+        return out.push_str(text);
+    }
+    let chars: Vec<char> = text.chars().collect();
+    let mut column = column;
+    for (at, c) in chars.iter().enumerate() {
+        let inner = at > 0 && at + 1 < chars.len();
+        let single = *c == ' ' && inner && chars[at + 1] != ' ' && chars[at - 1] != ' ';
+        if single && column > WIDTH {
+            out.push('\n');
+            pad(indent.max(2), out);
+            column = indent.max(2);
+        } else {
+            out.push(*c);
+            column += 1;
+        }
+    }
+}
+
+fn double_quoted(text: &str, indent: usize, column: usize, out: &mut String) {
+    out.push('"');
+    let fold = column != usize::MAX;
+    let mut column = if fold { column + 1 } else { 0 };
+    let chars: Vec<char> = text.chars().collect();
+    let mut previous_space = false;
+    for (at, c) in chars.iter().enumerate() {
+        let before = out.len();
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            '\r' => out.push_str("\\r"),
+            '\0' => out.push_str("\\0"),
+            '\u{7}' => out.push_str("\\a"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{b}' => out.push_str("\\v"),
+            '\u{c}' => out.push_str("\\f"),
+            '\u{1b}' => out.push_str("\\e"),
+            '\u{85}' => out.push_str("\\N"),
+            '\u{2028}' => out.push_str("\\L"),
+            '\u{2029}' => out.push_str("\\P"),
+            ' ' if fold && !previous_space && column > WIDTH && at > 0 && at + 1 < chars.len() => {
+                out.push('\n');
+                pad(indent.max(2), out);
+                if chars[at + 1] == ' ' {
+                    out.push('\\');
+                }
+                column = indent.max(2);
+                previous_space = true;
+                continue;
+            }
+            c if !printable(*c) => match u32::from(*c) {
+                code @ ..=0xff => out.push_str(&format!("\\x{code:02X}")),
+                code @ ..=0xffff => out.push_str(&format!("\\u{code:04X}")),
+                code => out.push_str(&format!("\\U{code:08X}")),
+            },
+            c => out.push(*c),
+        }
+        previous_space = *c == ' ';
+        column += out[before..].chars().count();
+    }
+    out.push('"');
+}
+
+fn literal(text: &str, indent: usize, out: &mut String) {
+    out.push('|');
+    if text.starts_with([' ', '\n']) {
+        out.push('2');
+    }
+    if !text.ends_with('\n') {
+        out.push('-');
+    } else if text.ends_with("\n\n") || text == "\n" {
+        out.push('+');
+    }
+    let body = text.strip_suffix('\n').unwrap_or(text);
+    for line in body.split('\n') {
+        out.push('\n');
+        if !line.is_empty() {
+            pad(indent.max(2), out);
+            out.push_str(line);
+        }
+    }
+}
+
+/// go-yaml's key order: letters by code point, other characters before letters, runs of digits as numbers.
+fn natural(a: &str, b: &str) -> Ordering {
+    let a: Vec<char> = a.chars().collect();
+    let b: Vec<char> = b.chars().collect();
+    let mut digits = false;
+    for at in 0..a.len().min(b.len()) {
+        if a[at] == b[at] {
+            digits = a[at].is_numeric();
+            continue;
+        }
+        let (letter_a, letter_b) = (a[at].is_alphabetic(), b[at].is_alphabetic());
+        if letter_a && letter_b {
+            return a[at].cmp(&b[at]);
+        }
+        if letter_a || letter_b {
+            // Inside a run of digits the longer number is the letter's other side.
+            return if digits == letter_a { Ordering::Less } else { Ordering::Greater };
+        }
+        return numbers(&a, &b, at);
+    }
+    a.len().cmp(&b.len())
+}
+
+fn numbers(a: &[char], b: &[char], at: usize) -> Ordering {
+    let mut zeros = at;
+    if a[at] == '0' || b[at] == '0' {
+        let mut back = at;
+        while back > 0 && a[back - 1].is_numeric() {
+            back -= 1;
+            if a[back] != '0' {
+                zeros = usize::MAX;
+                break;
+            }
+        }
+    }
+    let value = |text: &[char], from: usize| {
+        let run: String = text[from..].iter().take_while(|c| c.is_ascii_digit()).collect();
+        (run.trim_start_matches('0').parse::<u128>().unwrap_or(0), run.len())
+    };
+    let _ = zeros;
+    let ((number_a, length_a), (number_b, length_b)) = (value(a, at), value(b, at));
+    number_a.cmp(&number_b).then(length_a.cmp(&length_b)).then(a[at].cmp(&b[at]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::{Expect, expect};
+    use serde_json::json;
+
+    fn check(value: &Value, expected: &Expect) {
+        expected.assert_eq(&write(value));
+    }
+
+    #[test]
+    fn documents_look_as_go_writes_them() {
+        check(
+            &json!({"kind": "X", "spec": {"list": [{"a": 1, "b": []}, [1, [2]], "s"], "empty": {}, "nothing": null, "f": 1.5}}),
+            &expect![[r#"
+                kind: X
+                spec:
+                  empty: {}
+                  f: 1.5
+                  list:
+                  - a: 1
+                    b: []
+                  - - 1
+                    - - 2
+                  - s
+                  nothing: null
+            "#]],
+        );
+    }
+
+    #[test]
+    fn strings_that_would_mean_something_else_are_quoted() {
+        let words = [
+            "1",
+            "true",
+            "yes",
+            "n",
+            "0x10",
+            "1_000",
+            "2001-01-01",
+            ".5",
+            "null",
+            "~",
+            "12:30:45",
+            "08",
+            "=",
+            "<<",
+            "",
+            "a: b",
+            "# x",
+            "it's",
+            "- a",
+            "a\tb",
+            "*",
+            "0.5.1",
+            "@x",
+        ];
+        check(
+            &json!(words),
+            &expect![[r##"
+                - "1"
+                - "true"
+                - "yes"
+                - "n"
+                - "0x10"
+                - "1_000"
+                - "2001-01-01"
+                - ".5"
+                - "null"
+                - "~"
+                - "12:30:45"
+                - "08"
+                - =
+                - <<
+                - ""
+                - 'a: b'
+                - '# x'
+                - it's
+                - '- a'
+                - "a\tb"
+                - '*'
+                - 0.5.1
+                - '@x'
+            "##]],
+        );
+    }
+
+    #[test]
+    fn long_lines_fold_and_line_feeds_make_blocks() {
+        let long = "word ".repeat(25);
+        check(
+            &json!({"a": long.trim_end(), "b": "x\ny\n", "c": "x\ny", "d": " x\n\n"}),
+            &expect![[r#"
+                a: word word word word word word word word word word word word word word word word
+                  word word word word word word word word word
+                b: |
+                  x
+                  y
+                c: |-
+                  x
+                  y
+                d: |2+
+                   x
+
+            "#]],
+        );
+    }
+
+    #[test]
+    fn keys_come_in_natural_order() {
+        let map = json!({"k10": 1, "k9": 1, "k1": 1, "K": 1, "1": 1, "_u": 1});
+        check(
+            &map,
+            &expect![[r#"
+                _u: 1
+                "1": 1
+                K: 1
+                k1: 1
+                k9: 1
+                k10: 1
+            "#]],
+        );
+    }
+}

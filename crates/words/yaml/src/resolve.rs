@@ -1,0 +1,344 @@
+//! From nodes to JSON values, with the scalar rules of the two Go libraries.
+
+use std::collections::HashMap;
+
+use base64::Engine as _;
+use serde_json::{Map, Number, Value};
+
+use crate::{Content, Node, Style, YamlError, nodes};
+
+/// How many nodes aliases may add to a document.
+const ALIAS_BUDGET: usize = 100_000;
+
+/// Which Go library's rules hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// sigs.k8s.io/yaml (go-yaml v2 rules): kubectl, Flux, Kargo, the API server. `yes` is a boolean; a repeated key wins
+    /// over the earlier one.
+    Sigs,
+    /// kyaml (go-yaml v3 rules): kustomize resources. `yes` is a string; a repeated key is an error.
+    Kyaml,
+}
+
+/// Reads a text that holds one document. An empty text is null.
+pub fn read(text: &str, dialect: Dialect) -> Result<Value, YamlError> {
+    let mut documents = read_all(text, dialect)?;
+    match documents.len() {
+        0 => Ok(Value::Null),
+        1 => Ok(documents.remove(0)),
+        many => Err(YamlError::Documents(many)),
+    }
+}
+
+/// Reads every document of a text; empty documents are left out.
+pub fn read_all(text: &str, dialect: Dialect) -> Result<Vec<Value>, YamlError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut values = Vec::new();
+    for node in nodes(text)? {
+        let value = value_of(&node, dialect)?;
+        if !value.is_null() {
+            values.push(value);
+        }
+    }
+    Ok(values)
+}
+
+/// Returns a document's value.
+pub fn value_of(document: &Node, dialect: Dialect) -> Result<Value, YamlError> {
+    let mut anchors = HashMap::new();
+    collect_anchors(document, &mut anchors);
+    Resolver { dialect, anchors, budget: ALIAS_BUDGET, open: Vec::new() }.value(document)
+}
+
+fn collect_anchors<'a>(node: &'a Node, anchors: &mut HashMap<usize, &'a Node>) {
+    if node.anchor != 0 {
+        anchors.insert(node.anchor, node);
+    }
+    match &node.content {
+        Content::List(items, _) => items.iter().for_each(|item| collect_anchors(item, anchors)),
+        Content::Map(pairs, _) => pairs.iter().for_each(|(key, value)| {
+            collect_anchors(key, anchors);
+            collect_anchors(value, anchors);
+        }),
+        Content::Scalar(..) | Content::Alias(_) => {}
+    }
+}
+
+struct Resolver<'a> {
+    dialect: Dialect,
+    anchors: HashMap<usize, &'a Node>,
+    budget: usize,
+    open: Vec<usize>,
+}
+
+impl<'a> Resolver<'a> {
+    fn value(&mut self, node: &'a Node) -> Result<Value, YamlError> {
+        if !self.open.is_empty() {
+            self.budget = self.budget.checked_sub(1).ok_or(YamlError::Limit { line: node.line, limit: "100,000 nodes by aliases" })?;
+        }
+        match &node.content {
+            Content::Scalar(text, style) => scalar(text, *style, node, self.dialect),
+            Content::List(items, _) => items.iter().map(|item| self.value(item)).collect::<Result<_, _>>().map(Value::Array),
+            Content::Map(pairs, _) => self.map(pairs, node.line).map(Value::Object),
+            Content::Alias(anchor) => {
+                let target = self.target(*anchor, node.line)?;
+                self.open.push(*anchor);
+                let value = self.value(target);
+                self.open.pop();
+                value
+            }
+        }
+    }
+
+    fn target(&self, anchor: usize, line: usize) -> Result<&'a Node, YamlError> {
+        if self.open.contains(&anchor) {
+            return Err(YamlError::Meaning { line, text: "an alias refers to a collection that contains it".to_owned() });
+        }
+        self.anchors.get(&anchor).copied().ok_or(YamlError::Meaning { line, text: "unknown alias".to_owned() })
+    }
+
+    fn map(&mut self, pairs: &'a [(Node, Node)], line: usize) -> Result<Map<String, Value>, YamlError> {
+        let mut map = Map::new();
+        let mut merged = Vec::new();
+        for (key, value) in pairs {
+            if matches!(&key.content, Content::Scalar(text, Style::Plain) if text == "<<") && key.tag.is_none() {
+                merged.push(value);
+                continue;
+            }
+            let name = self.key(key)?;
+            let value = self.value(value)?;
+            if map.insert(name.clone(), value).is_some() && self.dialect == Dialect::Kyaml {
+                return Err(YamlError::Meaning { line: key.line, text: format!("mapping key {name:?} already defined") });
+            }
+        }
+        for value in merged {
+            self.merge(&mut map, value, line)?;
+        }
+        Ok(map)
+    }
+
+    fn merge(&mut self, map: &mut Map<String, Value>, node: &'a Node, line: usize) -> Result<(), YamlError> {
+        let sources = match self.value(node)? {
+            Value::Object(source) => vec![Value::Object(source)],
+            Value::Array(sources) => sources,
+            _ => return Err(YamlError::Meaning { line, text: "map merge requires map or sequence of maps as the value".to_owned() }),
+        };
+        for source in sources {
+            let Value::Object(source) = source else {
+                return Err(YamlError::Meaning { line, text: "map merge requires map or sequence of maps as the value".to_owned() });
+            };
+            for (key, value) in source {
+                map.entry(key).or_insert(value);
+            }
+        }
+        Ok(())
+    }
+
+    fn key(&mut self, node: &'a Node) -> Result<String, YamlError> {
+        let refuse = |text: &str| Err(YamlError::Meaning { line: node.line, text: text.to_owned() });
+        match self.value(node)? {
+            Value::String(text) => Ok(text),
+            Value::Bool(value) if self.dialect == Dialect::Sigs => Ok(value.to_string()),
+            Value::Number(value) if self.dialect == Dialect::Sigs => Ok(value.to_string()),
+            Value::Null if self.dialect == Dialect::Sigs => Ok("null".to_owned()),
+            Value::Bool(_) | Value::Number(_) | Value::Null => refuse("a mapping key must be a string"),
+            Value::Array(_) | Value::Object(_) => refuse("a mapping key must be a scalar"),
+        }
+    }
+}
+
+fn scalar(text: &str, style: Style, node: &Node, dialect: Dialect) -> Result<Value, YamlError> {
+    let string = || Ok(Value::String(text.to_owned()));
+    match node.tag.as_deref() {
+        Some("tag:yaml.org,2002:binary") => {
+            let compact: String = text.split_whitespace().collect();
+            let bytes = base64::engine::general_purpose::STANDARD.decode(compact).ok();
+            let decoded = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+            return decoded
+                .map(Value::String)
+                .ok_or(YamlError::Meaning { line: node.line, text: "!!binary value is no base64 text".into() });
+        }
+        Some("tag:yaml.org,2002:str") => return string(),
+        Some("tag:yaml.org,2002:int" | "tag:yaml.org,2002:float" | "tag:yaml.org,2002:bool" | "tag:yaml.org,2002:null") | None => {}
+        Some(_) => return string(),
+    }
+    if style != Style::Plain && node.tag.is_none() {
+        return string();
+    }
+    match plain(text, dialect) {
+        Plain::Value(value) => Ok(value),
+        Plain::NotJson => Err(YamlError::Meaning { line: node.line, text: format!("{text} has no JSON form") }),
+        Plain::Text => string(),
+    }
+}
+
+enum Plain {
+    Value(Value),
+    NotJson,
+    Text,
+}
+
+fn plain(text: &str, dialect: Dialect) -> Plain {
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => return Plain::Value(Value::Null),
+        "true" | "True" | "TRUE" => return Plain::Value(Value::Bool(true)),
+        "false" | "False" | "FALSE" => return Plain::Value(Value::Bool(false)),
+        ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" | "-.inf" | "-.Inf" | "-.INF" | ".nan" | ".NaN" | ".NAN" => {
+            return Plain::NotJson;
+        }
+        _ => {}
+    }
+    if dialect == Dialect::Sigs {
+        match text {
+            "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => return Plain::Value(Value::Bool(true)),
+            "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => return Plain::Value(Value::Bool(false)),
+            _ => {}
+        }
+    }
+    let first = text.as_bytes()[0];
+    if !(first.is_ascii_digit() || matches!(first, b'+' | b'-' | b'.')) {
+        return Plain::Text;
+    }
+    if dialect == Dialect::Kyaml
+        && let Some(time) = timestamp(text)
+    {
+        return Plain::Value(Value::String(time));
+    }
+    number(text).map_or(Plain::Text, Plain::Value)
+}
+
+/// Integers and floats as go-yaml's resolve.go reads them: underscores, 0x, 0o, 0b and leading-zero octals.
+fn number(text: &str) -> Option<Value> {
+    let plain = text.replace('_', "");
+    if let Some(value) = integer(&plain) {
+        return Some(value);
+    }
+    let unsigned = plain.trim_start_matches(['+', '-']);
+    // yaml_style_float = ^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$
+    let (mantissa, exponent) = unsigned.split_once(['e', 'E']).map_or((unsigned, None), |(m, e)| (m, Some(e)));
+    let (whole, fraction) = mantissa.split_once('.').map_or((mantissa, None), |(w, f)| (w, Some(f)));
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let mantissa_good = digits(whole) && fraction.is_none_or(digits) && (!whole.is_empty() || fraction.is_some_and(|f| !f.is_empty()));
+    let exponent_good = exponent.is_none_or(|e| {
+        let e = e.strip_prefix(['+', '-']).unwrap_or(e);
+        !e.is_empty() && digits(e)
+    });
+    if plain.len() - unsigned.len() > 1 || !mantissa_good || !exponent_good {
+        return None;
+    }
+    let value: f64 = plain.parse().ok()?;
+    if !value.is_finite() {
+        return None;
+    }
+    if value.fract() == 0.0 && value.abs() < 1e18 {
+        #[expect(clippy::cast_possible_truncation, reason = "whole and below 10^18")]
+        return Some(Value::Number(Number::from(value as i64)));
+    }
+    Number::from_f64(value).map(Value::Number)
+}
+
+fn integer(text: &str) -> Option<Value> {
+    let (negative, digits) = match text.as_bytes().first()? {
+        b'-' => (true, &text[1..]),
+        b'+' => (false, &text[1..]),
+        _ => (false, text),
+    };
+    if digits.starts_with(['+', '-']) {
+        return None;
+    }
+    let (radix, digits) = match digits.get(..2) {
+        Some("0x" | "0X") => (16, &digits[2..]),
+        Some("0o" | "0O") => (8, &digits[2..]),
+        Some("0b" | "0B") => (2, &digits[2..]),
+        _ if digits.len() > 1 && digits.starts_with('0') && digits.bytes().all(|byte| (b'0'..=b'7').contains(&byte)) => (8, &digits[1..]),
+        _ => (10, digits),
+    };
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return None;
+    }
+    let value = u64::from_str_radix(digits, radix).ok()?;
+    if !negative {
+        return Some(Value::Number(value.into()));
+    }
+    0i64.checked_sub_unsigned(value).map(|value| Value::Number(value.into()))
+}
+
+/// Plain dates that kyaml turns into RFC 3339.
+fn timestamp(text: &str) -> Option<String> {
+    let bytes = text.as_bytes();
+    let date = bytes.len() == 10
+        && bytes.iter().enumerate().all(|(at, byte)| if at == 4 || at == 7 { *byte == b'-' } else { byte.is_ascii_digit() });
+    date.then(|| format!("{text}T00:00:00Z"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn check(text: &str, sigs: &Value, kyaml: &Value) {
+        assert_eq!(read(text, Dialect::Sigs).as_ref(), Ok(sigs), "sigs {text}");
+        assert_eq!(read(text, Dialect::Kyaml).as_ref(), Ok(kyaml), "kyaml {text}");
+    }
+
+    #[test]
+    fn scalars_are_read_as_go_reads_them() {
+        for word in ["yes", "on", "y", "Y"] {
+            check(word, &json!(true), &json!(word));
+        }
+        check("NO", &json!(false), &json!("NO"));
+        for (text, value) in [
+            ("0755", json!(493)),
+            ("0o755", json!(493)),
+            ("08", json!(8)),
+            ("010", json!(8)),
+            ("1_000", json!(1000)),
+            ("0b11", json!(3)),
+            ("123e4567", json!("123e4567")),
+            ("1.10", json!(1.1)),
+            ("1e3", json!(1000)),
+            ("12:30:45", json!("12:30:45")),
+            ("18446744073709551616", json!(18446744073709551616.0)),
+            ("0.5.123", json!("0.5.123")),
+            ("!Ref foo", json!("foo")),
+            ("!!binary aGk=", json!("hi")),
+            ("!!str 12", json!("12")),
+            ("'12'", json!("12")),
+            ("-", json!([null])),
+            ("- -", json!([[null]])),
+            ("sha256:abc", json!("sha256:abc")),
+        ] {
+            check(text, &value, &value);
+        }
+        check("2001-12-14", &json!("2001-12-14"), &json!("2001-12-14T00:00:00Z"));
+        check("a: &b {x: 1}\nc: {<<: *b, z: 2}", &json!({"a":{"x":1},"c":{"x":1,"z":2}}), &json!({"a":{"x":1},"c":{"x":1,"z":2}}));
+    }
+
+    #[test]
+    fn keys_and_repeats_differ_by_dialect() {
+        assert_eq!(read("yes: 1", Dialect::Sigs), Ok(json!({"true": 1})));
+        assert_eq!(read("yes: 1", Dialect::Kyaml), Ok(json!({"yes": 1})));
+        assert_eq!(read("a: 1\na: 2", Dialect::Sigs), Ok(json!({"a": 2})));
+        assert!(read("a: 1\na: 2", Dialect::Kyaml).is_err());
+        assert!(read("a: .inf", Dialect::Sigs).is_err());
+    }
+
+    #[test]
+    fn bombs_are_refused() {
+        let mut bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n".to_owned();
+        for level in 1..9 {
+            let refs = vec![format!("*a{}", level - 1); 9].join(",");
+            bomb.push_str(&format!("a{level}: &a{level} [{refs}]\n"));
+        }
+        assert!(matches!(read(&bomb, Dialect::Sigs), Err(YamlError::Limit { .. })));
+        assert!(read(&"[".repeat(20_000), Dialect::Sigs).is_err());
+        assert!(read("a: &a [*a]", Dialect::Kyaml).is_err());
+    }
+
+    #[test]
+    fn documents_are_counted() {
+        assert_eq!(read_all("---\na: 1\n---\n---\nb: 2\n", Dialect::Kyaml).map(|all| all.len()), Ok(2));
+        assert_eq!(read("a: 1\n---\nb: 1\n", Dialect::Sigs), Err(YamlError::Documents(2)));
+        assert_eq!(read("# nothing\n", Dialect::Sigs), Ok(Value::Null));
+    }
+}
