@@ -294,7 +294,7 @@ fn type_of(object: &Value) -> (&str, &str) {
 }
 
 /// Percent-encodes what is not allowed in a path segment or query value.
-fn encode(text: &str) -> String {
+pub(crate) fn encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {

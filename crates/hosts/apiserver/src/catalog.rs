@@ -207,7 +207,16 @@ impl Catalog {
         group.versions.iter().flat_map(|(_, kinds)| kinds).find(|one| one.kind == kind)
     }
 
-    /// Returns every kind once, in its preferred version.
+    /// Returns the kind whose objects lie under this key, in the version that is preferred.
+    pub fn by_key(&self, key: &str) -> Option<&Arc<Resource>> {
+        let mut parts = key.strip_prefix("/registry/")?.split('/');
+        let (group, plural) = (parts.next()?, parts.next()?);
+        let group = if group == "core" { "" } else { group };
+        let group = self.groups.iter().find(|one| one.name == group)?;
+        group.versions.iter().flat_map(|(_, kinds)| kinds).find(|one| one.plural == plural)
+    }
+
+    /// Returns every kind in every version.
     pub fn each(&self) -> impl Iterator<Item = &Arc<Resource>> {
         self.by_path.values()
     }

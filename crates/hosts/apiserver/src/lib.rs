@@ -3,6 +3,7 @@
 //!
 //! Read first: [`ApiServer`], then `routes` (who may do what), `write` (the way of a change), `watch`.
 
+mod accept;
 mod admission;
 mod auth;
 mod bootstrap;
@@ -13,11 +14,15 @@ mod decode;
 mod defaults;
 mod delete;
 mod discovery;
+mod garbage;
 mod jsonpath;
 mod kinds;
 mod names;
 mod object;
 mod openapi;
+mod owners;
+mod patches;
+mod printers;
 mod rbac;
 mod read;
 mod request;
@@ -33,7 +38,7 @@ mod validation;
 mod watch;
 mod write;
 
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 
 use axum::Router;
 use bytes::Bytes;
@@ -43,6 +48,7 @@ use store::Store;
 
 use crate::admission::Webhooks;
 use crate::catalog::Catalog;
+use crate::owners::Owners;
 use crate::rbac::Rules;
 
 /// How the server calls admission webhooks: handed over by the binary, which knows what an address means.
@@ -101,6 +107,7 @@ pub(crate) struct Server {
     pub catalog: RwLock<Arc<Catalog>>,
     pub rules: RwLock<Arc<Rules>>,
     pub webhooks: RwLock<Arc<Webhooks>>,
+    pub owners: Mutex<Owners>,
 }
 
 impl ApiServer {
@@ -113,13 +120,16 @@ impl ApiServer {
             rules: RwLock::new(Arc::new(Rules::read(&store))),
             webhooks: RwLock::new(Arc::new(Webhooks::read(&store))),
             catalog: RwLock::new(Arc::new(catalog)),
+            owners: Mutex::default(),
             name,
             clock,
             store,
             outgoing,
             tokens,
         };
-        Ok(Self { server: Arc::new(server) })
+        let server = Arc::new(server);
+        garbage::resume(&server).map_err(|error| ApiServerError::Unservable { name: server.name.clone(), what: error.message })?;
+        Ok(Self { server })
     }
 
     /// Returns the router, to be called in process with a [`Caller`] in the request's extensions, or to be served.

@@ -1,5 +1,7 @@
 //! What the server says when it refuses: `Status` objects in Kubernetes' words.
 
+use std::borrow::Cow;
+
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use schema::Violation;
@@ -11,10 +13,12 @@ use crate::catalog::Resource;
 #[derive(Debug, Clone)]
 pub(crate) struct ApiError {
     pub code: u16,
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
     pub message: String,
     pub details: Option<Value>,
     pub retry_after: Option<u32>,
+    /// What stands in the Status' own metadata.
+    pub metadata: Option<Value>,
     /// Plain text instead of a Status, as for paths that no kind answers to.
     pub plain: bool,
 }
@@ -22,8 +26,8 @@ pub(crate) struct ApiError {
 pub(crate) type ApiResult<T> = Result<T, ApiError>;
 
 impl ApiError {
-    pub fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { code, reason, message: message.into(), details: None, retry_after: None, plain: false }
+    pub fn new(code: u16, reason: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self { code, reason: reason.into(), message: message.into(), details: None, retry_after: None, metadata: None, plain: false }
     }
 
     pub fn with(mut self, details: Value) -> Self {
@@ -93,7 +97,7 @@ impl ApiError {
     /// Returns the Status object.
     pub fn status(&self) -> Value {
         let mut status = json!({
-            "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": self.message, "code": self.code,
+            "kind": "Status", "apiVersion": "v1", "metadata": self.metadata.clone().unwrap_or_else(|| json!({})), "status": "Failure", "message": self.message, "code": self.code,
         });
         if !self.reason.is_empty() {
             status["reason"] = json!(self.reason);

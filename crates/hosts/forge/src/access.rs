@@ -21,8 +21,6 @@ pub(crate) enum Actor {
     User(Box<UserRow>),
     /// A running job; it reads its repository.
     Job {
-        /// Which job.
-        job: u64,
         /// Its repository.
         repo: u64,
     },
@@ -56,7 +54,9 @@ impl Actor {
     pub(crate) fn identity(&self) -> Identity {
         match self {
             Self::User(user) => user.identity(),
-            Self::Anonymous | Self::Admin | Self::Runner | Self::Job { .. } => Identity { login: self.login().to_owned(), teams: Vec::new() },
+            Self::Anonymous | Self::Admin | Self::Runner | Self::Job { .. } => {
+                Identity { login: self.login().to_owned(), teams: Vec::new() }
+            }
         }
     }
 
@@ -75,7 +75,7 @@ impl Actor {
             Self::Admin => Access::Admin,
             Self::Runner => Access::Read,
             Self::Anonymous => public,
-            Self::Job { repo: own, .. } if *own == repo.id => Access::Read,
+            Self::Job { repo: own } if *own == repo.id => Access::Read,
             Self::Job { .. } => public,
             Self::User(user) if user.admin || user.login == repo.owner => Access::Admin,
             Self::User(user) => {
@@ -118,7 +118,9 @@ impl Forge {
             return match caller.name.as_str() {
                 "forge-admin" => Ok(Actor::Admin),
                 "forge-runner" => Ok(Actor::Runner),
-                login => user(rows, login)?.map(|user| Actor::User(Box::new(user))).ok_or_else(|| ForgeError::Forbidden(format!("there is no user {login}"))),
+                login => user(rows, login)?
+                    .map(|user| Actor::User(Box::new(user)))
+                    .ok_or_else(|| ForgeError::Forbidden(format!("there is no user {login}"))),
             };
         }
         let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(Actor::Anonymous) };
@@ -152,7 +154,7 @@ impl Forge {
         }
         match rows.get::<Token>(&token_key(token))? {
             Some(Token::User(login)) => Ok(user(rows, &login)?.map(|user| Actor::User(Box::new(user)))),
-            Some(Token::Job { job, .. }) => Ok(crate::runs::job(rows, job)?.map(|row| Actor::Job { job, repo: row.repo })),
+            Some(Token::Job { job, .. }) => Ok(crate::runs::job(rows, job)?.map(|row| Actor::Job { repo: row.repo })),
             // An identity token proves a job to the issuer and opens nothing else.
             Some(Token::Identity { .. }) | None => Ok(None),
         }

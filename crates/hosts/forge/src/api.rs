@@ -80,7 +80,8 @@ async fn handle(State(forge): State<Forge>, request: http::Request<Body>) -> Res
 
 fn rest_answer(forge: &Forge, exchange: &Exchange) -> Response {
     let rows = forge.rows();
-    let answer = forge.actor(&rows, &exchange.headers, &exchange.extensions).and_then(|actor| rest::answer(&Call { forge, exchange, actor }));
+    let answer =
+        forge.actor(&rows, &exchange.headers, &exchange.extensions).and_then(|actor| rest::answer(&Call { forge, exchange, actor }));
     match answer {
         Ok(answer) => answer.into_response(),
         Err(error) => refuse(&error),
@@ -227,8 +228,15 @@ pub(crate) fn base_for(forge: &Forge, host: Option<&str>) -> String {
     }
 }
 
-fn encode(text: &str) -> String {
-    text.bytes().map(|byte| if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) { (byte as char).to_string() } else { format!("%{byte:02X}") }).collect()
+/// Writes a text so that it can stand in a query.
+pub(crate) fn encode(text: &str) -> String {
+    text.bytes()
+        .map(
+            |byte| {
+                if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) { (byte as char).to_string() } else { format!("%{byte:02X}") }
+            },
+        )
+        .collect()
 }
 
 impl Answer {

@@ -65,15 +65,18 @@ impl ForgeError {
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) | Self::Git(GitError::Missing(_)) => StatusCode::NOT_FOUND,
             Self::Conflict(_) | Self::Store(StoreError::Conflict { .. }) => StatusCode::CONFLICT,
-            Self::Invalid(_) | Self::Git(GitError::Malformed { .. } | GitError::WrongKind { .. } | GitError::Unsupported(_) | GitError::Key(_)) => {
+            Self::Invalid(_)
+            | Self::Git(GitError::Malformed { .. } | GitError::WrongKind { .. } | GitError::Unsupported(_) | GitError::Key(_)) => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
             Self::NotReady(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Archived(_) => StatusCode::LOCKED,
             Self::TooLarge(_) | Self::Git(GitError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Git(GitError::Remote(_) | GitError::Store(_)) | Self::Store(_) | Self::Row { .. } | Self::File { .. } | Self::Program(_) => {
-                StatusCode::INTERNAL_SERVER_ERROR
-            }
+            Self::Git(GitError::Remote(_) | GitError::Store(_))
+            | Self::Store(_)
+            | Self::Row { .. }
+            | Self::File { .. }
+            | Self::Program(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 }

@@ -13,13 +13,21 @@ use crate::{Forge, ForgeError};
 /// Most commits that a push's payload describes; `total_commits` counts all.
 const COMMITS: usize = 100;
 
+/// Tells whether a hook that wants something hears this event. Gitea has names for families and for their members.
+fn hears(wanted: &str, event: &str) -> bool {
+    let review = matches!(event, "pull_request_approved" | "pull_request_rejected" | "pull_request_comment");
+    wanted == "*"
+        || wanted == event
+        || (review && (wanted == "pull_request_review" || wanted == event.replacen("request_", "request_review_", 1)))
+}
+
 impl Forge {
     /// Queues an event for everybody who wants to hear it.
     pub(crate) fn emit(&self, rows: &Rows, repo: &Repo, event: &str, branch: Option<&str>, payload: &Value) -> Result<(), ForgeError> {
         let mut targets: Vec<(String, String)> = self.0.options.system_hooks.iter().map(|url| (url.clone(), String::new())).collect();
         for hook in rows.list::<Hook>(&format!("hook/{}/", repo.id))? {
             let branch_fits = branch.is_none_or(|branch| hook.branch_filter.is_empty() || golang::glob(&hook.branch_filter, branch));
-            if hook.active && branch_fits && hook.events.iter().any(|wanted| wanted == event || wanted == "*") {
+            if hook.active && branch_fits && hook.events.iter().any(|wanted| hears(wanted, event)) {
                 targets.push((hook.url, hook.secret));
             }
         }
@@ -34,7 +42,14 @@ impl Forge {
         Ok(())
     }
 
-    pub(crate) fn emit_ref_events(&self, rows: &Rows, repo: &Repo, objects: &dyn Objects, done: &RefMove, actor: &Actor) -> Result<(), ForgeError> {
+    pub(crate) fn emit_ref_events(
+        &self,
+        rows: &Rows,
+        repo: &Repo,
+        objects: &dyn Objects,
+        done: &RefMove,
+        actor: &Actor,
+    ) -> Result<(), ForgeError> {
         let (kind, short) = match (done.name.strip_prefix("refs/heads/"), done.name.strip_prefix("refs/tags/")) {
             (Some(branch), _) => ("branch", branch),
             (_, Some(tag)) => ("tag", tag),
@@ -60,7 +75,14 @@ impl Forge {
     }
 
     /// Describes a push as Gitea does. For a new branch the commits are those that the default branch lacks.
-    pub(crate) fn push_payload(&self, rows: &Rows, repo: &Repo, objects: &dyn Objects, done: &RefMove, actor: &Actor) -> Result<Value, ForgeError> {
+    pub(crate) fn push_payload(
+        &self,
+        rows: &Rows,
+        repo: &Repo,
+        objects: &dyn Objects,
+        done: &RefMove,
+        actor: &Actor,
+    ) -> Result<Value, ForgeError> {
         let (before, after) = (done.old.unwrap_or(ObjectId::ZERO), done.new.unwrap_or(ObjectId::ZERO));
         let known = done.old.or_else(|| crate::moves::current(rows, repo, &repo.default_ref()).filter(|tip| *tip != after));
         let mut commits = Vec::new();
@@ -133,11 +155,18 @@ impl Forge {
     }
 
     /// Records a commit's status, tells of it, and looks again at what waits for it.
-    pub(crate) fn set_status(&self, rows: &Rows, repo: &Repo, commit: &ObjectId, mut status: Status, actor: &Actor) -> Result<Status, ForgeError> {
+    pub(crate) fn set_status(
+        &self,
+        rows: &Rows,
+        repo: &Repo,
+        commit: &ObjectId,
+        mut status: Status,
+        actor: &Actor,
+    ) -> Result<Status, ForgeError> {
         status.id = rows.next("id")?;
         status.created_at = self.now();
         rows.put(&format!("status/{}/{commit}/{:016}", repo.id, status.id), &status);
-        rows.after(|after| drop(after.recheck.insert(repo.id)));
+        rows.recheck(repo.id);
         let payload = json!({
             "sha": commit,
             "state": status.state,

@@ -14,6 +14,7 @@ mod merge;
 mod moves;
 mod objects;
 mod pulls;
+mod queue;
 mod records;
 mod rest;
 mod rows;
@@ -37,8 +38,7 @@ use objects::Cache;
 use rows::Rows;
 
 /// How the forge calls others: the binary hands this over.
-pub type Outgoing =
-    Arc<dyn Fn(http::Request<Bytes>) -> BoxFuture<'static, Result<http::Response<Bytes>, String>> + Send + Sync>;
+pub type Outgoing = Arc<dyn Fn(http::Request<Bytes>) -> BoxFuture<'static, Result<http::Response<Bytes>, String>> + Send + Sync>;
 
 /// Where repositories lie.
 #[derive(Debug, Clone)]
@@ -86,6 +86,8 @@ pub(crate) struct Inner {
     wakeup: watch::Sender<u64>,
     /// One pass of deliveries at a time.
     pub(crate) delivering: tokio::sync::Mutex<()>,
+    /// Whether the git program is there.
+    pub(crate) has_program: bool,
 }
 
 impl Forge {
@@ -98,6 +100,7 @@ impl Forge {
             cache: Cache::default(),
             wakeup: watch::channel(0).0,
             delivering: tokio::sync::Mutex::new(()),
+            has_program: smart::find_program(),
         }));
         forge.open_repositories()?;
         let repositories: Vec<records::Repo> = forge.rows().list(rows::REPOS)?;
@@ -149,7 +152,10 @@ impl Forge {
             }
         }
         for repo in after.recheck {
-            self.merge_what_is_ready(repo)?;
+            // What was asked for is durable: that a scheduled merge fails is not for this caller to hear.
+            if let Err(error) = self.merge_what_is_ready(repo) {
+                tracing::error!(%error, repo, "the scheduled merges could not be looked at");
+            }
         }
         Ok(value)
     }

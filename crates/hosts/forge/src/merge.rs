@@ -35,7 +35,12 @@ pub(crate) struct Words<'a> {
 }
 
 /// Returns the commit that the base branch would point at; what is new lies in the overlay.
-pub(crate) fn prepare(overlay: &Overlay<'_>, base: &ObjectId, head: &ObjectId, words: &Words<'_>) -> Result<Result<ObjectId, Unmergeable>, ForgeError> {
+pub(crate) fn prepare(
+    overlay: &Overlay<'_>,
+    base: &ObjectId,
+    head: &ObjectId,
+    words: &Words<'_>,
+) -> Result<Result<ObjectId, Unmergeable>, ForgeError> {
     if is_ancestor(overlay, head, base)? {
         return Ok(Err(Unmergeable::NothingToMerge));
     }
@@ -49,14 +54,25 @@ pub(crate) fn prepare(overlay: &Overlay<'_>, base: &ObjectId, head: &ObjectId, w
     }
 }
 
-fn merged_tree(overlay: &Overlay<'_>, common: Option<&ObjectId>, ours: &ObjectId, theirs: &ObjectId) -> Result<Result<ObjectId, Unmergeable>, ForgeError> {
+fn merged_tree(
+    overlay: &Overlay<'_>,
+    common: Option<&ObjectId>,
+    ours: &ObjectId,
+    theirs: &ObjectId,
+) -> Result<Result<ObjectId, Unmergeable>, ForgeError> {
     let tree = |commit: &ObjectId| overlay.commit(commit).map(|commit| commit.tree);
     let common = common.map(tree).transpose()?;
     let merged = merge_trees(overlay, common.as_ref(), &tree(ours)?, &tree(theirs)?)?;
     Ok(merged.map_err(|conflict| Unmergeable::Conflict(conflict.paths)))
 }
 
-fn commit_merge(overlay: &Overlay<'_>, base: &ObjectId, head: &ObjectId, words: &Words<'_>, parents: &[ObjectId]) -> Result<Result<ObjectId, Unmergeable>, ForgeError> {
+fn commit_merge(
+    overlay: &Overlay<'_>,
+    base: &ObjectId,
+    head: &ObjectId,
+    words: &Words<'_>,
+    parents: &[ObjectId],
+) -> Result<Result<ObjectId, Unmergeable>, ForgeError> {
     let common = merge_base(overlay, base, head)?;
     let tree = match merged_tree(overlay, common.as_ref(), base, head)? {
         Ok(tree) => tree,
@@ -83,7 +99,8 @@ fn rebase(overlay: &Overlay<'_>, base: &ObjectId, head: &ObjectId, words: &Words
             Ok(tree) => tree,
             Err(why) => return Ok(Err(why)),
         };
-        let new = NewCommit { tree, parents: vec![onto], author: commit.author, committer: words.committer.clone(), message: commit.message };
+        let new =
+            NewCommit { tree, parents: vec![onto], author: commit.author, committer: words.committer.clone(), message: commit.message };
         onto = overlay.put_commit(&new, words.key)?;
     }
     Ok(Ok(onto))

@@ -76,7 +76,14 @@ impl Forge {
         Ok(results)
     }
 
-    fn may_move(&self, rows: &Rows, repo: &Repo, objects: &dyn Objects, wanted: &RefMove, by: &By<'_>) -> Result<Result<(), NotMoved>, ForgeError> {
+    fn may_move(
+        &self,
+        rows: &Rows,
+        repo: &Repo,
+        objects: &dyn Objects,
+        wanted: &RefMove,
+        by: &By<'_>,
+    ) -> Result<Result<(), NotMoved>, ForgeError> {
         if !is_ref_name(&wanted.name) {
             return Ok(Err(NotMoved::because("funny refname")));
         }
@@ -89,7 +96,9 @@ impl Forge {
         if current(rows, repo, &wanted.name) != wanted.old {
             return Ok(Err(NotMoved::because(LOST_RACE)));
         }
-        if wanted.old.is_none() && let Some(other) = clash(rows, repo, &wanted.name) {
+        if wanted.old.is_none()
+            && let Some(other) = clash(rows, repo, &wanted.name)
+        {
             return Ok(Err(NotMoved::because(format!("cannot lock ref '{}': '{other}' exists", wanted.name))));
         }
         let Some(branch) = wanted.name.strip_prefix("refs/heads/") else { return Ok(Ok(())) };
@@ -112,20 +121,28 @@ impl Forge {
     /// Writes the move and everything that follows from it.
     fn moved(&self, rows: &Rows, repo: &Repo, objects: &dyn Objects, done: &RefMove, by: &By<'_>) -> Result<(), ForgeError> {
         put_ref(rows, repo, &done.name, done.new);
-        rows.after(|after| drop(after.moved.insert(repo.id)));
+        rows.moved(repo.id);
         if done.name.starts_with("refs/renovate/") {
             return Ok(());
         }
         self.emit_ref_events(rows, repo, objects, done, by.actor)?;
         if let Some(branch) = done.name.strip_prefix("refs/heads/") {
             self.follow_pulls(rows, repo, objects, branch, done, by)?;
-            rows.after(|after| drop(after.recheck.insert(repo.id)));
+            rows.recheck(repo.id);
         }
         self.start_runs(rows, repo, objects, done, by.actor)
     }
 
     /// Takes a branch's move over into the pull requests from and to it.
-    fn follow_pulls(&self, rows: &Rows, repo: &Repo, objects: &dyn Objects, branch: &str, done: &RefMove, by: &By<'_>) -> Result<(), ForgeError> {
+    fn follow_pulls(
+        &self,
+        rows: &Rows,
+        repo: &Repo,
+        objects: &dyn Objects,
+        branch: &str,
+        done: &RefMove,
+        by: &By<'_>,
+    ) -> Result<(), ForgeError> {
         for mut pull in crate::pulls::open_pulls(rows, repo)? {
             if by.merging.is_some_and(|merging| merging.number == pull.number) {
                 continue;
@@ -169,7 +186,7 @@ pub(crate) fn put_ref(rows: &Rows, repo: &Repo, name: &str, new: Option<ObjectId
         Some(id) => rows.put_raw(&key, id.to_string()),
         None => rows.delete(&key),
     }
-    rows.after(|after| drop(after.moved.insert(repo.id)));
+    rows.moved(repo.id);
 }
 
 /// A ref that makes another impossible, because in Git's folders one would be a file and a folder.

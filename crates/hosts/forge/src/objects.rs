@@ -28,20 +28,26 @@ const LOOSE: u64 = 256 << 20;
 
 /// Objects that were read lately, whole.
 #[derive(Default)]
-pub(crate) struct Cache(Mutex<(HashMap<(u64, ObjectId), Object>, usize)>);
+pub(crate) struct Cache(Mutex<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    objects: HashMap<(u64, ObjectId), Object>,
+    bytes: usize,
+}
 
 impl Cache {
     fn get(&self, key: &(u64, ObjectId)) -> Option<Object> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).0.get(key).cloned()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).objects.get(key).cloned()
     }
 
     fn keep(&self, key: (u64, ObjectId), object: &Object) {
         let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if cache.1 + object.data.len() > CACHE {
-            *cache = Default::default();
+        if cache.bytes + object.data.len() > CACHE {
+            *cache = Kept::default();
         }
-        cache.1 += object.data.len() + 100;
-        cache.0.insert(key, object.clone());
+        cache.bytes += object.data.len() + 100;
+        cache.objects.insert(key, object.clone());
     }
 }
 
@@ -107,16 +113,20 @@ fn read_loose(folder: &Path, id: &ObjectId) -> Result<Option<Object>, GitError> 
         Err(error) => return Err(GitError::Store(format!("{}: {error}", path.display()))),
     };
     let mut bytes = Vec::new();
-    ZlibDecoder::new(file).take(LOOSE + 40).read_to_end(&mut bytes).map_err(|error| GitError::Store(format!("{}: {error}", path.display())))?;
+    ZlibDecoder::new(file)
+        .take(LOOSE + 40)
+        .read_to_end(&mut bytes)
+        .map_err(|error| GitError::Store(format!("{}: {error}", path.display())))?;
     let broken = || GitError::Store(format!("{} is no loose object", path.display()));
     let end = bytes.iter().position(|byte| *byte == 0).ok_or_else(broken)?;
     let header = std::str::from_utf8(&bytes[..end]).map_err(|_| broken())?;
     let (kind, size) = header.split_once(' ').ok_or_else(broken)?;
+    let (kind, size): (Kind, usize) = (kind.parse()?, size.parse().map_err(|_| broken())?);
     let data = Bytes::from(bytes).slice(end + 1..);
-    if size.parse() != Ok(data.len()) {
+    if size != data.len() {
         return Err(broken());
     }
-    Ok(Some(Object { kind: kind.parse()?, data }))
+    Ok(Some(Object { kind, data }))
 }
 
 /// Writes a loose object so that it is seen whole or not at all. `flush` makes it durable before it is seen.
@@ -142,7 +152,9 @@ fn flush_folders<'a>(folder: &Path, ids: impl Iterator<Item = &'a ObjectId>) -> 
     folders.sort();
     folders.dedup();
     for path in folders {
-        File::open(&path).and_then(|file| file.sync_all()).map_err(|source| ForgeError::File { path: path.display().to_string(), source })?;
+        File::open(&path)
+            .and_then(|file| file.sync_all())
+            .map_err(|source| ForgeError::File { path: path.display().to_string(), source })?;
     }
     Ok(())
 }
@@ -274,7 +286,10 @@ impl Forge {
     fn unpack(&self, repo: &Repo) -> Result<(), ForgeError> {
         let Some(folder) = self.folder_of(repo) else { return Ok(()) };
         let packs = folder.join("objects/pack");
-        let wrong = |path: &Path| { let path = path.display().to_string(); move |source| ForgeError::File { path, source } };
+        let wrong = |path: &Path| {
+            let path = path.display().to_string();
+            move |source| ForgeError::File { path, source }
+        };
         for entry in std::fs::read_dir(&packs).map_err(wrong(&packs))? {
             let path = entry.map_err(wrong(&packs))?.path();
             if path.extension().is_none_or(|extension| extension != "pack") {

@@ -22,6 +22,14 @@ pub(crate) enum Outcome {
     Conflict(String),
 }
 
+/// A pull request to be opened.
+pub(crate) struct Opening<'a> {
+    pub head: &'a str,
+    pub base: &'a str,
+    pub title: &'a str,
+    pub body: &'a str,
+}
+
 pub(crate) fn pull_key(repo: &Repo, number: u64) -> String {
     format!("pull/{}/{number:08}", repo.id)
 }
@@ -74,7 +82,14 @@ impl Forge {
     }
 
     /// Closes a pull request, merged or not.
-    pub(crate) fn close_pull(&self, rows: &Rows, repo: &Repo, pull: &mut Pull, merged: Option<Merged>, actor: &Actor) -> Result<(), ForgeError> {
+    pub(crate) fn close_pull(
+        &self,
+        rows: &Rows,
+        repo: &Repo,
+        pull: &mut Pull,
+        merged: Option<Merged>,
+        actor: &Actor,
+    ) -> Result<(), ForgeError> {
         let now = self.now();
         let mut row = issue(rows, repo, pull.number)?;
         row.open = false;
@@ -129,13 +144,18 @@ impl Forge {
     /// Deletes the branch of a merged pull request, unless somebody still needs it or its own protection keeps it.
     fn delete_head(&self, rows: &Rows, repo: &Repo, pull: &Pull, doer: &Actor) -> Result<(), ForgeError> {
         let name = format!("refs/heads/{}", pull.head_branch);
-        let needed = open_pulls(rows, repo)?.iter().any(|other| other.head_branch == pull.head_branch || other.base_branch == pull.head_branch);
+        let needed =
+            open_pulls(rows, repo)?.iter().any(|other| other.head_branch == pull.head_branch || other.base_branch == pull.head_branch);
         if needed || current(rows, repo, &name) != Some(pull.head) {
             return Ok(());
         }
         let objects = self.objects(rows, repo);
         let moves = [RefMove { name, old: Some(pull.head), new: None }];
-        for refused in self.move_refs(rows, repo, &Overlay::over(&objects), &moves, true, &By { actor: doer, merging: None })?.into_iter().filter_map(Result::err) {
+        for refused in self
+            .move_refs(rows, repo, &Overlay::over(&objects), &moves, true, &By { actor: doer, merging: None })?
+            .into_iter()
+            .filter_map(Result::err)
+        {
             tracing::info!(pull = pull.number, branch = pull.head_branch, reason = refused.reason, "the merged branch stays");
         }
         Ok(())
@@ -147,7 +167,8 @@ impl Forge {
         loop {
             let rows = self.rows();
             let Some(row) = rows.list::<Repo>(REPOS)?.into_iter().find(|row| row.id == repo) else { return Ok(()) };
-            let scheduled: Vec<u64> = open_pulls(&rows, &row)?.iter().filter(|pull| pull.auto_merge.is_some()).map(|pull| pull.number).collect();
+            let scheduled: Vec<u64> =
+                open_pulls(&rows, &row)?.iter().filter(|pull| pull.auto_merge.is_some()).map(|pull| pull.number).collect();
             let mut merged = false;
             for number in scheduled {
                 // The inner write looks again by itself when it merged something.
@@ -199,12 +220,17 @@ impl Forge {
     /// What a merge "when checks succeed" waits for besides the policy: every status that the head has is green.
     pub(crate) fn unready(&self, rows: &Rows, repo: &Repo, pull: &Pull) -> Result<Option<String>, ForgeError> {
         let open = crate::evidence::latest_statuses(rows, repo, &pull.head)?;
-        let open: Vec<String> = open.into_iter().filter(|status| !matches!(status.state.as_str(), "success" | "warning" | "skipped")).map(|status| status.context).collect();
+        let open: Vec<String> = open
+            .into_iter()
+            .filter(|status| !matches!(status.state.as_str(), "success" | "warning" | "skipped"))
+            .map(|status| status.context)
+            .collect();
         Ok((!open.is_empty()).then(|| format!("status checks are not green: {}", open.join(", "))))
     }
 
     /// Opens a pull request. An open one with the same branches is a conflict.
-    pub(crate) fn open_pull(&self, rows: &Rows, repo: &Repo, actor: &Actor, head: &str, base: &str, title: &str, body: &str) -> Result<Pull, ForgeError> {
+    pub(crate) fn open_pull(&self, rows: &Rows, repo: &Repo, actor: &Actor, wanted: &Opening<'_>) -> Result<Pull, ForgeError> {
+        let Opening { head, base, title, body } = *wanted;
         let tip = |branch: &str| {
             let found = current(rows, repo, &format!("refs/heads/{branch}"));
             found.ok_or_else(|| ForgeError::NotFound(format!("the branch {branch} of {}", repo.full_name())))
@@ -214,7 +240,10 @@ impl Forge {
             return Err(ForgeError::Invalid("a pull request needs a title and two different branches".to_owned()));
         }
         if let Some(other) = open_pulls(rows, repo)?.iter().find(|other| other.head_branch == head && other.base_branch == base) {
-            return Err(ForgeError::Conflict(format!("pull request already exists for these targets [id: {}, issue_id: {}]", other.number, other.number)));
+            return Err(ForgeError::Conflict(format!(
+                "pull request already exists for these targets [id: {}, issue_id: {}]",
+                other.number, other.number
+            )));
         }
         let objects = self.objects(rows, repo);
         let merge_base = git::merge_base(&objects as &dyn Objects, &base_tip, &head_tip)?;

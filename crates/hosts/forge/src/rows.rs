@@ -16,8 +16,6 @@ pub(crate) const REPOS: &str = "repo/";
 pub(crate) const USERS: &str = "user/";
 /// Prefix of the deliveries that wait.
 pub(crate) const DELIVERIES: &str = "delivery/";
-/// Prefix of all jobs.
-pub(crate) const JOBS: &str = "job/";
 
 /// The forge's rows at one moment. In a writer's hands: with the changes so far, written together by [`Rows::commit`].
 pub(crate) struct Rows {
@@ -79,6 +77,11 @@ impl Rows {
         all
     }
 
+    /// Tells whether there is anything below a prefix.
+    pub(crate) fn any(&self, prefix: &str) -> bool {
+        !self.scan(prefix).is_empty()
+    }
+
     pub(crate) fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, ForgeError> {
         self.raw(key).map(|bytes| read(key, &bytes)).transpose()
     }
@@ -112,6 +115,16 @@ impl Rows {
     /// Notes what is left to do afterwards.
     pub(crate) fn after(&self, note: impl FnOnce(&mut After)) {
         note(&mut self.after.borrow_mut());
+    }
+
+    /// Notes that refs of a repository move.
+    pub(crate) fn moved(&self, repo: u64) {
+        self.after.borrow_mut().moved.insert(repo);
+    }
+
+    /// Notes that the scheduled merges of a repository are to be looked at again.
+    pub(crate) fn recheck(&self, repo: u64) {
+        self.after.borrow_mut().recheck.insert(repo);
     }
 
     pub(crate) fn commit(self) -> Result<After, ForgeError> {

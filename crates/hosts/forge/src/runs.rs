@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::access::Actor;
 use crate::moves::{RefMove, current};
 use crate::records::{Job, Repo, Run, RunState, Status};
+use crate::rest::json as view;
 use crate::rows::Rows;
 use crate::{Forge, ForgeError};
 
@@ -70,12 +71,24 @@ pub(crate) fn job_key(id: u64) -> String {
     format!("job/{id:012}")
 }
 
+/// Where the jobs stand that are not over.
+pub(crate) fn active_key(id: u64) -> String {
+    format!("active/{id:012}")
+}
+
 pub(crate) fn run_key(repo: u64, id: u64) -> String {
     format!("run/{repo}/{id:012}")
 }
 
 impl Forge {
-    pub(crate) fn start_runs(&self, rows: &Rows, repo: &Repo, objects: &dyn Objects, done: &RefMove, actor: &Actor) -> Result<(), ForgeError> {
+    pub(crate) fn start_runs(
+        &self,
+        rows: &Rows,
+        repo: &Repo,
+        objects: &dyn Objects,
+        done: &RefMove,
+        actor: &Actor,
+    ) -> Result<(), ForgeError> {
         let Some(tip) = done.new else { return Ok(()) };
         let commit = objects.peel(&tip)?;
         if objects.get(&commit)?.is_none_or(|object| object.kind != Kind::Commit) {
@@ -100,7 +113,8 @@ impl Forge {
             if rows.raw(&once).is_some() {
                 continue;
             }
-            match self.0.options.workflows.triggered(&path, &bytes, &event) {
+            let plans = self.0.options.workflows.triggered(&path, &bytes, &event);
+            match plans.and_then(|plans| crate::queue::check_plans(&plans).map(|()| plans)) {
                 Ok(plans) if plans.is_empty() => continue,
                 Ok(plans) => self.start_run(rows, repo, &path, &bytes, commit, &event, plans, actor)?,
                 Err(why) => self.fail_run(rows, repo, &path, &bytes, commit, &event, &why, actor)?,
@@ -110,7 +124,17 @@ impl Forge {
         Ok(())
     }
 
-    fn new_run(&self, rows: &Rows, repo: &Repo, path: &str, bytes: &[u8], sha: ObjectId, event: &PushEvent, actor: &Actor) -> Result<Run, ForgeError> {
+    #[allow(clippy::too_many_arguments)] // As for a run that starts.
+    fn new_run(
+        &self,
+        rows: &Rows,
+        repo: &Repo,
+        path: &str,
+        bytes: &[u8],
+        sha: ObjectId,
+        event: &PushEvent,
+        actor: &Actor,
+    ) -> Result<Run, ForgeError> {
         let now = self.now();
         Ok(Run {
             id: rows.next("run")?,
@@ -131,7 +155,17 @@ impl Forge {
     }
 
     #[allow(clippy::too_many_arguments)] // One call, all of them are what a run is made of.
-    fn start_run(&self, rows: &Rows, repo: &Repo, path: &str, bytes: &[u8], sha: ObjectId, event: &PushEvent, plans: Vec<JobPlan>, actor: &Actor) -> Result<(), ForgeError> {
+    fn start_run(
+        &self,
+        rows: &Rows,
+        repo: &Repo,
+        path: &str,
+        bytes: &[u8],
+        sha: ObjectId,
+        event: &PushEvent,
+        plans: Vec<JobPlan>,
+        actor: &Actor,
+    ) -> Result<(), ForgeError> {
         let mut run = self.new_run(rows, repo, path, bytes, sha, event, actor)?;
         for plan in plans {
             run.name.clone_from(&plan.workflow);
@@ -155,22 +189,42 @@ impl Forge {
             };
             run.jobs.push(job.id);
             rows.put(&job_key(job.id), &job);
+            rows.put(&active_key(job.id), &job.id);
             self.report_job(rows, repo, &run, &job, "pending", "Waiting to run")?;
-            self.emit_job(rows, repo, &run, &job, "queued", actor)?;
+            self.emit_job(rows, repo, &run, &job, if job.needs.is_empty() { "queued" } else { "waiting" }, actor)?;
         }
         rows.put(&run_key(repo.id, run.id), &run);
         Ok(())
     }
 
     #[allow(clippy::too_many_arguments)] // As for a run that starts.
-    fn fail_run(&self, rows: &Rows, repo: &Repo, path: &str, bytes: &[u8], sha: ObjectId, event: &PushEvent, why: &str, actor: &Actor) -> Result<(), ForgeError> {
+    fn fail_run(
+        &self,
+        rows: &Rows,
+        repo: &Repo,
+        path: &str,
+        bytes: &[u8],
+        sha: ObjectId,
+        event: &PushEvent,
+        why: &str,
+        actor: &Actor,
+    ) -> Result<(), ForgeError> {
         let mut run = self.new_run(rows, repo, path, bytes, sha, event, actor)?;
         run.state = RunState::Failure;
         let context = format!("{} / parse (push)", run.name);
         rows.put(&run_key(repo.id, run.id), &run);
         let description: String = why.chars().take(1_000).collect();
-        let status = Status { id: 0, state: "failure".to_owned(), context, description, target_url: self.run_url(repo, &run), creator: "forge".to_owned(), created_at: self.now() };
-        self.set_status(rows, repo, &sha, status, actor).map(drop)
+        let status = Status {
+            id: 0,
+            state: "failure".to_owned(),
+            context,
+            description,
+            target_url: self.run_url(repo, &run),
+            creator: "forge".to_owned(),
+            created_at: self.now(),
+        };
+        self.set_status(rows, repo, &sha, status, actor)?;
+        self.emit_run(rows, repo, &run)
     }
 
     pub(crate) fn run_url(&self, repo: &Repo, run: &Run) -> String {
@@ -178,7 +232,15 @@ impl Forge {
     }
 
     /// Reports a job as a status of its commit.
-    pub(crate) fn report_job(&self, rows: &Rows, repo: &Repo, run: &Run, job: &Job, state: &str, description: &str) -> Result<(), ForgeError> {
+    pub(crate) fn report_job(
+        &self,
+        rows: &Rows,
+        repo: &Repo,
+        run: &Run,
+        job: &Job,
+        state: &str,
+        description: &str,
+    ) -> Result<(), ForgeError> {
         let status = Status {
             id: 0,
             state: state.to_owned(),
@@ -193,14 +255,71 @@ impl Forge {
 
     /// Tells runners that look for work, and whoever follows a run.
     pub(crate) fn emit_job(&self, rows: &Rows, repo: &Repo, run: &Run, job: &Job, action: &str, actor: &Actor) -> Result<(), ForgeError> {
+        let (status, conclusion) = status_of(job.state);
         let payload = json!({
             "action": action,
-            "workflow_job": { "id": job.id, "run_id": run.id, "name": job.name, "status": job.state, "head_sha": run.sha, "workflow_name": run.name },
-            "repository": crate::rest::json::repo(self, repo, actor, None),
-            "sender": crate::rest::json::actor(self, actor),
+            "workflow_job": {
+                "id": job.id,
+                "run_id": run.id,
+                "run_attempt": job.attempt,
+                "name": job.name,
+                "status": status,
+                "conclusion": conclusion,
+                "head_sha": run.sha,
+                "workflow_name": run.name,
+                "runner_name": job.runner,
+            },
+            "repository": view::repo(self, repo, actor, None),
+            "sender": view::actor(self, actor),
         });
         self.emit(rows, repo, "workflow_job", None, &payload)
     }
+
+    /// Tells that a run is over.
+    pub(crate) fn emit_run(&self, rows: &Rows, repo: &Repo, run: &Run) -> Result<(), ForgeError> {
+        let payload = json!({
+            "action": "completed",
+            "workflow": { "id": run.path.rsplit('/').next(), "name": run.name, "path": run.path },
+            "workflow_run": run_view(self, repo, run),
+            "repository": view::repo(self, repo, &Actor::Runner, None),
+            "sender": view::actor(self, &Actor::Runner),
+        });
+        self.emit(rows, repo, "workflow_run", run.reference.strip_prefix("refs/heads/"), &payload)
+    }
+}
+
+/// Returns how Gitea says where a run or job stands: its status, and its conclusion once it is over.
+pub(crate) fn status_of(state: RunState) -> (&'static str, Option<&'static str>) {
+    match state {
+        RunState::Queued => ("queued", None),
+        RunState::Running => ("in_progress", None),
+        RunState::Success => ("completed", Some("success")),
+        RunState::Failure => ("completed", Some("failure")),
+        RunState::Skipped => ("completed", Some("skipped")),
+    }
+}
+
+/// Describes a run.
+pub(crate) fn run_view(forge: &Forge, repo: &Repo, run: &Run) -> Value {
+    let (status, conclusion) = status_of(run.state);
+    json!({
+        "id": run.id,
+        "run_number": run.number,
+        "run_attempt": 1,
+        "display_title": run.name,
+        "name": run.name,
+        "path": format!("{}@{}", run.path, run.reference),
+        "event": "push",
+        "status": status,
+        "conclusion": conclusion,
+        "head_sha": run.sha,
+        "head_branch": run.reference.strip_prefix("refs/heads/").unwrap_or(&run.reference),
+        "actor": { "login": run.actor },
+        "url": forge.external(&format!("/api/v1/repos/{}/actions/runs/{}", repo.full_name(), run.id)),
+        "html_url": forge.run_url(repo, run),
+        "started_at": view::instant(run.created_at),
+        "completed_at": conclusion.map(|_| view::instant(run.updated_at)),
+    })
 }
 
 fn workflow_files(objects: &dyn Objects, tree: &ObjectId) -> Result<Vec<(String, bytes::Bytes)>, ForgeError> {

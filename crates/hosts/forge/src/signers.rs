@@ -76,7 +76,8 @@ fn own_paths(objects: &dyn Objects, id: &ObjectId) -> Result<Vec<String>, ForgeE
     let mut common: Option<Vec<String>> = None;
     for parent in commit.parents.iter().map(Some).chain(commit.parents.is_empty().then_some(None)) {
         let before = parent.map(|parent| objects.commit(parent)).transpose()?.map(|parent| parent.tree);
-        let changed: Vec<String> = changed_paths(objects, before.as_ref(), Some(&commit.tree))?.into_iter().map(|change| change.path).collect();
+        let changed: Vec<String> =
+            changed_paths(objects, before.as_ref(), Some(&commit.tree))?.into_iter().map(|change| change.path).collect();
         common = Some(match common {
             None => changed,
             Some(so_far) => so_far.into_iter().filter(|path| changed.contains(path)).collect(),

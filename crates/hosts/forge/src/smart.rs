@@ -7,7 +7,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use flate2::read::GzDecoder;
 use git::server::{self, Request as GitRequest};
-use git::{GitError, ObjectId, Objects, Overlay, pack};
+use git::{GitError, ObjectId, Overlay, pack};
 use http::{HeaderMap, StatusCode, header};
 use std::io::Read as _;
 use tokio::io::AsyncWriteExt as _;
@@ -35,7 +35,12 @@ pub(crate) enum Service {
 enum Answer {
     Bytes(Vec<u8>),
     /// The git program, with these arguments before the folder and this input.
-    Program { repo: Box<Repo>, arguments: Vec<&'static str>, input: Vec<u8>, prefix: Vec<u8> },
+    Program {
+        repo: Box<Repo>,
+        arguments: Vec<&'static str>,
+        input: Vec<u8>,
+        prefix: Vec<u8>,
+    },
 }
 
 impl Forge {
@@ -43,7 +48,9 @@ impl Forge {
         let forge = self.clone();
         let blocking = Blocking::of(self);
         let content = match service {
-            Service::Advertise if exchange.query("service").as_deref() == Some("git-receive-pack") => "application/x-git-receive-pack-advertisement",
+            Service::Advertise if exchange.query("service").as_deref() == Some("git-receive-pack") => {
+                "application/x-git-receive-pack-advertisement"
+            }
             Service::Advertise => "application/x-git-upload-pack-advertisement",
             Service::UploadPack => "application/x-git-upload-pack-result",
             Service::ReceivePack => "application/x-git-receive-pack-result",
@@ -52,7 +59,9 @@ impl Forge {
         let answer = blocking.run(move || forge.smart_answer(&exchange, service)).await;
         let bytes = match answer {
             Ok(Answer::Bytes(bytes)) => Ok(bytes),
-            Ok(Answer::Program { repo, arguments, input, prefix }) => self.program(&repo, &arguments, input, &version).await.map(|output| [prefix, output].concat()),
+            Ok(Answer::Program { repo, arguments, input, prefix }) => {
+                self.program(&repo, &arguments, input, &version).await.map(|output| [prefix, output].concat())
+            }
             Err(error) => Err(error),
         };
         match bytes {
@@ -71,7 +80,11 @@ impl Forge {
         let rows = self.rows();
         let actor = self.actor(&rows, &exchange.headers, &exchange.extensions)?;
         let (owner, name) = exchange.repository()?;
-        let v2 = exchange.headers.get("git-protocol").and_then(|value| value.to_str().ok()).is_some_and(|value| value.split(':').any(|word| word == "version=2"));
+        let v2 = exchange
+            .headers
+            .get("git-protocol")
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|value| value.split(':').any(|word| word == "version=2"));
         match service {
             Service::Advertise => match exchange.query("service").as_deref() {
                 Some("git-upload-pack") => {
@@ -82,7 +95,9 @@ impl Forge {
                     let repo = repo(&rows, &actor, owner, name, Access::Write)?;
                     Ok(Answer::Bytes(server::advertise_receive(&self.refs(&rows, &repo))))
                 }
-                _ => Err(ForgeError::Forbidden("only smart HTTP is served: service must be git-upload-pack or git-receive-pack".to_owned())),
+                _ => {
+                    Err(ForgeError::Forbidden("only smart HTTP is served: service must be git-upload-pack or git-receive-pack".to_owned()))
+                }
             },
             Service::UploadPack => {
                 let repo = repo(&rows, &actor, owner, name, Access::Read)?;
@@ -96,7 +111,7 @@ impl Forge {
     }
 
     fn has_program(&self) -> bool {
-        matches!(self.0.options.repositories, Repositories::Folder(_))
+        self.0.has_program && matches!(self.0.options.repositories, Repositories::Folder(_))
     }
 
     fn advertise_upload(&self, repo: Repo, v2: bool) -> Result<Answer, ForgeError> {
@@ -111,11 +126,19 @@ impl Forge {
     }
 
     fn need_program(&self, what: &str) -> Result<(), ForgeError> {
-        if self.has_program() { Ok(()) } else { Err(ForgeError::Git(GitError::Unsupported(format!("{what} for a repository in memory")))) }
+        if self.has_program() {
+            return Ok(());
+        }
+        Err(ForgeError::Git(GitError::Unsupported(format!("{what} without the git program and a repository in a folder"))))
     }
 
     fn upload(&self, rows: &crate::rows::Rows, repo: Repo, body: Bytes, v2: bool) -> Result<Answer, ForgeError> {
-        let through_program = |repo: Repo, body: Bytes| Answer::Program { repo: Box::new(repo), arguments: vec!["--stateless-rpc"], input: body.to_vec(), prefix: Vec::new() };
+        let through_program = |repo: Repo, body: Bytes| Answer::Program {
+            repo: Box::new(repo),
+            arguments: vec!["--stateless-rpc"],
+            input: body.to_vec(),
+            prefix: Vec::new(),
+        };
         if !v2 {
             self.need_program("protocol v0 and v1")?;
             return Ok(through_program(repo, body));
@@ -152,7 +175,8 @@ impl Forge {
         // A program that has seen enough closes its input: that is no failure of ours.
         let write = async move { drop(stdin.write_all(&input).await) };
         let both = async { tokio::join!(write, child.wait_with_output()).1 };
-        let output = tokio::time::timeout(PROGRAM, both).await.map_err(|_| ForgeError::Program("it took too long".to_owned()))?.map_err(wrong)?;
+        let output =
+            tokio::time::timeout(PROGRAM, both).await.map_err(|_| ForgeError::Program("it took too long".to_owned()))?.map_err(wrong)?;
         // A fetch that ends early (the client only wanted to negotiate) leaves a failure behind and a good answer.
         if !output.status.success() && output.stdout.is_empty() {
             return Err(ForgeError::Program(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
@@ -168,7 +192,11 @@ impl Forge {
         }
         let request = server::parse_push(body)?;
         let id = |id: ObjectId| (!id.is_zero()).then_some(id);
-        let moves: Vec<RefMove> = request.commands.iter().map(|command| RefMove { name: command.name.clone(), old: id(command.old), new: id(command.new) }).collect();
+        let moves: Vec<RefMove> = request
+            .commands
+            .iter()
+            .map(|command| RefMove { name: command.name.clone(), old: id(command.old), new: id(command.new) })
+            .collect();
         let refuse_all = |reason: String| {
             let results: Vec<_> = moves.iter().map(|each| (each.name.clone(), Err("unpacker error".to_owned()))).collect();
             server::report(&request, Err(reason.clone()), &results, &[reason])
@@ -198,7 +226,8 @@ impl Forge {
         match moved {
             Ok(results) => {
                 let lines: Vec<String> = results.iter().filter_map(|result| result.as_ref().err()).flat_map(explain).collect();
-                let results: Vec<_> = moves.iter().zip(results).map(|(each, result)| (each.name.clone(), result.map_err(|why| why.reason))).collect();
+                let results: Vec<_> =
+                    moves.iter().zip(results).map(|(each, result)| (each.name.clone(), result.map_err(|why| why.reason))).collect();
                 Ok(server::report(&request, Ok(()), &results, &lines))
             }
             Err(ForgeError::Store(store::StoreError::Conflict { .. })) => {
@@ -209,6 +238,12 @@ impl Forge {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Tells whether the git program can be found.
+pub(crate) fn find_program() -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join("git").is_file())
 }
 
 fn explain(why: &NotMoved) -> Vec<String> {

@@ -2,7 +2,9 @@
 //! Objects stay JSON, so that unknown fields survive a read and a write.
 
 mod condition;
+mod crds;
 mod fields;
 
 pub use condition::{Condition, find_condition, is_true, remove_condition, set_condition};
+pub use crds::CRDS;
 pub use fields::{annotation, generation, label, name, namespace, reference, text, texts, uid};

@@ -1,0 +1,44 @@
+//! Kubernetes' own controllers, in embedded clusters only.
+
+mod deployment;
+mod job;
+mod replica_set;
+
+pub use deployment::Deployment;
+pub use job::Job;
+pub use replica_set::ReplicaSet;
+
+use model::ClusterName;
+use ports::{Cluster, ClusterError};
+use serde_json::Value;
+
+use crate::controller::{Event, Key, Wake};
+
+/// The field manager of Kubernetes' own controllers.
+const MANAGER: &str = "kube-controller-manager";
+
+/// Returns the objects of a kind that an object controls.
+async fn owned(cluster: &Cluster, api_version: &str, kind: &str, owner: &Value) -> Result<Vec<Value>, ClusterError> {
+    let all = cluster.list(api_version, kind, Some(api::namespace(owner)), None).await?;
+    Ok(all.into_iter().filter(|object| ::cluster::owned_by(object, owner)).collect())
+}
+
+/// Wakes the object itself, or the controller of this kind that an object names.
+fn wakes(event: &Event, name: &'static str, child: &str) -> Vec<Wake> {
+    let Event::Object { cluster, object, .. } = event else { return Vec::new() };
+    if object["kind"] == name {
+        return vec![Wake::One(Key::of(name, cluster, object))];
+    }
+    if object["kind"] != child {
+        return Vec::new();
+    }
+    let owners = object["metadata"]["ownerReferences"].as_array();
+    let owner = owners.into_iter().flatten().find(|owner| owner["controller"] == true && owner["kind"] == name);
+    let key = |owner: &Value| Key::named(name, cluster, api::namespace(object), owner["name"].as_str().unwrap_or_default());
+    owner.map(|owner| Wake::One(key(owner))).into_iter().collect()
+}
+
+/// Tells whether a cluster is embedded.
+fn is_among(clusters: &[ClusterName], cluster: &ClusterName) -> bool {
+    clusters.contains(cluster)
+}

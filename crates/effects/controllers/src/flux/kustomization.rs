@@ -1,0 +1,161 @@
+//! Kustomization: observe source, rendering and live objects, let [`deploy::kustomization`] decide.
+
+use std::collections::BTreeMap;
+
+use api::text;
+use deploy::inventory::Entry;
+use deploy::kustomization::{BuildFailure, MANAGER, Observed, decide, health_targets, unsupported};
+use futures::future::BoxFuture;
+use model::{ClusterName, ObjectRef};
+use ports::{Cluster, Ports};
+use serde_json::{Value, json};
+
+use super::{KUSTOMIZE, SOURCE, trees};
+use crate::controller::{Controller, Event, Key, LookError, Pass, Seen, Wake, Watched};
+
+const NAME: &str = "Kustomization";
+const OWNER: [&str; 2] = ["kustomize.toolkit.fluxcd.io/name", "kustomize.toolkit.fluxcd.io/namespace"];
+
+/// Kinds whose changes may change health; all others are looked at when their Kustomization is.
+const HEALTH: [(&str, &str); 6] =
+    [("apps/v1", "Deployment"), ("apps/v1", "ReplicaSet"), ("batch/v1", "Job"), ("v1", "Namespace"), (SOURCE, "OCIRepository"), (SOURCE, "GitRepository")];
+
+/// Looks after Kustomizations.
+pub struct Kustomization {
+    ports: Ports,
+}
+
+impl Kustomization {
+    /// Makes the controller.
+    pub fn new(ports: Ports) -> Self {
+        Self { ports }
+    }
+
+    async fn observe(&self, key: &Key, seen: &Seen, object: Value) -> Result<Observed, LookError> {
+        let cluster = self.ports.clusters.get(&key.cluster)?;
+        let wanted = &object["spec"]["sourceRef"];
+        let namespace = wanted["namespace"].as_str().unwrap_or(api::namespace(&object));
+        let kind = text(wanted, &["kind"]);
+        let reference = ObjectRef { api_version: SOURCE.into(), kind: kind.into(), namespace: namespace.into(), name: text(wanted, &["name"]).into() };
+        let source = cluster.get(&reference).await?;
+        let mut dependencies = Vec::new();
+        for dependency in object["spec"]["dependsOn"].as_array().into_iter().flatten() {
+            let namespace = dependency["namespace"].as_str().unwrap_or(api::namespace(&object));
+            let name = text(dependency, &["name"]);
+            let reference = ObjectRef { api_version: KUSTOMIZE.into(), kind: NAME.into(), namespace: namespace.into(), name: name.into() };
+            dependencies.push((format!("{namespace}/{name}"), cluster.get(&reference).await?));
+        }
+        let has_artifact = source.as_ref().is_some_and(|source| source["status"]["artifact"]["revision"].is_string());
+        let build = match &source {
+            Some(source) if has_artifact => self.build(cluster, &object, source).await?,
+            _ => Ok(Vec::new()),
+        };
+        let live = live(cluster, &object, build.as_deref().unwrap_or_default()).await?;
+        Ok(Observed { cluster: key.cluster.clone(), now: seen.now, failure: seen.failure.clone(), unsupported: unsupported(&object), source, dependencies, build, live, object })
+    }
+
+    /// Renders the source's revision; the rendering is kept by everything it depends on.
+    async fn build(&self, cluster: &Cluster, object: &Value, source: &Value) -> Result<Result<Vec<Value>, BuildFailure>, LookError> {
+        let tree = match trees::of_source(&self.ports, source).await {
+            Ok(tree) => tree,
+            Err(message) => return Ok(Err(BuildFailure { reason: "ArtifactFailed", message })),
+        };
+        let path = object["spec"]["path"].as_str().unwrap_or("./");
+        let overlay = overlay(&object["spec"]);
+        let name = format!("{}\n{path}\n{overlay}", text(source, &["status", "artifact", "revision"]));
+        let rendered = match self.ports.trees.rendered(&name) {
+            Some(rendered) => rendered,
+            None => match kustomize::build_or_generate(&tree, path, Some(&overlay)) {
+                Ok(objects) => self.ports.trees.keep_rendered(&name, objects),
+                Err(error) => return Ok(Err(BuildFailure { reason: "BuildFailed", message: format!("kustomize build failed: {error}") })),
+            },
+        };
+        let mut objects = rendered.as_ref().clone();
+        let target = object["spec"]["targetNamespace"].as_str();
+        for each in &mut objects {
+            // What names no namespace goes where kubectl would put it.
+            if each["metadata"]["namespace"].is_null() {
+                let (api_version, kind) = (text(each, &["apiVersion"]).to_owned(), text(each, &["kind"]).to_owned());
+                if cluster.is_namespaced(&api_version, &kind).await.unwrap_or(false) {
+                    each["metadata"]["namespace"] = json!(target.unwrap_or("default"));
+                }
+            }
+        }
+        Ok(Ok(objects))
+    }
+}
+
+/// The fields of a Kustomization that become fields of a kustomization around the path.
+fn overlay(spec: &Value) -> Value {
+    let mut overlay = json!({});
+    for (from, to) in [("targetNamespace", "namespace"), ("namePrefix", "namePrefix"), ("nameSuffix", "nameSuffix"), ("patches", "patches"), ("images", "images")] {
+        if !spec[from].is_null() {
+            overlay[to] = spec[from].clone();
+        }
+    }
+    overlay
+}
+
+async fn live(cluster: &Cluster, object: &Value, build: &[Value]) -> Result<BTreeMap<ObjectRef, Value>, LookError> {
+    let mut wanted: Vec<ObjectRef> = build.iter().map(api::reference).collect();
+    wanted.extend(Entry::all(&object["status"]).iter().filter_map(Entry::object));
+    wanted.extend(health_targets(object, build));
+    wanted.sort();
+    wanted.dedup();
+    let mut live = BTreeMap::new();
+    for reference in wanted {
+        match cluster.get(&reference).await {
+            Ok(Some(found)) => drop(live.insert(reference, found)),
+            Ok(None) => {}
+            // A kind that is not served yet has no objects; its application tells why.
+            Err(error) if error.is_not_found() || error.code() == Some(400) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(live)
+}
+
+impl Controller for Kustomization {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn manager(&self) -> &'static str {
+        MANAGER
+    }
+
+    fn watches(&self) -> Vec<Watched> {
+        let mut watched = vec![Watched { api_version: KUSTOMIZE, kind: NAME }];
+        watched.extend(HEALTH.map(|(api_version, kind)| Watched { api_version, kind }));
+        watched
+    }
+
+    fn serves(&self, _cluster: &ClusterName) -> bool {
+        true
+    }
+
+    fn wakes(&self, event: &Event) -> Vec<Wake> {
+        let Event::Object { cluster, object, .. } = event else { return Vec::new() };
+        let mut wakes = Vec::new();
+        match text(object, &["kind"]) {
+            // A Kustomization may be the dependency of others.
+            NAME => wakes.extend([Wake::One(Key::of(NAME, cluster, object)), Wake::All(Some(cluster.clone()))]),
+            "OCIRepository" | "GitRepository" => wakes.push(Wake::All(Some(cluster.clone()))),
+            "Deployment" | "ReplicaSet" | "Job" | "Namespace" => {
+                if let [Some(name), Some(namespace)] = OWNER.map(|label| api::label(object, label)) {
+                    wakes.push(Wake::One(Key::named(NAME, cluster, namespace, name)));
+                }
+            }
+            _ => {}
+        }
+        wakes
+    }
+
+    fn look<'a>(&'a self, key: &'a Key, seen: &'a Seen) -> BoxFuture<'a, Result<Option<Pass>, LookError>> {
+        Box::pin(async move {
+            let Some(object) = self.ports.clusters.get(&key.cluster)?.get(&super::reference(KUSTOMIZE, NAME, key)).await? else { return Ok(None) };
+            let observed = self.observe(key, seen, object.clone()).await?;
+            Ok(Some(Pass { subject: Some(object), decision: decide(&observed) }))
+        })
+    }
+}

@@ -1,0 +1,160 @@
+//! OCIRepository: observe the artifact and its signature, let [`deploy::source`] decide.
+
+use api::text;
+use base64::Engine as _;
+use deploy::source::{Failure, Fetched, Observed, Stage, decide};
+use futures::future::BoxFuture;
+use model::{ClusterName, Digest, ObjectRef, Timestamp};
+use oci::Reference;
+use ports::Ports;
+use ports::registry::RegistryError;
+use serde_json::Value;
+use sign::{IdentityMatch, MAX_BUNDLES, Match, Policy, TrustRoot};
+
+use super::{ARCHIVES, SOURCE, trees, unknown};
+use crate::controller::{Controller, Event, Key, LookError, Pass, Seen, Wake, Watched};
+
+const NAME: &str = "OCIRepository";
+
+/// Looks after OCIRepositories.
+pub struct OciRepository {
+    ports: Ports,
+}
+
+impl OciRepository {
+    /// Makes the controller.
+    pub fn new(ports: Ports) -> Self {
+        Self { ports }
+    }
+
+    async fn fetch(&self, cluster: &ClusterName, object: &Value, now: Timestamp) -> Result<Fetched, Failure> {
+        let spec = &object["spec"];
+        let known = ["url", "interval", "timeout", "ref", "verify", "suspend", "provider"];
+        let field = unknown(spec, &known).or_else(|| unknown(&spec["ref"], &["tag", "digest"]).map(|field| field.replace("spec.", "spec.ref.")));
+        if let Some(field) = field {
+            return Err(refuse(format!("{field} is not supported")));
+        }
+        let place = Reference::from_oci_url(text(spec, &["url"])).map_err(|error| refuse(format!("URL validation failed: {error}")))?;
+        let (version, digest) = self.resolve(&place, &spec["ref"]).await?;
+        let place = place.with_digest(digest.clone());
+        // The signature is checked before a byte of the content is looked at.
+        let verified = self.verified(cluster, object, &place, &digest, now).await?;
+        let failed = |error: RegistryError| pull_failed(&error);
+        let fetched = self.ports.registry.manifest(&place).await.map_err(failed)?;
+        let malformed = |message: String| Failure { stage: Stage::Fetch, reason: "OCIArtifactLayerOperationFailed", message, stalled: false };
+        let layer = trees::layer_of(&fetched.bytes).map_err(malformed)?;
+        let bytes = self.ports.registry.blob(&place, &layer).await.map_err(failed)?;
+        trees::of_artifact(&self.ports, text(spec, &["url"]), &digest).await.map_err(malformed)?;
+        let manifest: Value = serde_json::from_slice(&fetched.bytes).map_err(|error| malformed(error.to_string()))?;
+        let annotations = manifest["annotations"].as_object().into_iter().flatten();
+        let path = format!("ocirepository/{}/{}/{}.tar.gz", api::namespace(object), api::name(object), digest);
+        Ok(Fetched {
+            revision: if version.is_empty() { digest.to_string() } else { format!("{version}@{digest}") },
+            digest: layer.to_string(),
+            size: bytes.len() as u64,
+            url: format!("{ARCHIVES}{path}"),
+            path,
+            metadata: annotations.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect(),
+            verified,
+        })
+    }
+
+    /// Finds the digest that the object points at. A digest wins over a tag, and the tag must then have that digest.
+    async fn resolve(&self, place: &Reference, wanted: &Value) -> Result<(String, Digest), Failure> {
+        let (tag, digest) = (text(wanted, &["tag"]), text(wanted, &["digest"]));
+        if !digest.is_empty() {
+            let digest = digest.parse().map_err(|error: model::DigestError| refuse(format!("spec.ref.digest: {error}")))?;
+            return Ok((tag.to_owned(), digest));
+        }
+        let tag = if tag.is_empty() { "latest" } else { tag };
+        let named = tag.parse().map_err(|error: oci::ReferenceError| refuse(format!("spec.ref.tag: {error}")))?;
+        let found = self.ports.registry.resolve(&place.with_tag(named)).await.map_err(|error| pull_failed(&error))?;
+        let digest = found.ok_or_else(|| pull_failed(&RegistryError::NotFound(format!("{}:{tag}", place.location()))))?;
+        Ok((tag.to_owned(), digest))
+    }
+
+    async fn verified(&self, cluster: &ClusterName, object: &Value, place: &Reference, digest: &Digest, now: Timestamp) -> Result<Option<String>, Failure> {
+        let wanted = &object["spec"]["verify"];
+        if !wanted.is_object() {
+            return Ok(None);
+        }
+        let refused = |why: String| Failure { stage: Stage::Verify, reason: "VerificationError", message: format!("failed to verify the signature using provider 'cosign keyless': {why}"), stalled: false };
+        if text(wanted, &["provider"]) != "cosign" {
+            return Err(refuse(format!("spec.verify.provider {:?} is not supported", text(wanted, &["provider"]))));
+        }
+        if !wanted["secretRef"].is_null() {
+            return Err(refuse("spec.verify.secretRef is not supported".into()));
+        }
+        let mut identities = Vec::new();
+        for identity in wanted["matchOIDCIdentity"].as_array().into_iter().flatten() {
+            let pattern = |field: &str| Match::regexp(text(identity, &[field])).map_err(|error| refuse(format!("spec.verify.matchOIDCIdentity.{field}: {error}")));
+            identities.push(IdentityMatch { issuer: pattern("issuer")?, subject: pattern("subject")? });
+        }
+        let own = self.trust_root(cluster, object).await.map_err(refused)?;
+        let root = own.as_ref().or(self.ports.trust.as_deref()).ok_or_else(|| refused("there is no trust root".into()))?;
+        let bundles = self.ports.registry.bundles(place, digest, MAX_BUNDLES + 1).await.map_err(|error| refused(crate::driver::chain(&error)))?;
+        let policy = Policy { identities, now };
+        let signature = sign::choose(root, bundles, digest, &policy).map_err(|refusal| refused(refusal.to_string()))?;
+        Ok(Some(format!("verified signature of revision {digest} by {}", signature.subject)))
+    }
+
+    /// Reads the trust root that the object names itself.
+    async fn trust_root(&self, cluster: &ClusterName, object: &Value) -> Result<Option<TrustRoot>, String> {
+        let name = text(object, &["spec", "verify", "trustedRootSecretRef", "name"]);
+        if name.is_empty() {
+            return Ok(None);
+        }
+        let reference = ObjectRef { api_version: "v1".into(), kind: "Secret".into(), namespace: api::namespace(object).into(), name: name.into() };
+        let client = self.ports.clusters.get(cluster).map_err(|error| error.to_string())?;
+        let secret = client.get(&reference).await.map_err(|error| error.to_string())?.ok_or_else(|| format!("secret {name:?} not found"))?;
+        let encoded = text(&secret, &["data", "trusted_root.json"]);
+        let bytes = base64::engine::general_purpose::STANDARD.decode(encoded).map_err(|error| format!("secret {name:?}: {error}"))?;
+        TrustRoot::parse(&bytes).map(Some).map_err(|error| format!("secret {name:?}: {error}"))
+    }
+}
+
+fn refuse(message: String) -> Failure {
+    Failure { stage: Stage::Fetch, reason: "InvalidSpec", message, stalled: true }
+}
+
+fn pull_failed(error: &RegistryError) -> Failure {
+    let message = format!("failed to determine artifact digest: {}", crate::driver::chain(error));
+    Failure { stage: Stage::Fetch, reason: "OCIArtifactPullFailed", message, stalled: false }
+}
+
+impl Controller for OciRepository {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn manager(&self) -> &'static str {
+        "source-controller"
+    }
+
+    fn watches(&self) -> Vec<Watched> {
+        vec![Watched { api_version: SOURCE, kind: NAME }]
+    }
+
+    fn serves(&self, _cluster: &ClusterName) -> bool {
+        true
+    }
+
+    fn wakes(&self, event: &Event) -> Vec<Wake> {
+        match event {
+            Event::Object { cluster, object, .. } if object["kind"] == NAME => vec![Wake::One(Key::of(NAME, cluster, object))],
+            // A push by digest may be the signature that was awaited.
+            Event::Tagged { .. } => vec![Wake::All(None)],
+            _ => Vec::new(),
+        }
+    }
+
+    fn look<'a>(&'a self, key: &'a Key, seen: &'a Seen) -> BoxFuture<'a, Result<Option<Pass>, LookError>> {
+        Box::pin(async move {
+            let Some(object) = self.ports.clusters.get(&key.cluster)?.get(&super::reference(SOURCE, NAME, key)).await? else { return Ok(None) };
+            let suspended = object["spec"]["suspend"] == true;
+            let fetched = if suspended { Err(refuse("suspended".into())) } else { self.fetch(&key.cluster, &object, seen.now).await };
+            let decision = decide(&Observed { object: object.clone(), now: seen.now, fetched });
+            Ok(Some(Pass { subject: Some(object), decision }))
+        })
+    }
+}

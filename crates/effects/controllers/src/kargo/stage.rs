@@ -1,0 +1,157 @@
+//! Stage: observe Freight, Promotions, runs and the target cluster, let [`promote::stage`] decide.
+
+use api::text;
+use futures::future::BoxFuture;
+use model::{ClusterName, Code, Verdict};
+use ports::Ports;
+use promote::stage::{Observed, TEMPLATES, Target, current_digests, decide, deployed, target};
+use promote::{ARGO, KARGO};
+use serde_json::Value;
+
+use super::{Home, named};
+use crate::controller::{Controller, Event, Key, LookError, Pass, Seen, Wake, Watched};
+use crate::flux::{KUSTOMIZE, SOURCE};
+
+const NAME: &str = "Stage";
+const STAGE: &str = "kargo.akuity.io/stage";
+const SYNCED_BY: &str = "kustomize.toolkit.fluxcd.io/name";
+
+/// Looks after Stages.
+pub struct Stage {
+    ports: Ports,
+    home: Home,
+}
+
+impl Stage {
+    /// Makes the controller.
+    pub fn new(ports: Ports, home: Home) -> Self {
+        Self { ports, home }
+    }
+
+    /// Asks the cluster that the Stage aims at whether it runs the promoted digests: the cluster in which a Kustomization
+    /// syncs the folder of the pointer that the Stage's promotion edits.
+    async fn deployed(&self, stage: &Value) -> Verdict {
+        let wait = |why: String| Verdict::Wait { code: Code::NotDeployed, why, until: None };
+        let Some(target) = target(stage) else {
+            let why = "the promotion edits no pointer (git-clone and yaml-update)".to_owned();
+            return Verdict::Refuse { code: Code::Unsupported, why, remedy: "let a yaml-update step edit the pointer of an environment".into() };
+        };
+        let digests = current_digests(stage);
+        let mut unreachable = None;
+        for cluster in self.ports.clusters.names() {
+            match self.asked(cluster, stage, &target, &digests).await {
+                Ok(Some(verdict)) => return verdict,
+                Ok(None) => {}
+                Err(error) => unreachable = Some(format!("cluster {}: {error}", cluster.0)),
+            }
+        }
+        wait(unreachable.unwrap_or_else(|| format!("no Kustomization of any cluster syncs {} of {} yet", target.path, target.repository)))
+    }
+
+    async fn asked(&self, cluster: &ClusterName, stage: &Value, target: &Target, digests: &[String]) -> Result<Option<Verdict>, ports::ClusterError> {
+        let client = self.ports.clusters.get(cluster)?;
+        let kustomizations = client.list(KUSTOMIZE, "Kustomization", None, None).await?;
+        if kustomizations.is_empty() {
+            return Ok(None);
+        }
+        let repositories = client.list(SOURCE, "GitRepository", None, None).await?;
+        let syncs = |kustomization: &&Value| {
+            let repository = repositories.iter().find(|repository| is_source(kustomization, repository));
+            let same = repository.is_some_and(|repository| plain(text(repository, &["spec", "url"])) == plain(&target.repository));
+            let folder = text(kustomization, &["spec", "path"]).trim_start_matches("./").trim_matches('/').to_owned();
+            same && target.path.starts_with(&format!("{folder}/"))
+        };
+        let Some(root) = kustomizations.iter().find(syncs) else { return Ok(None) };
+        let images: Vec<String> = images(stage).iter().map(|image| format!("oci://{image}")).collect();
+        let sources = client.list(SOURCE, "OCIRepository", None, None).await?;
+        let pointers = sources.iter().filter(|source| api::label(source, SYNCED_BY) == Some(api::name(root)) && images.contains(&text(source, &["spec", "url"]).to_owned()));
+        let consumers: Vec<&Value> = pointers.flat_map(|pointer| kustomizations.iter().filter(move |kustomization| is_source(kustomization, pointer))).collect();
+        let verdicts = consumers.iter().map(|kustomization| deployed(digests, Some(kustomization)));
+        Ok(Some(verdicts.into_iter().reduce(|all, next| if all == Verdict::Pass { next } else { all }).unwrap_or_else(|| deployed(digests, None))))
+    }
+}
+
+fn plain(url: &str) -> &str {
+    url.trim_end_matches('/').trim_end_matches(".git")
+}
+
+fn is_source(kustomization: &Value, source: &Value) -> bool {
+    let wanted = &kustomization["spec"]["sourceRef"];
+    let namespace = wanted["namespace"].as_str().unwrap_or(api::namespace(kustomization));
+    wanted["kind"] == source["kind"] && wanted["name"] == api::name(source) && namespace == api::namespace(source)
+}
+
+/// The image repositories of the Freight that a Stage runs.
+fn images(stage: &Value) -> Vec<String> {
+    let items = stage["status"]["freightHistory"][0]["items"].as_object();
+    let images = items.into_iter().flat_map(|items| items.values()).filter_map(|item| item["images"].as_array()).flatten();
+    images.filter_map(|image| image["repoURL"].as_str().map(str::to_owned)).collect()
+}
+
+impl Controller for Stage {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn manager(&self) -> &'static str {
+        promote::MANAGER
+    }
+
+    fn watches(&self) -> Vec<Watched> {
+        let mut watched = [NAME, "Freight", "Promotion", "ProjectConfig"].map(|kind| Watched { api_version: KARGO, kind }).to_vec();
+        watched.extend(["AnalysisRun", "AnalysisTemplate"].map(|kind| Watched { api_version: ARGO, kind }));
+        watched.push(Watched { api_version: KUSTOMIZE, kind: "Kustomization" });
+        watched
+    }
+
+    fn serves(&self, _cluster: &ClusterName) -> bool {
+        true
+    }
+
+    fn wakes(&self, event: &Event) -> Vec<Wake> {
+        let Event::Object { cluster, object, .. } = event else { return Vec::new() };
+        let kind = text(object, &["kind"]);
+        // What runs in any cluster matters to the Stages at home; everything else only there.
+        if kind == "Kustomization" {
+            return vec![Wake::All(Some(self.home.0.clone()))];
+        }
+        if *cluster != self.home.0 {
+            return Vec::new();
+        }
+        match kind {
+            NAME => vec![Wake::One(Key::of(NAME, cluster, object))],
+            "Promotion" => vec![Wake::One(Key::named(NAME, cluster, api::namespace(object), text(object, &["spec", "stage"])))],
+            "AnalysisRun" => api::label(object, STAGE).map(|stage| Wake::One(Key::named(NAME, cluster, api::namespace(object), stage))).into_iter().collect(),
+            "Freight" | "ProjectConfig" | "AnalysisTemplate" => vec![Wake::All(Some(cluster.clone()))],
+            _ => Vec::new(),
+        }
+    }
+
+    fn look<'a>(&'a self, key: &'a Key, seen: &'a Seen) -> BoxFuture<'a, Result<Option<Pass>, LookError>> {
+        Box::pin(async move {
+            let cluster = self.ports.clusters.get(&key.cluster)?;
+            let Some(object) = cluster.get(&named(KARGO, NAME, &key.namespace, &key.name)).await? else { return Ok(None) };
+            let namespace = Some(key.namespace.as_str());
+            let mine = format!("{STAGE}={}", key.name);
+            let promotions = cluster.list(KARGO, "Promotion", namespace, None).await?;
+            let promotions = promotions.into_iter().filter(|promotion| promotion["spec"]["stage"] == key.name.as_str()).collect();
+            let mut templates = Vec::new();
+            for wanted in object["spec"]["verification"]["analysisTemplates"].as_array().into_iter().flatten() {
+                let name = text(wanted, &["name"]);
+                templates.push((name.to_owned(), cluster.get(&named(TEMPLATES, "AnalysisTemplate", &key.namespace, name)).await?));
+            }
+            let observed = Observed {
+                cluster: key.cluster.clone(),
+                now: seen.now,
+                configs: cluster.list(KARGO, "ProjectConfig", namespace, None).await?,
+                freight: cluster.list(KARGO, "Freight", namespace, None).await?,
+                promotions,
+                runs: cluster.list(ARGO, "AnalysisRun", namespace, Some(&mine)).await?,
+                templates,
+                deployed: self.deployed(&object).await,
+                object: object.clone(),
+            };
+            Ok(Some(Pass { subject: Some(object), decision: decide(&observed) }))
+        })
+    }
+}

@@ -1,0 +1,302 @@
+//! DELETE: what is asked for, what keeps an object, and what is answered. What follows a deletion is in `garbage`.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use http::StatusCode;
+use serde_json::{Value, json};
+use store::{Batch, StoreError};
+
+use crate::admission::{self, Ask};
+use crate::catalog::Resource;
+use crate::kinds::Generation;
+use crate::object::{self, finalizers, meta, meta_mut};
+use crate::selector::Selector;
+use crate::status::{ApiError, ApiResult, details};
+use crate::write::{Call, is_finished};
+use crate::{Server, crd, decode, garbage};
+
+/// Keeps an owner until its dependents are gone.
+pub(crate) const FOREGROUND: &str = "foregroundDeletion";
+/// Keeps an owner until its dependents have forgotten it.
+pub(crate) const ORPHAN: &str = "orphan";
+/// Namespaces that stay.
+const LASTING: &[&str] = &["default", "kube-public", "kube-system"];
+/// How long a Pod may take to end when it does not say.
+const GRACE: i64 = 30;
+
+/// What becomes of the dependents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Policy {
+    #[default]
+    Background,
+    Foreground,
+    Orphan,
+}
+
+/// How an object is to be removed.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Removal {
+    pub policy: Policy,
+    pub grace: Option<i64>,
+    pub uid: Option<String>,
+    pub revision: Option<String>,
+    pub dry_run: bool,
+}
+
+/// What became of an object.
+pub(crate) enum Outcome {
+    Gone(Value),
+    Marked(Value),
+}
+
+impl Removal {
+    /// Reads the options from the body, or else from the query.
+    fn read(call: &Call) -> ApiResult<(Self, Value)> {
+        let mut options = json!({"kind": "DeleteOptions", "apiVersion": "meta.k8s.io/v1"});
+        if call.body.is_empty() {
+            if let Some(policy) = call.query.get("propagationPolicy") {
+                options["propagationPolicy"] = json!(policy);
+            }
+            if let Some(seconds) = call.query.get("gracePeriodSeconds") {
+                let number: i64 = seconds.parse().map_err(|_| ApiError::bad_request(format!("strconv.ParseInt: parsing {seconds:?}: invalid syntax")))?;
+                options["gracePeriodSeconds"] = json!(number);
+            }
+            if call.query.has("orphanDependents") {
+                options["orphanDependents"] = json!(call.query.flag("orphanDependents"));
+            }
+            if call.query.has("dryRun") {
+                options["dryRun"] = json!(call.query.all("dryRun"));
+            }
+        } else {
+            options = decode::body(&call.headers, &call.body)?.0;
+            if !options.is_object() || !matches!(options.get("kind").and_then(Value::as_str), None | Some("DeleteOptions")) {
+                return Err(ApiError::bad_request("the body of a delete must be a DeleteOptions"));
+            }
+        }
+        let text = |path: &str| options.pointer(path).and_then(Value::as_str).map(str::to_owned);
+        let mut found = Vec::new();
+        let policy = match (text("/propagationPolicy").as_deref(), options.get("orphanDependents").and_then(Value::as_bool)) {
+            (Some(_), Some(_)) => {
+                found.push(schema::Violation::invalid("propagationPolicy", &options["propagationPolicy"], "orphanDependents and deletionPropagation cannot be both set"));
+                Policy::Background
+            }
+            (Some("Foreground"), None) => Policy::Foreground,
+            (Some("Orphan"), None) | (None, Some(true)) => Policy::Orphan,
+            (None | Some("Background"), _) => Policy::Background,
+            (Some(other), None) => {
+                let allowed = ["Background", "Foreground", "Orphan"].map(str::to_owned);
+                found.push(schema::Violation::not_supported("propagationPolicy", &json!(other), &allowed));
+                Policy::Background
+            }
+        };
+        let dry = options.get("dryRun").and_then(Value::as_array).cloned().unwrap_or_default();
+        if dry.iter().any(|one| one != "All") {
+            found.push(schema::Violation::not_supported("dryRun", &json!(dry), &["All".to_owned()]));
+        }
+        if !found.is_empty() {
+            return Err(ApiError::invalid("meta.k8s.io", "DeleteOptions", "", &found));
+        }
+        let removal = Self {
+            policy,
+            grace: options.get("gracePeriodSeconds").and_then(Value::as_i64),
+            uid: text("/preconditions/uid"),
+            revision: text("/preconditions/resourceVersion"),
+            dry_run: !dry.is_empty(),
+        };
+        Ok((removal, options))
+    }
+}
+
+/// Answers DELETE on an object.
+pub(crate) async fn answer(call: &Call) -> ApiResult<Response> {
+    let (removal, options) = Removal::read(call)?;
+    let (resource, name) = (&call.resource, call.place.name.as_str());
+    let mut warnings = Vec::new();
+    let outcome = remove_admitted(call, &call.place.namespace, name, &removal, &options, &mut warnings).await?;
+    let (object, gone) = match outcome {
+        Outcome::Gone(object) => (object, true),
+        Outcome::Marked(object) => (object, false),
+    };
+    let whole = resource.custom.is_none()
+        && matches!(resource.kind.as_str(), "Pod" | "Service" | "ServiceAccount" | "PersistentVolumeClaim" | "PersistentVolume" | "ResourceQuota" | "Namespace");
+    if !gone || whole {
+        return call.answer(StatusCode::OK, &object, &warnings);
+    }
+    let mut details = details(resource, name);
+    details["uid"] = json!(meta(&object, "uid"));
+    let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details});
+    let mut response = crate::status::json_response(StatusCode::OK, status.to_string().into_bytes());
+    call.warn(&mut response, &warnings);
+    Ok(response)
+}
+
+/// Answers DELETE on a collection.
+pub(crate) async fn collection(call: &Call) -> ApiResult<Response> {
+    let (removal, options) = Removal::read(call)?;
+    let resource = &call.resource;
+    let selector = Selector::read(call.query.get("labelSelector"), call.query.get("fieldSelector"), resource)?;
+    let namespace = Some(call.place.namespace.as_str()).filter(|namespace| !namespace.is_empty());
+    let (entries, revision) = call.server.store.scan(&resource.prefix(namespace));
+    let mut warnings = Vec::new();
+    let mut items = Vec::new();
+    for (_, entry) in entries {
+        let object = object::decode(&entry, resource);
+        if !selector.matches(&object, resource) {
+            continue;
+        }
+        match remove_admitted(call, meta(&object, "namespace"), meta(&object, "name"), &removal, &options, &mut warnings).await {
+            Ok(Outcome::Gone(object) | Outcome::Marked(object)) => items.push(object),
+            Err(error) if error.code == 404 => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let list = json!({"kind": resource.list_kind, "apiVersion": resource.api_version, "metadata": {"resourceVersion": revision.to_string()}, "items": items});
+    let mut response = crate::status::json_response(StatusCode::OK, list.to_string().into_bytes());
+    call.warn(&mut response, &warnings);
+    Ok(response)
+}
+
+async fn remove_admitted(call: &Call, namespace: &str, name: &str, removal: &Removal, options: &Value, warnings: &mut Vec<String>) -> ApiResult<Outcome> {
+    let (server, resource) = (&call.server, &call.resource);
+    let key = resource.key(namespace, name);
+    let entry = server.store.get(&key).ok_or_else(|| ApiError::not_found(resource, name))?;
+    let old = object::decode(&entry, resource);
+    check(resource, name, &old, removal)?;
+    let ask = Ask { namespace, name, ..Ask::deletion(call, options, removal.dry_run) };
+    admission::mutate_deletion(server, &ask, &old, warnings).await?;
+    admission::validate(server, &ask, None, Some(&old), warnings).await?;
+    let outcome = remove(server, resource, &key, name, removal)?;
+    if !removal.dry_run {
+        garbage::follow(server, resource, &key, &outcome)?;
+    }
+    Ok(outcome)
+}
+
+fn check(resource: &Resource, name: &str, old: &Value, removal: &Removal) -> ApiResult<()> {
+    let differs = |what: &str, wanted: &Option<String>, found: &str| -> ApiResult<()> {
+        match wanted.as_deref().filter(|wanted| *wanted != found) {
+            None => Ok(()),
+            Some(wanted) => {
+                let why = format!("Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}");
+                Err(ApiError::conflict(resource, name, &why))
+            }
+        }
+    };
+    differs("UID", &removal.uid, meta(old, "uid"))?;
+    differs("ResourceVersion", &removal.revision, meta(old, "resourceVersion"))?;
+    if resource.kind == "Namespace" && resource.custom.is_none() && LASTING.contains(&name) {
+        return Err(ApiError::forbidden(resource, name, "this namespace may not be deleted"));
+    }
+    Ok(())
+}
+
+/// Removes an object, or marks it as going when something keeps it.
+pub(crate) fn remove(server: &Arc<Server>, resource: &Resource, key: &str, name: &str, removal: &Removal) -> ApiResult<Outcome> {
+    loop {
+        let entry = server.store.get(key).ok_or_else(|| ApiError::not_found(resource, name))?;
+        let old = object::decode(&entry, resource);
+        check(resource, name, &old, removal)?;
+        let new = marked(server, resource, &old, removal);
+        let gone = is_finished(resource, &new);
+        let mut answer = if gone { old.clone() } else { new.clone() };
+        if removal.dry_run {
+            return Ok(if gone { Outcome::Gone(answer) } else { Outcome::Marked(answer) });
+        }
+        if !gone && new == old {
+            return Ok(Outcome::Marked(old));
+        }
+        let batch = Batch::new().expect(key, entry.revision);
+        let batch = if gone { batch.delete(key) } else { batch.put(key, object::encode(&new, &resource.storage_version())) };
+        match server.store.commit(batch) {
+            Ok(revision) => {
+                if !gone {
+                    meta_mut(&mut answer).insert("resourceVersion".to_owned(), json!(revision.to_string()));
+                }
+                server.refresh(&resource.group, &resource.plural);
+                return Ok(if gone { Outcome::Gone(answer) } else { Outcome::Marked(answer) });
+            }
+            Err(StoreError::Conflict { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Returns the object as it is on its way out.
+fn marked(server: &Server, resource: &Resource, old: &Value, removal: &Removal) -> Value {
+    let mut new = old.clone();
+    let native = resource.custom.is_none();
+    let mut keepers: Vec<String> = finalizers(old).into_iter().map(str::to_owned).collect();
+    match removal.policy {
+        Policy::Background => {}
+        Policy::Foreground => {
+            keepers.retain(|one| one != ORPHAN);
+            if !keepers.iter().any(|one| one == FOREGROUND) {
+                keepers.push(FOREGROUND.to_owned());
+            }
+        }
+        Policy::Orphan => {
+            keepers.retain(|one| one != FOREGROUND);
+            if !keepers.iter().any(|one| one == ORPHAN) {
+                keepers.push(ORPHAN.to_owned());
+            }
+        }
+    }
+    let definition = native && resource.kind == "CustomResourceDefinition";
+    if definition && !keepers.iter().any(|one| one == crd::CLEANUP) {
+        keepers.push(crd::CLEANUP.to_owned());
+    }
+    let before = meta(old, "deletionTimestamp").to_owned();
+    let mut grace = if native && resource.kind == "Pod" { pod_grace(old, removal) } else { 0 };
+    if !before.is_empty() {
+        // A time that runs may be cut short, never made longer.
+        grace = grace.min(old.pointer("/metadata/deletionGracePeriodSeconds").and_then(Value::as_i64).unwrap_or(0));
+    }
+    let now = server.clock.now();
+    let end = model::Timestamp::from_second(now.as_second().saturating_add(grace)).map_or_else(|_| object::seconds(now), object::seconds);
+    let metadata = meta_mut(&mut new);
+    if keepers.is_empty() {
+        metadata.remove("finalizers");
+    } else {
+        metadata.insert("finalizers".to_owned(), json!(keepers));
+    }
+    let shorter = old.pointer("/metadata/deletionGracePeriodSeconds").and_then(Value::as_i64).is_some_and(|running| grace < running);
+    if before.is_empty() || shorter {
+        metadata.insert("deletionTimestamp".to_owned(), json!(end));
+        metadata.insert("deletionGracePeriodSeconds".to_owned(), json!(grace));
+    }
+    if before.is_empty() && resource.generation != Generation::Never {
+        let generation = metadata.get("generation").and_then(Value::as_i64).unwrap_or(0);
+        metadata.insert("generation".to_owned(), json!(generation + 1));
+    }
+    if native && resource.kind == "Namespace" {
+        // Namespaces tell no grace.
+        metadata.remove("deletionGracePeriodSeconds");
+        new["status"]["phase"] = json!("Terminating");
+    }
+    if definition {
+        crd::establish(&mut new, &object::seconds(now), None);
+    }
+    new
+}
+
+fn pod_grace(pod: &Value, removal: &Removal) -> i64 {
+    let text = |path: &str| pod.pointer(path).and_then(Value::as_str).unwrap_or_default();
+    if text("/spec/nodeName").is_empty() || matches!(text("/status/phase"), "Succeeded" | "Failed") {
+        return 0;
+    }
+    removal.grace.or_else(|| pod.pointer("/spec/terminationGracePeriodSeconds").and_then(Value::as_i64)).unwrap_or(GRACE).max(0)
+}
+
+/// Follows an object that a write has let go.
+pub(crate) fn removed(server: &Arc<Server>, resource: &Resource, object: &Value) -> ApiResult<()> {
+    server.refresh(&resource.group, &resource.plural);
+    let key = resource.key(meta(object, "namespace"), meta(object, "name"));
+    garbage::follow(server, resource, &key, &Outcome::Gone(object.clone()))
+}
+
+/// Follows a write to an object that stays: its owners may be gone already, or it may wait for something.
+pub(crate) fn settle(server: &Arc<Server>, resource: &Resource, object: &Value) -> ApiResult<()> {
+    let key = resource.key(meta(object, "namespace"), meta(object, "name"));
+    garbage::settle(server, &key, object)
+}

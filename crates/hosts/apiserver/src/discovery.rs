@@ -1,0 +1,218 @@
+//! What is served, told to clients: in one piece (aggregated, v2) or group by group.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::response::{IntoResponse as _, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderMap, StatusCode, header};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::catalog::{Catalog, Resource};
+use crate::status::json_response;
+use crate::{accept, reviews};
+
+/// The verbs of a kind, as discovery sorts them.
+const VERBS: &[&str] = &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+
+/// The answers, made once for a catalog.
+pub(crate) struct Answers {
+    core: Value,
+    groups: Value,
+    aggregated_core: Vec<u8>,
+    aggregated_groups: Vec<u8>,
+    versions: HashMap<String, Value>,
+    by_group: HashMap<String, Value>,
+}
+
+/// One group version with what it serves.
+struct Version {
+    name: String,
+    resources: Vec<Value>,
+    discovered: Vec<Value>,
+}
+
+struct Group {
+    name: String,
+    versions: Vec<Version>,
+}
+
+fn storage_hash(resource: &Resource) -> String {
+    let version = resource.storage_version();
+    let version = version.rsplit('/').next().unwrap_or_default();
+    STANDARD.encode(&Sha256::digest(format!("{}/{version}/{}", resource.group, resource.kind))[..8])
+}
+
+fn verbs(resource: &Resource) -> Vec<&'static str> {
+    VERBS.iter().copied().filter(|verb| resource.serves(verb)).collect()
+}
+
+/// Returns the subresources with their kinds and verbs.
+fn subresources(resource: &Resource) -> Vec<(String, Value, Vec<&'static str>)> {
+    let own = json!({"group": resource.group, "version": resource.version, "kind": resource.kind});
+    let mut found: Vec<(String, Value, Vec<&'static str>)> = resource
+        .subresources
+        .others
+        .iter()
+        .map(|name| match name.as_str() {
+            "token" => (name.clone(), json!({"group": "authentication.k8s.io", "version": "v1", "kind": "TokenRequest"}), vec!["create"]),
+            "finalize" => (name.clone(), own.clone(), vec!["update"]),
+            _ => (name.clone(), own.clone(), vec!["get"]),
+        })
+        .collect();
+    if resource.subresources.scale.is_some() {
+        found.push(("scale".to_owned(), json!({"group": "autoscaling", "version": "v1", "kind": "Scale"}), vec!["get", "patch", "update"]));
+    }
+    if resource.subresources.status {
+        found.push(("status".to_owned(), own, vec!["get", "patch", "update"]));
+    }
+    found.sort_by(|left, right| left.0.cmp(&right.0));
+    found
+}
+
+fn legacy(resource: &Resource) -> Vec<Value> {
+    let mut own = json!({
+        "name": resource.plural, "singularName": resource.singular, "namespaced": resource.namespaced, "kind": resource.kind,
+        "verbs": verbs(resource), "storageVersionHash": storage_hash(resource),
+    });
+    if !resource.short_names.is_empty() {
+        own["shortNames"] = json!(resource.short_names);
+    }
+    if !resource.categories.is_empty() {
+        own["categories"] = json!(resource.categories);
+    }
+    let mut all = vec![own];
+    for (name, kind, verbs) in subresources(resource) {
+        let mut one = json!({"name": format!("{}/{name}", resource.plural), "singularName": "", "namespaced": resource.namespaced, "kind": kind["kind"], "verbs": verbs});
+        if kind["group"] != json!(resource.group) {
+            one["group"] = kind["group"].clone();
+            one["version"] = kind["version"].clone();
+        }
+        all.push(one);
+    }
+    all
+}
+
+fn discovered(resource: &Resource) -> Value {
+    let mut own = json!({
+        "resource": resource.plural, "responseKind": {"group": resource.group, "version": resource.version, "kind": resource.kind},
+        "scope": if resource.namespaced { "Namespaced" } else { "Cluster" }, "singularResource": resource.singular, "verbs": verbs(resource),
+    });
+    if !resource.short_names.is_empty() {
+        own["shortNames"] = json!(resource.short_names);
+    }
+    if !resource.categories.is_empty() {
+        own["categories"] = json!(resource.categories);
+    }
+    let subresources: Vec<Value> =
+        subresources(resource).into_iter().map(|(name, kind, verbs)| json!({"subresource": name, "responseKind": kind, "verbs": verbs})).collect();
+    if !subresources.is_empty() {
+        own["subresources"] = json!(subresources);
+    }
+    own
+}
+
+fn version(name: &str, resources: &[Arc<Resource>]) -> Version {
+    Version {
+        name: name.to_owned(),
+        resources: resources.iter().flat_map(|resource| legacy(resource)).collect(),
+        discovered: resources.iter().map(|resource| discovered(resource)).collect(),
+    }
+}
+
+/// The groups whose resources are questions, of which nothing is kept.
+fn questions() -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for (group, plural, kind, namespaced) in reviews::KINDS {
+        if !groups.iter().any(|one| one.name == *group) {
+            groups.push(Group { name: (*group).to_owned(), versions: vec![Version { name: "v1".to_owned(), resources: Vec::new(), discovered: Vec::new() }] });
+        }
+        let Some(version) = groups.iter_mut().find(|one| one.name == *group).and_then(|group| group.versions.first_mut()) else { continue };
+        let singular = kind.to_lowercase();
+        version.resources.push(json!({"name": plural, "singularName": singular, "namespaced": namespaced, "kind": kind, "verbs": ["create"]}));
+        version.discovered.push(json!({
+            "resource": plural, "responseKind": {"group": group, "version": "v1", "kind": kind},
+            "scope": if *namespaced { "Namespaced" } else { "Cluster" }, "singularResource": singular, "verbs": ["create"],
+        }));
+    }
+    groups
+}
+
+impl Answers {
+    /// Makes the answers for a catalog.
+    pub fn make(catalog: &Catalog) -> Self {
+        let mut all: Vec<Group> = catalog
+            .groups
+            .iter()
+            .map(|group| Group { name: group.name.clone(), versions: group.versions.iter().map(|(name, kinds)| version(name, kinds)).collect() })
+            .collect();
+        // The questions stand before the groups of definitions.
+        let custom = all.iter().position(|group| catalog.groups.iter().any(|one| one.name == group.name && one.versions.iter().all(|(_, kinds)| kinds.iter().all(|kind| kind.custom.is_some()))));
+        let place = custom.unwrap_or(all.len());
+        all.splice(place..place, questions());
+        let mut versions = HashMap::new();
+        let mut by_group = HashMap::new();
+        let mut listed = Vec::new();
+        let (mut core, mut others) = (Vec::new(), Vec::new());
+        for group in &all {
+            let full = |version: &Version| if group.name.is_empty() { version.name.clone() } else { format!("{}/{}", group.name, version.name) };
+            for version in &group.versions {
+                let list = json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": full(version), "resources": version.resources});
+                versions.insert(full(version), list);
+            }
+            let fresh: Vec<Value> =
+                group.versions.iter().map(|version| json!({"version": version.name, "freshness": "Current", "resources": version.discovered})).collect();
+            if group.name.is_empty() {
+                core.push(json!({"metadata": {"creationTimestamp": null}, "versions": fresh}));
+                continue;
+            }
+            others.push(json!({"metadata": {"name": group.name, "creationTimestamp": null}, "versions": fresh}));
+            let named: Vec<Value> = group.versions.iter().map(|version| json!({"groupVersion": full(version), "version": version.name})).collect();
+            let one = json!({"name": group.name, "versions": named, "preferredVersion": named.first()});
+            let mut alone = one.clone();
+            alone["kind"] = json!("APIGroup");
+            alone["apiVersion"] = json!("v1");
+            by_group.insert(group.name.clone(), alone);
+            listed.push(one);
+        }
+        let whole = |items: Vec<Value>| {
+            json!({"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}).to_string().into_bytes()
+        };
+        Self {
+            core: json!({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": ""}]}),
+            groups: json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": listed}),
+            aggregated_core: whole(core),
+            aggregated_groups: whole(others),
+            versions,
+            by_group,
+        }
+    }
+
+    /// Answers a path of discovery; `None` for others.
+    pub fn answer(&self, path: &str, headers: &HeaderMap) -> Option<Response> {
+        let plain = |value: &Value| json_response(StatusCode::OK, value.to_string().into_bytes());
+        let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+        match parts[..] {
+            ["api"] if accept::aggregated(headers) => Some(whole(&self.aggregated_core, headers)),
+            ["apis"] if accept::aggregated(headers) => Some(whole(&self.aggregated_groups, headers)),
+            ["api"] => Some(plain(&self.core)),
+            ["apis"] => Some(plain(&self.groups)),
+            ["api", version] => self.versions.get(version).map(plain),
+            ["apis", group] => self.by_group.get(group).map(plain),
+            ["apis", group, version] => self.versions.get(&format!("{group}/{version}")).map(plain),
+            _ => None,
+        }
+    }
+}
+
+fn whole(body: &[u8], headers: &HeaderMap) -> Response {
+    let tag = format!("\"{}\"", hex::encode_upper(Sha256::digest(body)));
+    let common = [(header::ETAG, tag.clone()), (header::VARY, "Accept".to_owned()), (header::CACHE_CONTROL, "public".to_owned())];
+    if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
+        return (StatusCode::NOT_MODIFIED, common).into_response();
+    }
+    (StatusCode::OK, common, [(header::CONTENT_TYPE, AGGREGATED)], body.to_vec()).into_response()
+}

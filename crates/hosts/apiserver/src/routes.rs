@@ -1,0 +1,186 @@
+//! From a request to its answer: who calls, may they, what is at this path, and which verb is it.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode, header};
+use model::Caller;
+use serde_json::json;
+
+use crate::discovery::Answers;
+use crate::openapi::Documents;
+use crate::rbac::Attributes;
+use crate::request::{Place, Query, place, verb};
+use crate::selector::Selector;
+use crate::status::{ApiError, ApiResult, json_response};
+use crate::write::Call;
+use crate::{Server, auth, decode, delete, patches, read, reviews, scale, token, watch, write};
+
+/// The Kubernetes version whose ways this server has.
+pub(crate) const VERSION: &str = "v1.33.0";
+
+/// Returns the router: everything goes through one function, in the order of the real server.
+pub(crate) fn router(server: Arc<Server>) -> Router {
+    Router::new().fallback(answer).with_state(server)
+}
+
+async fn answer(State(server): State<Arc<Server>>, request: Request) -> Response {
+    match handle(server, request).await {
+        Ok(response) => response,
+        Err(error) => error.into_response(),
+    }
+}
+
+async fn handle(server: Arc<Server>, request: Request) -> ApiResult<Response> {
+    let (parts, body) = request.into_parts();
+    let caller = auth::caller(&server, &parts)?;
+    let path = parts.uri.path().to_owned();
+    let query = Query::parse(parts.uri.query().unwrap_or_default());
+    let Some(place) = place(&path) else {
+        let attributes = Attributes { verb: parts.method.as_str().to_lowercase(), path: Some(path.clone()), ..Attributes::default() };
+        authorize(&server, &caller, &attributes)?;
+        return other(&server, &path, &query, &parts.headers).ok_or_else(ApiError::no_such_path);
+    };
+    authorize(&server, &caller, &attributes(&server, &parts.method, &place, &query))?;
+    let body = bytes(body).await?;
+    if let Some(kind) = reviews::kind(&place) {
+        if parts.method != Method::POST {
+            return Err(ApiError::method_not_allowed());
+        }
+        let (review, _) = decode::body(&parts.headers, &body)?;
+        return reviews::answer(&server, &caller, &place, kind, review);
+    }
+    let catalog = server.catalog();
+    let resource = catalog.find(&place.group, &place.version, &place.resource).ok_or_else(ApiError::no_such_path)?.clone();
+    let call = Call { server, resource, place, query, headers: parts.headers, caller, body };
+    dispatch(call, parts.method).await
+}
+
+async fn bytes(body: Body) -> ApiResult<Bytes> {
+    to_bytes(body, decode::LARGEST).await.map_err(|_| {
+        let message = format!("Request entity too large: limit is {}", decode::LARGEST);
+        ApiError::new(413, "RequestEntityTooLarge", message).with(json!({}))
+    })
+}
+
+fn attributes(server: &Server, method: &Method, place: &Place, query: &Query) -> Attributes {
+    let mut name = place.name.clone();
+    let verb = verb(method, place, query);
+    if name.is_empty() && matches!(verb, "list" | "watch" | "deletecollection") {
+        // Whoever may read one object may list it by its name.
+        let catalog = server.catalog();
+        let resource = catalog.find(&place.group, &place.version, &place.resource);
+        let selector = resource.and_then(|resource| Selector::read(None, query.get("fieldSelector"), resource).ok());
+        name = selector.as_ref().and_then(Selector::name).unwrap_or_default().to_owned();
+    }
+    Attributes {
+        verb: verb.to_owned(),
+        group: place.group.clone(),
+        resource: place.resource.clone(),
+        subresource: place.subresource.clone(),
+        namespace: place.namespace.clone(),
+        name,
+        path: None,
+    }
+}
+
+fn authorize(server: &Server, caller: &Caller, attributes: &Attributes) -> ApiResult<()> {
+    if server.rules().allows(caller, attributes) {
+        return Ok(());
+    }
+    let refusal = attributes.refusal(caller);
+    if attributes.path.is_some() {
+        return Err(ApiError::new(403, "Forbidden", format!("forbidden: {refusal}")).with(json!({})));
+    }
+    let qualified = if attributes.group.is_empty() { attributes.resource.clone() } else { format!("{}.{}", attributes.resource, attributes.group) };
+    let message = if attributes.name.is_empty() { format!("{qualified} is forbidden: {refusal}") } else { format!("{qualified} {:?} is forbidden: {refusal}", attributes.name) };
+    let mut details = json!({"kind": attributes.resource});
+    for (field, value) in [("name", &attributes.name), ("group", &attributes.group)] {
+        if !value.is_empty() {
+            details[field] = json!(value);
+        }
+    }
+    Err(ApiError::new(403, "Forbidden", message).with(details))
+}
+
+/// Answers the paths that name no objects.
+fn other(server: &Server, path: &str, query: &Query, headers: &HeaderMap) -> Option<Response> {
+    let text = |body: String| (StatusCode::OK, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], body).into_response();
+    let trimmed = path.trim_end_matches('/');
+    match trimmed {
+        "/healthz" | "/livez" | "/readyz" => {
+            let verbose = query.has("verbose");
+            let name = &trimmed[1..];
+            return Some(text(if verbose { format!("[+]ping ok\n[+]store ok\n{name} check passed\n") } else { "ok".to_owned() }));
+        }
+        "/healthz/ping" | "/livez/ping" | "/readyz/ping" => return Some(text("ok".to_owned())),
+        "/version" => {
+            let version = json!({
+                "major": "1", "minor": "33", "gitVersion": VERSION, "gitCommit": "", "gitTreeState": "clean", "buildDate": "1970-01-01T00:00:00Z",
+                "goVersion": "", "compiler": "rustc", "platform": format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH),
+            });
+            return Some(json_response(StatusCode::OK, version.to_string().into_bytes()));
+        }
+        _ => {}
+    }
+    let catalog = server.catalog();
+    if let Some(rest) = path.strip_prefix("/openapi/v3") {
+        return catalog.documents.get_or_init(|| Documents::make(&catalog)).answer(rest, query, headers);
+    }
+    catalog.discovery.get_or_init(|| Answers::make(&catalog)).answer(path, headers)
+}
+
+async fn dispatch(call: Call, method: Method) -> ApiResult<Response> {
+    let (resource, place) = (&call.resource, &call.place);
+    let misplaced = !resource.namespaced && !place.namespace.is_empty() && resource.plural != "namespaces";
+    let nowhere = resource.namespaced && place.namespace.is_empty() && !place.name.is_empty() && !place.watch;
+    if place.rest || misplaced || nowhere {
+        return Err(ApiError::no_such_way());
+    }
+    match place.subresource.as_str() {
+        "" => whole(&call, &method).await,
+        "status" if resource.subresources.status => match method {
+            Method::GET | Method::HEAD => read::get(&call).await,
+            Method::PUT => write::update(&call).await,
+            Method::PATCH => patches::answer(&call).await,
+            _ => Err(ApiError::method_not_allowed()),
+        },
+        "scale" => scale::answer(&call, &method).await,
+        "finalize" if resource.subresources.others.iter().any(|one| one == "finalize") => match method {
+            Method::PUT => write::update(&call).await,
+            _ => Err(ApiError::method_not_allowed()),
+        },
+        "token" if resource.subresources.others.iter().any(|one| one == "token") => match method {
+            Method::POST => {
+                let (review, _) = decode::body(&call.headers, &call.body)?;
+                Ok(json_response(StatusCode::CREATED, token::request(&call, &review)?.to_string().into_bytes()))
+            }
+            _ => Err(ApiError::method_not_allowed()),
+        },
+        "log" if resource.kind == "Pod" && resource.custom.is_none() => {
+            // Whoever runs the Pods keeps what they say; this server has no way to them.
+            Err(ApiError::new(501, "NotImplemented", "this server does not keep the logs of Pods; ask the node that runs them").with(json!({})))
+        }
+        _ => Err(ApiError::no_such_way()),
+    }
+}
+
+async fn whole(call: &Call, method: &Method) -> ApiResult<Response> {
+    let named = !call.place.name.is_empty();
+    match *method {
+        Method::GET | Method::HEAD if call.place.watch => watch::answer(call),
+        Method::GET | Method::HEAD if named => read::get(call).await,
+        Method::GET | Method::HEAD if call.query.flag("watch") => watch::answer(call),
+        Method::GET | Method::HEAD => read::list(call).await,
+        Method::POST if !named => write::create(call).await,
+        Method::PUT if named => write::update(call).await,
+        Method::PATCH if named => patches::answer(call).await,
+        Method::DELETE if named => delete::answer(call).await,
+        Method::DELETE if call.resource.serves("deletecollection") && !(call.resource.namespaced && call.place.namespace.is_empty()) => delete::collection(call).await,
+        _ => Err(ApiError::method_not_allowed()),
+    }
+}

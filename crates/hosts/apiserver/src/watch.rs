@@ -1,0 +1,237 @@
+//! WATCH: the store's log, told as events in JSON lines to whoever asked.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use http::header;
+use serde_json::{Value, json};
+use store::{Change, Entry};
+use tokio::sync::watch::Receiver;
+use tokio::time::Instant;
+
+use crate::Server;
+use crate::accept::{Form, form};
+use crate::catalog::Resource;
+use crate::object::{self, Identity, meta_mut, splice};
+use crate::request::Query;
+use crate::selector::Selector;
+use crate::status::{ApiError, ApiResult};
+use crate::table::{self, Columns};
+use crate::write::Call;
+
+/// A watch without a limit of its own ends after this.
+const LONGEST: Duration = Duration::from_secs(3600);
+/// How often a quiet watch is told how far it is.
+const BOOKMARKS: Duration = Duration::from_secs(60);
+/// So long before its end a watch is told how far it is.
+const LAST_BOOKMARK: Duration = Duration::from_secs(2);
+
+struct Watch {
+    server: Arc<Server>,
+    resource: Arc<Resource>,
+    prefix: String,
+    selector: Selector,
+    form: Form,
+    query: Query,
+    /// Everything up to this revision has been told.
+    position: u64,
+    receiver: Receiver<u64>,
+    pending: VecDeque<Bytes>,
+    bookmarks: bool,
+    next_bookmark: Instant,
+    end: Instant,
+    /// Whether a Table with its columns was sent.
+    columns: bool,
+    ended: bool,
+}
+
+/// Answers a watch.
+pub(crate) fn answer(call: &Call) -> ApiResult<Response> {
+    crate::read::check_options(call, true)?;
+    let (query, server) = (&call.query, &call.server);
+    let form = form(&call.headers)?;
+    let mut selector = Selector::read(query.get("labelSelector"), query.get("fieldSelector"), &call.resource)?;
+    if !call.place.name.is_empty() {
+        selector = Selector::read(query.get("labelSelector"), Some(&format!("metadata.name={}", call.place.name)), &call.resource)?;
+    }
+    let from = query.get("resourceVersion").unwrap_or_default();
+    let revision: u64 = match from {
+        "" => 0,
+        text => text.parse().map_err(|_| ApiError::new(500, "", format!("strconv.ParseUint: parsing {text:?}: invalid syntax")))?,
+    };
+    let length = query.number("timeoutSeconds")?.filter(|seconds| *seconds > 0).map_or(LONGEST, Duration::from_secs).min(LONGEST);
+    let namespace = Some(call.place.namespace.as_str()).filter(|namespace| !namespace.is_empty());
+    let now = Instant::now();
+    let end = now + length;
+    let mut watch = Watch {
+        server: server.clone(),
+        resource: call.resource.clone(),
+        prefix: call.resource.prefix(namespace),
+        selector,
+        form,
+        query: query.clone(),
+        position: revision,
+        receiver: server.store.subscribe(),
+        pending: VecDeque::new(),
+        bookmarks: query.flag("allowWatchBookmarks"),
+        next_bookmark: (now + BOOKMARKS).min(end.checked_sub(LAST_BOOKMARK).unwrap_or(end)),
+        end,
+        columns: false,
+        ended: false,
+    };
+    let all = if query.has("sendInitialEvents") { query.flag("sendInitialEvents") } else { revision == 0 };
+    if all {
+        watch.tell_everything();
+        if query.flag("sendInitialEvents") && watch.bookmarks {
+            watch.bookmark(true);
+        }
+    } else if revision == 0 {
+        watch.position = server.store.revision();
+    }
+    let stream = futures::stream::unfold(watch, |mut watch| async move {
+        let line = watch.next().await?;
+        Some((Ok::<Bytes, Infallible>(line), watch))
+    });
+    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-cache, private")];
+    let mut response = (headers, Body::from_stream(stream)).into_response();
+    call.warn(&mut response, &[]);
+    Ok(response)
+}
+
+impl Watch {
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            if let Some(line) = self.pending.pop_front() {
+                return Some(line);
+            }
+            if self.ended {
+                return None;
+            }
+            self.receiver.borrow_and_update();
+            match self.server.store.changes_after(self.position) {
+                Ok(changes) => changes.iter().for_each(|change| self.tell(change)),
+                Err(compacted) => {
+                    let message = format!("too old resource version: {} ({})", self.position, compacted.oldest);
+                    self.push("ERROR", ApiError::new(410, "Expired", message).status());
+                    self.ended = true;
+                }
+            }
+            if !self.follow_definition() {
+                self.ended = true;
+            }
+            if !self.pending.is_empty() || self.ended {
+                continue;
+            }
+            let wake = self.end.min(if self.bookmarks { self.next_bookmark } else { self.end });
+            tokio::select! {
+                changed = self.receiver.changed() => self.ended = changed.is_err(),
+                () = tokio::time::sleep_until(wake) => {
+                    let now = Instant::now();
+                    if now >= self.end {
+                        self.ended = true;
+                    } else if self.bookmarks && now >= self.next_bookmark {
+                        self.bookmark(false);
+                        self.next_bookmark = if self.end - now > LAST_BOOKMARK { (now + BOOKMARKS).min(self.end - LAST_BOOKMARK) } else { self.end };
+                    }
+                }
+            }
+        }
+    }
+
+    /// A custom kind may change while it is watched, or end; then the watch ends with it.
+    fn follow_definition(&mut self) -> bool {
+        if self.resource.custom.is_none() {
+            return true;
+        }
+        let catalog = self.server.catalog();
+        match catalog.find(&self.resource.group, &self.resource.version, &self.resource.plural) {
+            Some(resource) => {
+                self.resource = resource.clone();
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn tell_everything(&mut self) {
+        let (entries, revision) = self.server.store.scan(&self.prefix);
+        for (_, entry) in &entries {
+            if self.matches(Some(entry)) {
+                self.event("ADDED", entry, entry.revision);
+            }
+        }
+        self.position = revision;
+    }
+
+    fn matches(&self, entry: Option<&Entry>) -> bool {
+        match entry {
+            None => false,
+            Some(_) if self.selector.is_empty() => true,
+            Some(entry) => self.selector.matches(&object::decode(entry, &self.resource), &self.resource),
+        }
+    }
+
+    fn tell(&mut self, change: &Change) {
+        self.position = self.position.max(change.revision);
+        if !change.key.starts_with(&self.prefix) {
+            return;
+        }
+        match (self.matches(change.before.as_ref()), self.matches(change.after.as_ref()), &change.before, &change.after) {
+            (false, true, _, Some(after)) => self.event("ADDED", after, after.revision),
+            (true, true, _, Some(after)) => self.event("MODIFIED", after, after.revision),
+            // It is shown as it was when it last matched, at the revision that ended that.
+            (true, false, Some(before), _) => self.event("DELETED", before, change.revision),
+            _ => {}
+        }
+    }
+
+    fn event(&mut self, kind: &str, entry: &Entry, revision: u64) {
+        match self.form {
+            Form::Object => {
+                let mut line = format!("{{\"type\":\"{kind}\",\"object\":").into_bytes();
+                splice(&mut line, entry, revision, &self.resource, Identity::Whole);
+                line.extend_from_slice(b"}\n");
+                self.pending.push_back(line.into());
+            }
+            Form::Table | Form::Metadata => {
+                let mut object = object::decode(entry, &self.resource);
+                meta_mut(&mut object).insert("resourceVersion".to_owned(), json!(revision.to_string()));
+                let shown = self.shown(&object, revision);
+                self.push(kind, shown);
+            }
+        }
+    }
+
+    fn shown(&mut self, object: &Value, revision: u64) -> Value {
+        if self.form == Form::Metadata {
+            return table::partial(object);
+        }
+        let columns = if self.columns { Columns::Known } else { Columns::Shown };
+        self.columns = true;
+        let metadata = json!({"resourceVersion": revision.to_string()});
+        table::table(&self.resource, std::slice::from_ref(object), metadata, &self.query, self.server.clock.now(), columns).unwrap_or_default()
+    }
+
+    fn bookmark(&mut self, initial: bool) {
+        let mut metadata = json!({"resourceVersion": self.position.to_string(), "creationTimestamp": null});
+        if initial {
+            metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
+        }
+        let object = json!({"kind": self.resource.kind, "apiVersion": self.resource.api_version, "metadata": metadata});
+        let shown = match self.form {
+            Form::Object => object,
+            Form::Metadata => table::partial(&object),
+            Form::Table => self.shown(&object, self.position),
+        };
+        self.push("BOOKMARK", shown);
+    }
+
+    fn push(&mut self, kind: &str, object: Value) {
+        self.pending.push_back(format!("{}\n", json!({"type": kind, "object": object})).into());
+    }
+}

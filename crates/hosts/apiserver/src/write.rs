@@ -1,0 +1,451 @@
+//! The way of a change: read, fitted into its kind, owned, admitted, validated, and committed against the revision that was
+//! read. Read first: [`create`], [`update`]; patches are in `patches`, deletions in `delete`.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+use model::Caller;
+use patch::{Writer, same_but_for_times, track_update};
+use serde_json::{Value, json};
+use store::{Batch, StoreError};
+
+use crate::admission::{self, Ask};
+use crate::catalog::Resource;
+use crate::object::{self, finalizers, meta, meta_mut};
+use crate::request::{FieldValidation, Place, Query, WriteOptions};
+use crate::status::{ApiError, ApiResult};
+use crate::{Server, bootstrap, decode, defaults, delete, rbac, strategy, table, token, validation};
+
+/// How often a write that depends on no revision starts over when somebody else wrote first.
+const TRIES: usize = 5;
+/// How often another name is made up when a generated one is taken.
+const NAMES: usize = 8;
+/// A generated name keeps so much of its base.
+const BASE: usize = 58;
+
+/// One request to a kind, read and allowed.
+pub(crate) struct Call {
+    pub server: Arc<Server>,
+    pub resource: Arc<Resource>,
+    pub place: Place,
+    pub query: Query,
+    pub headers: HeaderMap,
+    pub caller: Caller,
+    pub body: Bytes,
+}
+
+impl Call {
+    /// Reads the options of a write.
+    pub fn options(&self, kind: &str, apply: bool) -> ApiResult<WriteOptions> {
+        let agent = self.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        WriteOptions::read(&self.query, agent, kind, apply)
+    }
+
+    /// Returns the key of the object that the path names.
+    pub fn key(&self) -> String {
+        self.resource.key(&self.place.namespace, &self.place.name)
+    }
+
+    /// Answers with an object in the form that the client wants.
+    pub fn answer(&self, code: StatusCode, object: &Value, warnings: &[String]) -> ApiResult<Response> {
+        let body = table::in_form(&self.headers, &self.resource, object, &self.query, self.server.clock.now())?;
+        let mut response = crate::status::json_response(code, body);
+        self.warn(&mut response, warnings);
+        Ok(response)
+    }
+
+    /// Adds warnings, those about the version among them.
+    pub fn warn(&self, response: &mut Response, warnings: &[String]) {
+        let deprecation = self.resource.custom.as_ref().and_then(|custom| custom.deprecation.clone());
+        for warning in deprecation.iter().chain(warnings) {
+            let quoted: String = warning.chars().filter(|one| !one.is_control()).collect::<String>().replace('\\', "\\\\").replace('"', "\\\"");
+            if let Ok(value) = format!("299 - \"{quoted}\"").parse() {
+                response.headers_mut().append(header::WARNING, value);
+            }
+        }
+    }
+
+    fn writer<'a>(&'a self, options: &'a WriteOptions, subresource: &'a str, now: &'a str) -> Writer<'a> {
+        Writer { manager: &options.manager, api_version: &self.resource.api_version, subresource, now }
+    }
+}
+
+/// Fits a decoded body into its kind and fills in what it leaves out. Returns warnings.
+pub(crate) fn fit(resource: &Resource, object: &mut Value, duplicates: &[String], validation: FieldValidation) -> ApiResult<Vec<String>> {
+    let mut warnings = decode::coerce(resource, object, duplicates, validation)?;
+    if resource.custom.is_none() {
+        defaults::native(resource, object);
+    }
+    warnings.extend(unique_owners(object));
+    Ok(warnings)
+}
+
+fn unique_owners(object: &mut Value) -> Option<String> {
+    let list = object.pointer_mut("/metadata/ownerReferences").and_then(Value::as_array_mut)?;
+    let mut kept: Vec<Value> = Vec::new();
+    let mut twice = Vec::new();
+    for owner in list.drain(..) {
+        if kept.contains(&owner) {
+            twice.push(owner.get("uid").and_then(Value::as_str).unwrap_or_default().to_owned());
+        } else {
+            kept.push(owner);
+        }
+    }
+    *list = kept;
+    (!twice.is_empty()).then(|| {
+        format!(".metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: {}", twice.join(", "))
+    })
+}
+
+/// Answers POST on a collection.
+pub(crate) async fn create(call: &Call) -> ApiResult<Response> {
+    let options = call.options("CreateOptions", false)?;
+    let (mut object, duplicates) = decode::body(&call.headers, &call.body)?;
+    let mut warnings = fit(&call.resource, &mut object, &duplicates, options.validation)?;
+    if !call.place.name.is_empty() {
+        return Err(ApiError::method_not_allowed());
+    }
+    if !meta(&object, "resourceVersion").is_empty() {
+        return Err(ApiError::new(500, "", "resourceVersion should not be set on objects to be created"));
+    }
+    let created = create_object(call, &options, object, Ownership::Track, &mut warnings).await?;
+    call.answer(StatusCode::CREATED, &created, &warnings)
+}
+
+/// Whether the object already says who owns its fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ownership {
+    Track,
+    Written,
+}
+
+/// Creates an object that was fitted into its kind.
+pub(crate) async fn create_object(call: &Call, options: &WriteOptions, mut object: Value, ownership: Ownership, warnings: &mut Vec<String>) -> ApiResult<Value> {
+    let (server, resource) = (&call.server, &call.resource);
+    let namespace = checked_namespace(call, &object)?;
+    let generated = meta(&object, "name").is_empty() && !meta(&object, "generateName").is_empty();
+    let now = server.now();
+    if resource.custom.as_ref().is_some_and(|custom| custom.terminating) {
+        let why = "create not allowed while custom resource definition is terminating";
+        return Err(ApiError::new(405, "MethodNotAllowed", why).with(json!({})));
+    }
+    check_namespace_lives(server, resource, &object, &namespace)?;
+    object::meta_mut(&mut object).remove("selfLink");
+    if resource.subresources.status
+        && let Value::Object(map) = &mut object
+    {
+        map.remove("status");
+    }
+    for attempt in 1.. {
+        let mut new = object.clone();
+        strategy::identify(resource, &mut new, &namespace, &now);
+        if generated {
+            let base: String = meta(&new, "generateName").chars().take(BASE).collect();
+            meta_mut(&mut new).insert("name".to_owned(), json!(format!("{base}{}", object::suffix())));
+        }
+        if ownership == Ownership::Track {
+            track_update(None, &mut new, call.writer(options, "", &now), &resource.shape);
+        }
+        let ask = Ask::of(call, "CREATE", options);
+        new = mutated(call, options, &ask, new, None, "", &now, warnings).await?;
+        strategy::prepare_create(server, resource, &mut new, &now);
+        let violations = validation::check(resource, &new, None);
+        if !violations.is_empty() {
+            return Err(ApiError::invalid(&resource.group, &resource.kind, meta(&new, "name"), &violations));
+        }
+        check_grants(call, &new)?;
+        check_account(server, resource, &new)?;
+        admission::validate(server, &ask, Some(&new), None, warnings).await?;
+        if resource.kind == "Secret" && resource.custom.is_none() {
+            token::fill(server, &mut new);
+        }
+        if options.dry_run {
+            return match server.store.get(&resource.key(&namespace, meta(&new, "name"))) {
+                Some(_) => Err(ApiError::already_exists(resource, meta(&new, "name"))),
+                None => Ok(new),
+            };
+        }
+        let key = resource.key(&namespace, meta(&new, "name"));
+        let mut batch = Batch::new().expect(&key, 0).put(&key, object::encode(&new, &resource.storage_version()));
+        if let Some((guard, revision)) = namespace_guard(server, resource, &namespace) {
+            // A namespace that begins to go while this is written must not be left with it.
+            batch = batch.expect(guard, revision);
+        }
+        match server.store.commit(batch) {
+            Ok(revision) => {
+                meta_mut(&mut new).insert("resourceVersion".to_owned(), json!(revision.to_string()));
+                written(server, resource, &new, true)?;
+                return Ok(new);
+            }
+            Err(StoreError::Conflict { key: moved, .. }) if moved != key => check_namespace_lives(server, resource, &new, &namespace)?,
+            Err(StoreError::Conflict { .. }) if generated && attempt < NAMES => {}
+            Err(StoreError::Conflict { .. }) => return Err(ApiError::already_exists(resource, meta(&new, "name"))),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(ApiError::internal("no free name was found"))
+}
+
+fn namespace_guard(server: &Server, resource: &Resource, namespace: &str) -> Option<(String, u64)> {
+    if !resource.namespaced {
+        return None;
+    }
+    let key = format!("/registry/core/namespaces/{namespace}");
+    let entry = server.store.get(&key)?;
+    Some((key, entry.revision))
+}
+
+fn checked_namespace(call: &Call, object: &Value) -> ApiResult<String> {
+    if !call.resource.namespaced {
+        return Ok(String::new());
+    }
+    let (wanted, given) = (call.place.namespace.as_str(), meta(object, "namespace"));
+    if wanted.is_empty() {
+        return Err(ApiError::method_not_allowed());
+    }
+    if !given.is_empty() && given != wanted {
+        return Err(ApiError::bad_request("the namespace of the provided object does not match the namespace sent on the request"));
+    }
+    Ok(wanted.to_owned())
+}
+
+fn check_namespace_lives(server: &Server, resource: &Resource, object: &Value, namespace: &str) -> ApiResult<()> {
+    if !resource.namespaced {
+        return Ok(());
+    }
+    let Some(entry) = server.store.get(&format!("/registry/core/namespaces/{namespace}")) else {
+        let message = format!("namespaces {namespace:?} not found");
+        return Err(ApiError::new(404, "NotFound", message).with(json!({"name": namespace, "kind": "namespaces"})));
+    };
+    let found: Value = serde_json::from_slice(&entry.value).unwrap_or_default();
+    if meta(&found, "deletionTimestamp").is_empty() {
+        return Ok(());
+    }
+    let name = meta(object, "name");
+    let why = format!("unable to create new content in namespace {namespace} because it is being terminated");
+    let mut error = ApiError::forbidden(resource, name, &why);
+    if let Some(details) = &mut error.details {
+        let message = format!("namespace {namespace} is being terminated");
+        details["causes"] = json!([{"reason": "NamespaceTerminating", "message": message, "field": "metadata.namespace"}]);
+    }
+    Err(error)
+}
+
+/// Pods run as an account, which must be there.
+fn check_account(server: &Server, resource: &Resource, object: &Value) -> ApiResult<()> {
+    if resource.kind != "Pod" || resource.custom.is_some() {
+        return Ok(());
+    }
+    let (namespace, account) = (meta(object, "namespace"), object.pointer("/spec/serviceAccountName").and_then(Value::as_str).unwrap_or("default"));
+    if server.store.get(&format!("/registry/core/serviceaccounts/{namespace}/{account}")).is_some() {
+        return Ok(());
+    }
+    let why = format!("error looking up service account {namespace}/{account}: serviceaccount {account:?} not found");
+    Err(ApiError::forbidden(resource, meta(object, "name"), &why))
+}
+
+/// Nobody grants what they have not got, unless they may `escalate` or `bind`.
+fn check_grants(call: &Call, object: &Value) -> ApiResult<()> {
+    let resource = &call.resource;
+    if resource.group != "rbac.authorization.k8s.io" || rbac::is_master(&call.caller) {
+        return Ok(());
+    }
+    let rules = call.server.rules();
+    let namespace = meta(object, "namespace");
+    let list = |object: &Value| -> Vec<rbac::Rule> { object.get("rules").and_then(Value::as_array).into_iter().flatten().map(rbac::Rule::read).collect() };
+    let (granted, verb, kind, name) = if resource.kind.ends_with("Binding") {
+        let text = |field: &str| object.pointer(&format!("/roleRef/{field}")).and_then(Value::as_str).unwrap_or_default();
+        let cluster = text("kind") == "ClusterRole";
+        let kind = if cluster { "clusterroles" } else { "roles" };
+        (rules.of(cluster, namespace, text("name")).to_vec(), "bind", kind, text("name").to_owned())
+    } else {
+        (list(object), "escalate", resource.plural.as_str(), meta(object, "name").to_owned())
+    };
+    let attributes = rbac::Attributes {
+        verb: verb.to_owned(),
+        group: resource.group.clone(),
+        resource: kind.to_owned(),
+        namespace: namespace.to_owned(),
+        name,
+        ..rbac::Attributes::default()
+    };
+    let aggregates = object.get("aggregationRule").is_some_and(Value::is_object);
+    if rules.allows(&call.caller, &attributes) || (!aggregates && rules.cover(&call.caller, namespace, &granted)) {
+        return Ok(());
+    }
+    let why = format!("user {:?} (groups={:?}) is attempting to grant RBAC permissions not currently held", call.caller.name, call.caller.groups);
+    Err(ApiError::forbidden(resource, meta(object, "name"), &why))
+}
+
+/// Sends a new state through the mutating webhooks; what they change belongs to the writer.
+#[allow(clippy::too_many_arguments, reason = "one step of two callers, not an interface")]
+async fn mutated(call: &Call, options: &WriteOptions, ask: &Ask<'_>, new: Value, old: Option<&Value>, subresource: &str, now: &str, warnings: &mut Vec<String>) -> ApiResult<Value> {
+    let before = new.clone();
+    let mut after = admission::mutate(&call.server, ask, new, old, warnings).await?;
+    if after == before {
+        return Ok(after);
+    }
+    fit(&call.resource, &mut after, &[], FieldValidation::Ignore)?;
+    for field in ["name", "namespace", "uid", "creationTimestamp"] {
+        if let Some(value) = before["metadata"].get(field) {
+            meta_mut(&mut after).insert(field.to_owned(), value.clone());
+        }
+    }
+    let owned = before["metadata"].get("managedFields").cloned();
+    if let Some(owned) = owned {
+        meta_mut(&mut after).insert("managedFields".to_owned(), owned);
+        track_update(Some(&before), &mut after, call.writer(options, subresource, now), &call.resource.shape);
+    }
+    Ok(after)
+}
+
+/// A new state, made from the live one.
+pub(crate) struct Made {
+    pub object: Value,
+    pub ownership: Ownership,
+    pub warnings: Vec<String>,
+}
+
+/// Carries out an update: `make` turns the live object into the new one, as often as somebody else writes in between.
+pub(crate) async fn change(call: &Call, options: &WriteOptions, subresource: &str, make: impl Fn(&Value) -> ApiResult<Made>) -> ApiResult<(Value, Vec<String>)> {
+    let (server, resource) = (&call.server, &call.resource);
+    let key = call.key();
+    let name = call.place.name.as_str();
+    let now = server.now();
+    for attempt in 1.. {
+        let entry = server.store.get(&key).ok_or_else(|| ApiError::not_found(resource, name))?;
+        let old = object::decode(&entry, resource);
+        let Made { mut object, ownership, mut warnings } = make(&old)?;
+        let fixed = preconditions(resource, name, &old, &object)?;
+        if meta(&object, "name") != name {
+            let violation = schema::Violation::invalid("metadata.name", &json!(meta(&object, "name")), "field is immutable");
+            return Err(ApiError::invalid(&resource.group, &resource.kind, name, &[violation]));
+        }
+        let stated = meta(&object, "namespace");
+        if resource.namespaced && !stated.is_empty() && stated != call.place.namespace {
+            return Err(ApiError::bad_request("the namespace of the provided object does not match the namespace sent on the request"));
+        }
+        if object["metadata"].get("managedFields").is_some_and(|list| *list == json!([{}])) {
+            meta_mut(&mut object).insert("managedFields".to_owned(), json!([]));
+        }
+        let part = if subresource == "scale" { "" } else { subresource };
+        let mut new = strategy::prepare_update(server, resource, part, &old, object, &now);
+        if ownership == Ownership::Track {
+            track_update(Some(&old), &mut new, call.writer(options, subresource, &now), &resource.shape);
+        }
+        let ask = Ask::of(call, "UPDATE", options);
+        new = mutated(call, options, &ask, new, Some(&old), subresource, &now, &mut warnings).await?;
+        let violations = validation::check(resource, &new, Some(&old));
+        if !violations.is_empty() {
+            return Err(ApiError::invalid(&resource.group, &resource.kind, name, &violations));
+        }
+        if new.get("rules") != old.get("rules") || new.get("subjects") != old.get("subjects") || new.get("aggregationRule") != old.get("aggregationRule") {
+            check_grants(call, &new)?;
+        }
+        admission::validate(server, &ask, Some(&new), Some(&old), &mut warnings).await?;
+        if same_but_for_times(&old, &new) {
+            return Ok((old, warnings));
+        }
+        if options.dry_run {
+            return Ok((new, warnings));
+        }
+        let gone = is_finished(resource, &new);
+        let batch = Batch::new().expect(&key, entry.revision);
+        let batch = if gone { batch.delete(&key) } else { batch.put(&key, object::encode(&new, &resource.storage_version())) };
+        match server.store.commit(batch) {
+            Ok(revision) => {
+                meta_mut(&mut new).insert("resourceVersion".to_owned(), json!(revision.to_string()));
+                if gone {
+                    delete::removed(server, resource, &new)?;
+                } else {
+                    written(server, resource, &new, false)?;
+                }
+                return Ok((new, warnings));
+            }
+            Err(StoreError::Conflict { .. }) if !fixed && attempt < TRIES => {}
+            Err(StoreError::Conflict { .. }) => break,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(modified(resource, name))
+}
+
+fn modified(resource: &Resource, name: &str) -> ApiError {
+    ApiError::conflict(resource, name, "the object has been modified; please apply your changes to the latest version and try again")
+}
+
+/// Checks what the new state says about the old one; returns whether it depends on a revision.
+fn preconditions(resource: &Resource, name: &str, old: &Value, new: &Value) -> ApiResult<bool> {
+    let uid = meta(new, "uid");
+    if !uid.is_empty() && uid != meta(old, "uid") {
+        let why = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {}", meta(old, "uid"));
+        return Err(ApiError::conflict(resource, name, &why));
+    }
+    let version = meta(new, "resourceVersion");
+    if version.is_empty() || version == "0" {
+        return Ok(false);
+    }
+    if version.parse::<u64>().is_err() {
+        return Err(ApiError::new(500, "", format!("strconv.ParseUint: parsing {version:?}: invalid syntax")));
+    }
+    if version != meta(old, "resourceVersion") { Err(modified(resource, name)) } else { Ok(true) }
+}
+
+/// Tells whether nothing keeps an object that is being deleted.
+pub(crate) fn is_finished(resource: &Resource, object: &Value) -> bool {
+    let namespace = resource.kind == "Namespace" && resource.custom.is_none();
+    let held = namespace && object.pointer("/spec/finalizers").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
+    let grace = object.pointer("/metadata/deletionGracePeriodSeconds").and_then(Value::as_i64).unwrap_or(0);
+    !meta(object, "deletionTimestamp").is_empty() && finalizers(object).is_empty() && !held && grace == 0
+}
+
+/// Follows a write that was committed.
+pub(crate) fn written(server: &Arc<Server>, resource: &Resource, object: &Value, created: bool) -> ApiResult<()> {
+    server.refresh(&resource.group, &resource.plural);
+    if resource.custom.is_none() && created {
+        match resource.kind.as_str() {
+            "Namespace" => bootstrap::furnish(&server.store, meta(object, "name"), &server.now())?,
+            "ServiceAccount" => token::fill_waiting(server, object)?,
+            _ => {}
+        }
+    }
+    delete::settle(server, resource, object)
+}
+
+/// Answers PUT on an object or its status.
+pub(crate) async fn update(call: &Call) -> ApiResult<Response> {
+    let options = call.options("UpdateOptions", false)?;
+    let (mut object, duplicates) = decode::body(&call.headers, &call.body)?;
+    let (resource, name) = (&call.resource, call.place.name.as_str());
+    if name.is_empty() {
+        return Err(ApiError::method_not_allowed());
+    }
+    let mut warnings = fit(resource, &mut object, &duplicates, options.validation)?;
+    match meta(&object, "name") {
+        "" => return Err(ApiError::bad_request(format!("the name of the object ({name} based on URL) was undeterminable: name must be provided"))),
+        other if other != name => {
+            return Err(ApiError::bad_request(format!("the name of the object ({other}) does not match the name on the URL ({name})")));
+        }
+        _ => {}
+    }
+    let stated = meta(&object, "namespace");
+    if !stated.is_empty() && stated != call.place.namespace && resource.namespaced {
+        let message = format!("the namespace of the object ({stated}) does not match the namespace on the request ({})", call.place.namespace);
+        return Err(ApiError::bad_request(message));
+    }
+    if resource.custom.is_some() && matches!(meta(&object, "resourceVersion"), "" | "0") && call.server.store.get(&call.key()).is_some() {
+        let violation = schema::Violation::invalid("metadata.resourceVersion", &json!(0), "must be specified for an update");
+        return Err(ApiError::invalid(&resource.group, &resource.kind, name, &[violation]));
+    }
+    let creates = resource.custom.is_none() && call.place.subresource.is_empty() && (matches!(resource.kind.as_str(), "Lease" | "Event") || resource.group == "rbac.authorization.k8s.io");
+    if creates && call.server.store.get(&call.key()).is_none() {
+        meta_mut(&mut object).remove("resourceVersion");
+        let created = create_object(call, &options, object, Ownership::Track, &mut warnings).await?;
+        return call.answer(StatusCode::CREATED, &created, &warnings);
+    }
+    let make = |_: &Value| Ok(Made { object: object.clone(), ownership: Ownership::Track, warnings: warnings.clone() });
+    let (object, warnings) = change(call, &options, &call.place.subresource, make).await?;
+    call.answer(StatusCode::OK, &object, &warnings)
+}

@@ -1,0 +1,64 @@
+use model::{Action, ClusterName, ObjectRef};
+use serde_json::{Value, json};
+
+/// The letters of Kubernetes' generated names: no vowels, so that no words come out.
+const LETTERS: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
+
+/// Tells whether this object's controller is that one.
+pub fn owned_by(object: &Value, owner: &Value) -> bool {
+    let owners = object["metadata"]["ownerReferences"].as_array();
+    owners.into_iter().flatten().any(|reference| reference["controller"] == true && reference["uid"] == api::uid(owner))
+}
+
+/// Returns the reference with which an object names its controller.
+pub(crate) fn owner_reference(owner: &Value) -> Value {
+    json!([{
+        "apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": api::name(owner), "uid": api::uid(owner),
+        "controller": true, "blockOwnerDeletion": true,
+    }])
+}
+
+/// Returns `count` letters that depend on the seed alone, so that the same wish has the same name.
+pub(crate) fn letters(seed: &str, count: usize) -> String {
+    let digest = model::Digest::of(seed.as_bytes());
+    let bytes = digest.hex().as_bytes();
+    bytes.chunks(2).take(count).map(|pair| {
+        let value = pair.iter().fold(0usize, |all, byte| all * 31 + usize::from(*byte));
+        char::from(LETTERS[value % LETTERS.len()])
+    }).collect()
+}
+
+/// Makes a Pod of a template.
+pub(crate) fn pod(template: &Value, owner: &Value, name: &str) -> Value {
+    let mut pod = json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": name, "namespace": api::namespace(owner), "ownerReferences": owner_reference(owner)},
+        "spec": template["spec"],
+    });
+    for part in ["labels", "annotations"] {
+        if template["metadata"][part].is_object() {
+            pod["metadata"][part] = template["metadata"][part].clone();
+        }
+    }
+    pod
+}
+
+/// Deletes exactly this object.
+pub(crate) fn delete(cluster: &ClusterName, object: &Value) -> Action {
+    Action::Delete { cluster: cluster.clone(), object: api::reference(object), uid: Some(api::uid(object).to_owned()) }
+}
+
+/// Tells whether a Pod says it is Ready.
+pub(crate) fn is_ready(pod: &Value) -> bool {
+    api::is_true(pod, "Ready")
+}
+
+/// Tells whether an object is being deleted.
+pub(crate) fn is_leaving(object: &Value) -> bool {
+    object["metadata"]["deletionTimestamp"].is_string()
+}
+
+/// Names an object for a patch.
+pub(crate) fn reference(object: &Value) -> ObjectRef {
+    api::reference(object)
+}

@@ -1,0 +1,93 @@
+//! ReplicaSet: as many Pods as are wanted. Follows kubernetes/kubernetes `pkg/controller/replicaset/replica_set.go`.
+
+use api::generation;
+use model::{Action, ClusterName, Decision, Timestamp};
+use serde_json::{Value, json};
+
+use crate::owned::{delete, is_leaving, is_ready, letters, pod};
+
+/// Field manager of Pods.
+const MANAGER: &str = "kube-controller-manager";
+/// Most Pods of one ReplicaSet on one machine.
+const PODS: i64 = 500;
+
+/// Everything that is looked at.
+#[derive(Debug, Clone)]
+pub struct Observed {
+    /// In which cluster.
+    pub cluster: ClusterName,
+    /// The ReplicaSet.
+    pub object: Value,
+    /// The present moment.
+    pub now: Timestamp,
+    /// Its Pods.
+    pub pods: Vec<Value>,
+}
+
+/// Decides which Pods a ReplicaSet makes or removes.
+pub fn decide(seen: &Observed) -> Decision<Value> {
+    let object = &seen.object;
+    let live: Vec<&Value> = seen.pods.iter().filter(|pod| !is_leaving(pod) && !is_over(pod)).collect();
+    let ready = live.iter().filter(|pod| is_ready(pod)).count();
+    let mut decision = Decision::of(json!({
+        "observedGeneration": generation(object), "replicas": live.len(), "fullyLabeledReplicas": live.len(), "readyReplicas": ready, "availableReplicas": ready,
+    }));
+    if is_leaving(object) {
+        return decision;
+    }
+    for pod in seen.pods.iter().filter(|pod| is_over(pod) && !is_leaving(pod)) {
+        decision.actions.push(delete(&seen.cluster, pod));
+    }
+    let wanted = usize::try_from(object["spec"]["replicas"].as_i64().unwrap_or(1).clamp(0, PODS)).unwrap_or(0);
+    if live.len() > wanted {
+        let mut order = live.clone();
+        // Those that are not ready serve nobody, and of the others the youngest has the least to lose.
+        order.sort_by_key(|pod| (is_ready(pod), std::cmp::Reverse(api::text(pod, &["metadata", "creationTimestamp"]).to_owned())));
+        decision.actions.extend(order.into_iter().take(live.len() - wanted).map(|pod| delete(&seen.cluster, pod)));
+    }
+    let mut missing = wanted.saturating_sub(live.len());
+    let mut slot = 0;
+    while missing > 0 {
+        let name = format!("{}-{}", api::name(object), letters(&format!("{}/{slot}", api::uid(object)), 5));
+        slot += 1;
+        if seen.pods.iter().any(|pod| api::name(pod) == name) {
+            continue;
+        }
+        let pod = pod(&object["spec"]["template"], object, &name);
+        decision.actions.push(Action::Create { cluster: seen.cluster.clone(), manager: MANAGER.into(), object: pod });
+        missing -= 1;
+    }
+    decision
+}
+
+fn is_over(pod: &Value) -> bool {
+    matches!(api::text(pod, &["status", "phase"]), "Failed" | "Succeeded")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pods_are_made_and_removed() {
+        let mut seen = Observed {
+            cluster: ClusterName("dev".into()),
+            object: json!({"metadata": {"name": "a-x", "namespace": "n", "uid": "u"}, "spec": {"replicas": 2, "template": {"metadata": {"labels": {"app": "a"}}, "spec": {}}}}),
+            now: "2026-01-01T00:00:00Z".parse().expect("a time"),
+            pods: Vec::new(),
+        };
+        let first = decide(&seen);
+        assert_eq!(first.actions, decide(&seen).actions, "the same wish has the same names");
+        for action in first.actions {
+            let Action::Create { object, .. } = action else { panic!("{action:?}") };
+            seen.pods.push(object);
+        }
+        assert_eq!(seen.pods.len(), 2);
+        assert!(decide(&seen).actions.is_empty());
+        seen.pods[0]["status"] = json!({"conditions": [{"type": "Ready", "status": "True"}]});
+        assert_eq!(decide(&seen).status["readyReplicas"], 1);
+        seen.object["spec"]["replicas"] = json!(1);
+        let Action::Delete { object, .. } = &decide(&seen).actions[0] else { panic!("a deletion") };
+        assert_eq!(object.name, api::name(&seen.pods[1]), "the one that is not ready goes");
+    }
+}
