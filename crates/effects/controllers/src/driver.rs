@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use model::{Clock, ClusterName, Decision, Next, Timestamp};
+use model::{ClusterName, Decision, Next, Timestamp};
 use ports::{Ports, WatchChange};
 use serde_json::Value;
 use tokio::sync::Notify;

@@ -69,7 +69,7 @@ pub(crate) async fn perform(action: &Action, ports: &Ports, manager: &str) -> Re
             }
         }
         Action::PushCommit { repository, branch, base, expected, edits, message, identity, at } => {
-            let push = Push { repository, branch, base, expected: expected.as_deref(), edits, message, identity, at: *at };
+            let push = Push { repository, branch, base: Some(base), expected: expected.as_deref(), edits, message, identity, at: *at };
             ports.git.push(&push).await?;
         }
         Action::MoveBranch { repository, branch, expected, target, identity } => {

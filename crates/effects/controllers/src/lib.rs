@@ -8,6 +8,7 @@ mod executor;
 pub mod flux;
 mod journal;
 pub mod kargo;
+pub mod repositories;
 
 pub use controller::{Controller, Event, Key, LookError, Pass, Seen, Wake, Watched};
 pub use driver::Driver;

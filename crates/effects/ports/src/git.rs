@@ -89,8 +89,8 @@ pub struct Push<'a> {
     pub repository: &'a str,
     /// Which branch.
     pub branch: &'a str,
-    /// The commit it is made on.
-    pub base: &'a str,
+    /// The commit it is made on; `None` for the first of a repository.
+    pub base: Option<&'a str>,
     /// The branch's expected tip.
     pub expected: Option<&'a str>,
     /// The edits.
@@ -191,22 +191,22 @@ impl Git {
     /// Makes a commit and moves the branch to it, if its tip is still the expected one. Returns the commit.
     pub async fn push(&self, push: &Push<'_>) -> Result<ObjectId, GitPortError> {
         let identity = self.identity(push.identity)?.clone();
-        let base: ObjectId = parse(push.base)?;
+        let base: Option<ObjectId> = push.base.map(parse).transpose()?;
         let expected = push.expected.map(parse).transpose()?.unwrap_or(ObjectId::ZERO);
         let person = Person::new(&identity.name, &identity.email, push.at.as_second());
         let (id, packed) = self
-            .with_objects(push.repository, &[base], |objects| {
+            .with_objects(push.repository, base.as_slice(), |objects| {
                 let overlay = Overlay::over(objects);
-                let tree = objects.commit(&base)?.tree;
+                let tree = base.map(|base| objects.commit(&base)).transpose()?.map(|commit| commit.tree);
                 let edits = push.edits.iter().map(|edit| (edit.path.as_str(), edit.content.as_deref()));
-                let tree = git::apply_edits(&overlay, Some(&tree), edits)?;
-                let commit = NewCommit { tree, parents: vec![base], author: person.clone(), committer: person, message: push.message.to_owned() };
+                let tree = git::apply_edits(&overlay, tree.as_ref(), edits)?;
+                let commit = NewCommit { tree, parents: base.into_iter().collect(), author: person.clone(), committer: person, message: push.message.to_owned() };
                 let id = overlay.put_commit(&commit, identity.key.as_deref())?;
                 let new = overlay.in_order()?;
                 Ok((id, pack::write(new.iter().map(|(_, object)| object))?))
             })
             .await?;
-        self.send_push(push.repository, &identity, &expected, &id, push.branch, &packed).await?;
+        self.send_push(push.repository, &identity, &expected, &id, &format!("refs/heads/{}", push.branch), &packed).await?;
         Ok(id)
     }
 
@@ -216,12 +216,18 @@ impl Git {
         let expected = expected.map(parse).transpose()?.unwrap_or(ObjectId::ZERO);
         let target = target.map(parse).transpose()?.unwrap_or(ObjectId::ZERO);
         let empty = pack::write(std::iter::empty())?;
-        self.send_push(url, &identity, &expected, &target, branch, &empty).await
+        self.send_push(url, &identity, &expected, &target, &format!("refs/heads/{branch}"), &empty).await
     }
 
-    async fn send_push(&self, url: &str, identity: &Identity, old: &ObjectId, new: &ObjectId, branch: &str, packed: &[u8]) -> Result<(), GitPortError> {
-        let name = format!("refs/heads/{branch}");
-        let answer = self.exchange(url, "git-receive-pack", client::push_request(old, new, &name, packed), identity).await?;
+    /// Makes a tag of a commit that the server has, if there is none of this name.
+    pub async fn push_tag(&self, url: &str, tag: &str, commit: &ObjectId, identity: &str) -> Result<(), GitPortError> {
+        let identity = self.identity(identity)?.clone();
+        let empty = pack::write(std::iter::empty())?;
+        self.send_push(url, &identity, &ObjectId::ZERO, commit, &format!("refs/tags/{tag}"), &empty).await
+    }
+
+    async fn send_push(&self, url: &str, identity: &Identity, old: &ObjectId, new: &ObjectId, name: &str, packed: &[u8]) -> Result<(), GitPortError> {
+        let answer = self.exchange(url, "git-receive-pack", client::push_request(old, new, name, packed), identity).await?;
         client::parse_report(&answer).map_err(|error| match error {
             PushError::Rejected(rejected) => {
                 let remarks = if rejected.remote_lines.is_empty() { String::new() } else { format!(" ({})", rejected.remote_lines.join("; ")) };

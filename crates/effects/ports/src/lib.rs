@@ -6,6 +6,7 @@ mod cluster;
 pub mod forge;
 pub mod git;
 pub mod registry;
+mod signer;
 mod trees;
 mod web;
 
@@ -17,6 +18,7 @@ pub use cluster::{Cluster, ClusterError, Clusters, WatchChange};
 pub use forge::Forge;
 pub use git::{Git, Identity};
 pub use registry::{Login, Registry};
+pub use signer::{Signer, SignerError};
 pub use trees::Trees;
 pub use web::{Handler, Web, WebError, handler_of};
 

@@ -1,5 +1,6 @@
 //! An API server over an empty store on loopback: prints its address, then serves until it is stopped. The token `admin`
-//! may do anything. Webhooks are called over plain HTTP.
+//! may do anything. With the argument `open` everybody may: kubectl sends tokens over TLS only, and this is plain HTTP.
+//! Webhooks are called over plain HTTP.
 
 use std::sync::Arc;
 
@@ -35,6 +36,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let server = ApiServer::new(Options { name: "example".to_owned(), clock: Arc::new(System), store: Store::memory(), outgoing, tokens })?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     println!("http://{}", listener.local_addr()?);
-    axum::serve(listener, server.router()).await?;
+    let router = match std::env::args().nth(1).as_deref() {
+        Some("open") => server.router().layer(axum::Extension(Caller::master("admin"))),
+        _ => server.router(),
+    };
+    axum::serve(listener, router).await?;
     Ok(())
 }

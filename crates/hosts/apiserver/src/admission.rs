@@ -116,7 +116,11 @@ pub(crate) fn check(configuration: &Value) -> Vec<Violation> {
         }
         let versions = hook.get("admissionReviewVersions").and_then(Value::as_array).cloned().unwrap_or_default();
         if !versions.contains(&json!("v1")) {
-            found.push(Violation::invalid(&format!("{here}.admissionReviewVersions"), &json!(versions), "must include at least one of v1"));
+            let field = format!("{here}.admissionReviewVersions");
+            found.push(match versions.is_empty() {
+                true => Violation::required(&field, "must specify one of v1, v1beta1"),
+                false => Violation::invalid(&field, &json!(versions), "must include at least one of v1"),
+            });
         }
         for (field, allowed) in [("failurePolicy", ["Fail", "Ignore"]), ("matchPolicy", ["Equivalent", "Exact"])] {
             if let Some(value) = hook.get(field).filter(|value| !value.as_str().is_some_and(|value| allowed.contains(&value))) {
@@ -257,7 +261,7 @@ impl Webhook {
         }
         let (sent, got) = (text(review, "/request/uid"), text(&body, "/response/uid"));
         if sent != got {
-            return Err(format!("expected response.uid={sent:?}, got {got:?}"));
+            return Err(format!("received invalid webhook response: expected response.uid={sent:?}, got {got:?}"));
         }
         Ok(body["response"].take())
     }

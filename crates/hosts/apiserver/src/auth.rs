@@ -68,7 +68,7 @@ fn impersonated(server: &Server, caller: Caller, headers: &HeaderMap) -> ApiResu
     let groups: Vec<String> = headers.get_all("impersonate-group").iter().filter_map(|value| value.to_str().ok().map(str::to_owned)).collect();
     if user.is_empty() {
         let stray = !groups.is_empty() || headers.keys().any(|name| name.as_str().starts_with("impersonate-"));
-        return if stray { Err(ApiError::internal("requested impersonation without an impersonated user name")) } else { Ok(caller) };
+        return if stray { Err(ApiError::bad_request("requested impersonation without impersonating a user name")) } else { Ok(caller) };
     }
     if let Some(header) = headers.keys().find(|name| name.as_str().starts_with("impersonate-extra-") || name.as_str() == "impersonate-uid") {
         return Err(ApiError::bad_request(format!("this server does not impersonate with the header {header}")));

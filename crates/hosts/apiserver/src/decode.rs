@@ -117,6 +117,7 @@ fn custom(resource: &Resource, object: &mut Value) -> ApiResult<Vec<String>> {
 
 /// One of Kubernetes' own kinds: nulls and empty optional collections are as good as absent.
 fn native(resource: &Resource, object: &mut Value) -> ApiResult<Vec<String>> {
+    empty_texts(&resource.schema, object);
     schema::drop_nulls(&resource.schema, object);
     let unknown = schema::prune(&resource.schema, object, false);
     types(resource, &resource.schema, object, &resource.kind)?;
@@ -125,6 +126,28 @@ fn native(resource: &Resource, object: &mut Value) -> ApiResult<Vec<String>> {
         secret(resource, object)?;
     }
     Ok(unknown)
+}
+
+/// In a map of texts, Go reads null as the empty text.
+fn empty_texts(schema: &Schema, value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            let texts = schema.additional.as_ref().is_some_and(|field| field.kind == Some(Type::String));
+            for (name, inner) in map.iter_mut() {
+                if texts && inner.is_null() && !schema.properties.contains_key(name) {
+                    *inner = json!("");
+                } else if let Some(field) = schema.field(name) {
+                    empty_texts(field, inner);
+                }
+            }
+        }
+        Value::Array(list) => {
+            if let Some(items) = &schema.items {
+                list.iter_mut().for_each(|one| empty_texts(items, one));
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 fn types(resource: &Resource, schema: &Schema, value: &Value, owner: &str) -> ApiResult<()> {

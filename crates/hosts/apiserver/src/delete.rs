@@ -22,6 +22,8 @@ pub(crate) const FOREGROUND: &str = "foregroundDeletion";
 pub(crate) const ORPHAN: &str = "orphan";
 /// Namespaces that stay.
 const LASTING: &[&str] = &["default", "kube-public", "kube-system"];
+/// Said to whoever deletes a Job without saying what becomes of its Pods.
+const PRESERVED: &str = "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning";
 /// How long a Pod may take to end when it does not say.
 const GRACE: i64 = 30;
 
@@ -83,6 +85,8 @@ impl Removal {
             }
             (Some("Foreground"), None) => Policy::Foreground,
             (Some("Orphan"), None) | (None, Some(true)) => Policy::Orphan,
+            // Jobs keep their Pods unless somebody says otherwise, as they did when they were new.
+            (None, None) if call.resource.kind == "Job" && call.resource.custom.is_none() => Policy::Orphan,
             (None | Some("Background"), _) => Policy::Background,
             (Some(other), None) => {
                 let allowed = ["Background", "Foreground", "Orphan"].map(str::to_owned);
@@ -113,6 +117,10 @@ pub(crate) async fn answer(call: &Call) -> ApiResult<Response> {
     let (removal, options) = Removal::read(call)?;
     let (resource, name) = (&call.resource, call.place.name.as_str());
     let mut warnings = Vec::new();
+    let unsaid = options.get("propagationPolicy").is_none() && options.get("orphanDependents").is_none();
+    if resource.kind == "Job" && resource.custom.is_none() && unsaid {
+        warnings.push(PRESERVED.to_owned());
+    }
     let outcome = remove_admitted(call, &call.place.namespace, name, &removal, &options, &mut warnings).await?;
     let (object, gone) = match outcome {
         Outcome::Gone(object) => (object, true),
@@ -140,13 +148,24 @@ pub(crate) async fn collection(call: &Call) -> ApiResult<Response> {
     let (entries, revision) = call.server.store.scan(&resource.prefix(namespace));
     let mut warnings = Vec::new();
     let mut items = Vec::new();
+    let limit = call.query.number("limit")?.filter(|limit| *limit > 0);
     for (_, entry) in entries {
+        if limit.is_some_and(|limit| items.len() as u64 >= limit) {
+            break;
+        }
         let object = object::decode(&entry, resource);
         if !selector.matches(&object, resource) {
             continue;
         }
         match remove_admitted(call, meta(&object, "namespace"), meta(&object, "name"), &removal, &options, &mut warnings).await {
-            Ok(Outcome::Gone(object) | Outcome::Marked(object)) => items.push(object),
+            Ok(Outcome::Gone(mut object) | Outcome::Marked(mut object)) => {
+                if let (None, Value::Object(map)) = (&resource.custom, &mut object) {
+                    // Lists leave these out of their items.
+                    map.remove("apiVersion");
+                    map.remove("kind");
+                }
+                items.push(object);
+            }
             Err(error) if error.code == 404 => {}
             Err(error) => return Err(error),
         }
@@ -178,8 +197,12 @@ fn check(resource: &Resource, name: &str, old: &Value, removal: &Removal) -> Api
         match wanted.as_deref().filter(|wanted| *wanted != found) {
             None => Ok(()),
             Some(wanted) => {
-                let why = format!("Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}");
-                Err(ApiError::conflict(resource, name, &why))
+                let end = if what == "UID" { "The object might have been deleted and then recreated" } else { "The object might have been modified" };
+                let kind = &resource.kind;
+                let message = format!(
+                    "Operation cannot be fulfilled on {kind} {name:?}: the {what} in the precondition ({wanted}) does not match the {what} in record ({found}). {end}"
+                );
+                Err(ApiError::new(409, "Conflict", message).with(json!({"kind": kind, "name": name})))
             }
         }
     };

@@ -16,6 +16,8 @@ use crate::{accept, reviews};
 
 /// The verbs of a kind, as discovery sorts them.
 const VERBS: &[&str] = &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+/// The verbs of a kind of a definition, in the order in which discovery has them.
+const CUSTOM_VERBS: &[&str] = &["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 
 /// The answers, made once for a catalog.
@@ -47,18 +49,28 @@ fn storage_hash(resource: &Resource) -> String {
 }
 
 fn verbs(resource: &Resource) -> Vec<&'static str> {
-    VERBS.iter().copied().filter(|verb| resource.serves(verb)).collect()
+    let all = if resource.custom.is_some() { CUSTOM_VERBS } else { VERBS };
+    all.iter().copied().filter(|verb| resource.serves(verb)).collect()
+}
+
+/// Kubernetes' own kinds leave out what the place says anyway.
+fn own_kind(resource: &Resource) -> Value {
+    match resource.custom {
+        Some(_) => json!({"group": resource.group, "version": resource.version, "kind": resource.kind}),
+        None => json!({"group": "", "version": "", "kind": resource.kind}),
+    }
 }
 
 /// Returns the subresources with their kinds and verbs.
 fn subresources(resource: &Resource) -> Vec<(String, Value, Vec<&'static str>)> {
-    let own = json!({"group": resource.group, "version": resource.version, "kind": resource.kind});
+    let own = own_kind(resource);
     let mut found: Vec<(String, Value, Vec<&'static str>)> = resource
         .subresources
         .others
         .iter()
         .map(|name| match name.as_str() {
             "token" => (name.clone(), json!({"group": "authentication.k8s.io", "version": "v1", "kind": "TokenRequest"}), vec!["create"]),
+            "binding" => (name.clone(), json!({"group": "", "version": "", "kind": "Binding"}), vec!["create"]),
             "finalize" => (name.clone(), own.clone(), vec!["update"]),
             _ => (name.clone(), own.clone(), vec!["get"]),
         })
@@ -87,7 +99,7 @@ fn legacy(resource: &Resource) -> Vec<Value> {
     let mut all = vec![own];
     for (name, kind, verbs) in subresources(resource) {
         let mut one = json!({"name": format!("{}/{name}", resource.plural), "singularName": "", "namespaced": resource.namespaced, "kind": kind["kind"], "verbs": verbs});
-        if kind["group"] != json!(resource.group) {
+        if kind["group"] != "" && kind["group"] != json!(resource.group) {
             one["group"] = kind["group"].clone();
             one["version"] = kind["version"].clone();
         }
@@ -98,7 +110,7 @@ fn legacy(resource: &Resource) -> Vec<Value> {
 
 fn discovered(resource: &Resource) -> Value {
     let mut own = json!({
-        "resource": resource.plural, "responseKind": {"group": resource.group, "version": resource.version, "kind": resource.kind},
+        "resource": resource.plural, "responseKind": own_kind(resource),
         "scope": if resource.namespaced { "Namespaced" } else { "Cluster" }, "singularResource": resource.singular, "verbs": verbs(resource),
     });
     if !resource.short_names.is_empty() {
@@ -166,10 +178,10 @@ impl Answers {
             let fresh: Vec<Value> =
                 group.versions.iter().map(|version| json!({"version": version.name, "freshness": "Current", "resources": version.discovered})).collect();
             if group.name.is_empty() {
-                core.push(json!({"metadata": {"creationTimestamp": null}, "versions": fresh}));
+                core.push(json!({"metadata": {}, "versions": fresh}));
                 continue;
             }
-            others.push(json!({"metadata": {"name": group.name, "creationTimestamp": null}, "versions": fresh}));
+            others.push(json!({"metadata": {"name": group.name}, "versions": fresh}));
             let named: Vec<Value> = group.versions.iter().map(|version| json!({"groupVersion": full(version), "version": version.name})).collect();
             let one = json!({"name": group.name, "versions": named, "preferredVersion": named.first()});
             let mut alone = one.clone();

@@ -69,7 +69,7 @@ kinds! {
     "" "v1" "nodes" "Node" &["no"], NO, Cluster, STATUS, Never, core::v1::Node;
     "" "v1" "persistentvolumeclaims" "PersistentVolumeClaim" &["pvc"], NO, Namespaced, STATUS, Never, core::v1::PersistentVolumeClaim;
     "" "v1" "persistentvolumes" "PersistentVolume" &["pv"], NO, Cluster, STATUS, Never, core::v1::PersistentVolume;
-    "" "v1" "pods" "Pod" &["po"], ALL, Namespaced, &["log", "status"], Spec, core::v1::Pod;
+    "" "v1" "pods" "Pod" &["po"], ALL, Namespaced, &["binding", "log", "status"], Spec, core::v1::Pod;
     "" "v1" "limitranges" "LimitRange" &["limits"], NO, Namespaced, NO, Never, core::v1::LimitRange;
     "" "v1" "resourcequotas" "ResourceQuota" &["quota"], NO, Namespaced, STATUS, Never, core::v1::ResourceQuota;
     "" "v1" "secrets" "Secret" NO, NO, Namespaced, NO, Never, core::v1::Secret;

@@ -56,13 +56,15 @@ pub(crate) async fn answer(call: &Call) -> ApiResult<Response> {
     let (patch, twice) = read(call)?;
     if let Patch::Apply(config) = &patch {
         let mut config = config.clone();
+        let stated = meta(&config, "namespace").to_owned();
         check_config(call, &mut config)?;
+        strip(&call.resource, &call.place.subresource, &mut config);
         if call.server.store.get(&call.key()).is_none() && call.place.subresource.is_empty() {
-            return apply_new(call, &options, config).await;
+            return apply_new(call, &options, config, &stated).await;
         }
         let now = call.server.now();
         let reset = reset(&call.resource, &call.place.subresource, &config);
-        let make = |live: &Value| applied(call, &options, Some(live), &config, &reset, &now);
+        let make = |live: &Value| applied(call, &options, Some(live), &config, &reset, &now, &stated);
         let (object, warnings) = write::change(call, &options, &call.place.subresource, make).await?;
         return call.answer(StatusCode::OK, &object, &warnings);
     }
@@ -73,11 +75,30 @@ pub(crate) async fn answer(call: &Call) -> ApiResult<Response> {
             // What the patch does not say is no precondition.
             meta_mut(&mut object).insert("resourceVersion".to_owned(), json!(""));
         }
-        let warnings = write::fit(&call.resource, &mut object, &twice, options.validation)?;
+        let warnings = write::fit(&call.resource, &mut object, &twice, options.validation).map_err(|error| undecodable(&object, error))?;
         Ok(Made { object, ownership: Ownership::Track, warnings })
     };
     let (object, warnings) = write::change(call, &options, &call.place.subresource, make).await?;
     call.answer(StatusCode::OK, &object, &warnings)
+}
+
+/// A patch whose result is no object of the kind is told with the whole result.
+fn undecodable(object: &Value, error: ApiError) -> ApiError {
+    if error.code != 400 {
+        return error;
+    }
+    let why = error.message.split_once(" cannot be handled as a ").and_then(|(_, rest)| rest.split_once(": ")).map_or(error.message.as_str(), |(_, why)| why);
+    ApiError::invalid("", "", "", &[schema::Violation::invalid("patch", &json!(object.to_string()), why)])
+}
+
+/// Takes out of a configuration what this endpoint ignores.
+fn strip(resource: &Resource, subresource: &str, config: &mut Value) {
+    let Value::Object(map) = config else { return };
+    if subresource == "status" {
+        map.retain(|name, _| matches!(name.as_str(), "apiVersion" | "kind" | "metadata" | "status"));
+    } else if resource.subresources.status {
+        map.remove("status");
+    }
 }
 
 /// Carries out a patch that is no apply.
@@ -114,20 +135,18 @@ fn check_config(call: &Call, config: &mut Value) -> ApiResult<()> {
     }
     let text = |field: &str| config.get(field).and_then(Value::as_str).unwrap_or_default();
     if text("apiVersion") != call.resource.api_version || text("kind") != call.resource.kind {
-        let message = format!(
-            "invalid object type: {}, Kind={}; the path is one of {}, Kind={}",
-            text("apiVersion"),
-            text("kind"),
-            call.resource.api_version,
-            call.resource.kind
-        );
-        return Err(ApiError::bad_request(message));
+        let version = text("apiVersion");
+        let version = if version.contains('/') { version.to_owned() } else { format!("/{version}") };
+        return Err(ApiError::bad_request(format!("invalid object type: {version}, Kind={}", text("kind"))));
     }
     if config["metadata"].get("managedFields").is_some() {
         return Err(ApiError::bad_request("metadata.managedFields must be nil"));
     }
     let given = meta(config, "name");
-    if !given.is_empty() && given != name {
+    if given.is_empty() {
+        return Err(ApiError::bad_request(format!("the name of the object ({name} based on URL) was undeterminable: name must be provided")));
+    }
+    if given != name {
         return Err(ApiError::bad_request(format!("the name of the object ({given}) does not match the name on the URL ({name})")));
     }
     let place = call.place.namespace.clone();
@@ -156,10 +175,10 @@ fn reset(resource: &Resource, subresource: &str, config: &Value) -> FieldSet {
     if resource.subresources.status { FieldSet::path(&["status"]) } else { FieldSet::default() }
 }
 
-fn applied(call: &Call, options: &WriteOptions, live: Option<&Value>, config: &Value, reset: &FieldSet, now: &str) -> ApiResult<Made> {
+fn applied(call: &Call, options: &WriteOptions, live: Option<&Value>, config: &Value, reset: &FieldSet, now: &str, stated: &str) -> ApiResult<Made> {
     let resource = &call.resource;
     let writer = Writer { manager: &options.manager, api_version: &resource.api_version, subresource: &call.place.subresource, now };
-    let mut object = patch::apply(live, config, writer, options.force, &resource.shape, reset).map_err(|error| refusal(call, error))?;
+    let mut object = patch::apply(live, config, writer, options.force, &resource.shape, reset).map_err(|error| refusal(call, error, stated))?;
     let warnings = write::fit(resource, &mut object, &[], FieldValidation::Ignore)?;
     if let (Some(live), None) = (live, config["metadata"].get("resourceVersion")) {
         // What the configuration does not say is no precondition.
@@ -171,21 +190,21 @@ fn applied(call: &Call, options: &WriteOptions, live: Option<&Value>, config: &V
     Ok(Made { object, ownership: Ownership::Written, warnings })
 }
 
-async fn apply_new(call: &Call, options: &WriteOptions, config: Value) -> ApiResult<Response> {
+async fn apply_new(call: &Call, options: &WriteOptions, config: Value, stated: &str) -> ApiResult<Response> {
     if !meta(&config, "uid").is_empty() {
         let why = format!("uid mismatch: the provided object specified uid {}, and no existing object was found", meta(&config, "uid"));
         return Err(ApiError::conflict(&call.resource, &call.place.name, &why));
     }
     let now = call.server.now();
     let reset = reset(&call.resource, "", &config);
-    let made = applied(call, options, None, &config, &reset, &now)?;
+    let made = applied(call, options, None, &config, &reset, &now, stated)?;
     let mut object = made.object;
     meta_mut(&mut object).remove("resourceVersion");
     let mut warnings = made.warnings;
     match write::create_object(call, options, object, Ownership::Written, &mut warnings).await {
         // Somebody created it in between: then it is an apply to what they made.
         Err(error) if error.reason == "AlreadyExists" && !options.dry_run => {
-            let make = |live: &Value| applied(call, options, Some(live), &config, &reset, &now);
+            let make = |live: &Value| applied(call, options, Some(live), &config, &reset, &now, stated);
             let (object, warnings) = write::change(call, options, "", make).await?;
             call.answer(StatusCode::OK, &object, &warnings)
         }
@@ -194,13 +213,13 @@ async fn apply_new(call: &Call, options: &WriteOptions, config: Value) -> ApiRes
     }
 }
 
-fn refusal(call: &Call, error: ApplyError) -> ApiError {
+fn refusal(call: &Call, error: ApplyError, stated: &str) -> ApiError {
     match error {
         ApplyError::Conflicts(conflicts) => conflict(&conflicts),
         ApplyError::Typed(error) => {
             let resource = &call.resource;
-            let place = if resource.namespaced { format!("{}/{}", call.place.namespace, call.place.name) } else { format!("/{}", call.place.name) };
-            let message = format!("failed to create typed patch object ({place}; {}, Kind={}): {error}", resource.api_version, resource.kind);
+            let (name, group, version, kind) = (&call.place.name, &resource.group, &resource.version, &resource.kind);
+            let message = format!("failed to create typed patch object ({stated}/{name}; {group}/{version}, Kind={kind}): {error}");
             ApiError::new(500, "", message)
         }
     }

@@ -60,7 +60,7 @@ struct Page {
 }
 
 fn read_page(text: &str) -> ApiResult<Page> {
-    let wrong = || ApiError::bad_request(format!("continue key is not valid: {text}"));
+    let wrong = || ApiError::bad_request(format!("invalid continue token: continue key is not valid: {text}"));
     let value: Value = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).ok_or_else(wrong)?;
     let start = value.get("start").and_then(Value::as_str).ok_or_else(wrong)?.to_owned();
     let revision = value.get("rv").and_then(Value::as_i64).ok_or_else(wrong)?;
@@ -121,11 +121,15 @@ pub(crate) async fn list(call: &Call) -> ApiResult<Response> {
     check_options(call, false)?;
     let (resource, query, store) = (&call.resource, &call.query, &call.server.store);
     let selector = Selector::read(query.get("labelSelector"), query.get("fieldSelector"), resource)?;
+    query.number("timeoutSeconds")?;
     let limit = query.number("limit")?.filter(|limit| *limit > 0);
     let namespace = Some(call.place.namespace.as_str()).filter(|namespace| !namespace.is_empty());
     let prefix = resource.prefix(namespace);
     let mut start = String::new();
     let (entries, revision) = if let Some(text) = query.get("continue") {
+        if query.get("resourceVersion").is_some_and(|revision| revision != "0") {
+            return Err(ApiError::bad_request("specifying resource version is not allowed when using continue"));
+        }
         let page = read_page(text)?;
         start = page.start;
         if page.revision == 0 {
@@ -139,9 +143,9 @@ pub(crate) async fn list(call: &Call) -> ApiResult<Response> {
             None => 0,
             Some(text) => text
                 .parse()
-                .map_err(|_| ApiError::invalid("meta.k8s.io", "ListOptions", "", &[Violation::invalid("resourceVersion", &json!(text), &format!("strconv.ParseUint: parsing {text:?}: invalid syntax"))]))?,
+                .map_err(|_| ApiError::bad_request(format!("invalid resource version: resourceVersion: Invalid value: {text:?}: strconv.ParseUint: parsing {text:?}: invalid syntax")))?,
         };
-        reach(call, asked).await?;
+        reach(call, asked).await.map_err(|error| ApiError { message: format!("Timeout: {}", error.message), ..error })?;
         if query.get("resourceVersionMatch") == Some("Exact") {
             let past = at_revision(call, &prefix, asked).ok_or_else(|| {
                 ApiError::new(410, "Expired", "The resourceVersion for the provided list is too old.")

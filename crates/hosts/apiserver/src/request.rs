@@ -163,7 +163,7 @@ impl WriteOptions {
             Some("Ignore") => FieldValidation::Ignore,
             Some("Strict") => FieldValidation::Strict,
             Some(other) => {
-                let allowed = ["Ignore", "Strict", "Warn"].map(str::to_owned);
+                let allowed = ["", "Ignore", "Strict", "Warn"].map(str::to_owned);
                 found.push(Violation::not_supported("fieldValidation", &json!(other), &allowed));
                 FieldValidation::Warn
             }

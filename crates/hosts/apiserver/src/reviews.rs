@@ -78,7 +78,7 @@ fn token_review(server: &Server, spec: &Value) -> ApiResult<Value> {
     };
     Ok(match found {
         Some((caller, audience)) => json!({"authenticated": true, "user": user(&caller), "audiences": [audience]}),
-        None => json!({"user": {}, "error": "[invalid bearer token]"}),
+        None => json!({"user": {}, "error": "invalid bearer token"}),
     })
 }
 

@@ -11,6 +11,7 @@ use http::{HeaderMap, Method, StatusCode, header};
 use model::Caller;
 use serde_json::json;
 
+use crate::catalog::Catalog;
 use crate::discovery::Answers;
 use crate::openapi::Documents;
 use crate::rbac::Attributes;
@@ -43,7 +44,14 @@ async fn handle(server: Arc<Server>, request: Request) -> ApiResult<Response> {
     let Some(place) = place(&path) else {
         let attributes = Attributes { verb: parts.method.as_str().to_lowercase(), path: Some(path.clone()), ..Attributes::default() };
         authorize(&server, &caller, &attributes)?;
-        return other(&server, &path, &query, &parts.headers).ok_or_else(ApiError::no_such_path);
+        if path == "/version" && !matches!(parts.method, Method::GET | Method::HEAD) {
+            return Err(ApiError::method_not_allowed());
+        }
+        return other(&server, &path, &query, &parts.headers).ok_or_else(|| {
+            let group = path.strip_prefix("/apis/").and_then(|rest| rest.split_once('/')).map(|(group, _)| group);
+            let known = group.or_else(|| path.starts_with("/api/").then_some(""));
+            known.map_or_else(ApiError::no_such_path, |group| nothing(&server.catalog(), group))
+        });
     };
     authorize(&server, &caller, &attributes(&server, &parts.method, &place, &query))?;
     let body = bytes(body).await?;
@@ -55,9 +63,16 @@ async fn handle(server: Arc<Server>, request: Request) -> ApiResult<Response> {
         return reviews::answer(&server, &caller, &place, kind, review);
     }
     let catalog = server.catalog();
-    let resource = catalog.find(&place.group, &place.version, &place.resource).ok_or_else(ApiError::no_such_path)?.clone();
+    let Some(resource) = catalog.find(&place.group, &place.version, &place.resource).cloned() else { return Err(nothing(&catalog, &place.group)) };
     let call = Call { server, resource, place, query, headers: parts.headers, caller, body };
     dispatch(call, parts.method).await
+}
+
+/// A group of Kubernetes' own answers with a Status, all others do not know the path.
+fn nothing(catalog: &Catalog, group: &str) -> ApiError {
+    let own = reviews::KINDS.iter().any(|(name, ..)| *name == group)
+        || catalog.groups.iter().any(|one| one.name == group && one.versions.iter().flat_map(|(_, kinds)| kinds).any(|kind| kind.custom.is_none()));
+    if own { ApiError::no_such_way() } else { ApiError::no_such_path() }
 }
 
 async fn bytes(body: Body) -> ApiResult<Bytes> {
@@ -109,7 +124,7 @@ fn authorize(server: &Server, caller: &Caller, attributes: &Attributes) -> ApiRe
 
 /// Answers the paths that name no objects.
 fn other(server: &Server, path: &str, query: &Query, headers: &HeaderMap) -> Option<Response> {
-    let text = |body: String| (StatusCode::OK, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], body).into_response();
+    let text = |body: String| (StatusCode::OK, [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-cache, private")], body).into_response();
     let trimmed = path.trim_end_matches('/');
     match trimmed {
         "/healthz" | "/livez" | "/readyz" => {
@@ -138,8 +153,11 @@ async fn dispatch(call: Call, method: Method) -> ApiResult<Response> {
     let (resource, place) = (&call.resource, &call.place);
     let misplaced = !resource.namespaced && !place.namespace.is_empty() && resource.plural != "namespaces";
     let nowhere = resource.namespaced && place.namespace.is_empty() && !place.name.is_empty() && !place.watch;
+    if method == Method::HEAD {
+        return Err(ApiError::method_not_allowed());
+    }
     if place.rest || misplaced || nowhere {
-        return Err(ApiError::no_such_way());
+        return Err(if resource.custom.is_some() { ApiError::no_such_path() } else { ApiError::no_such_way() });
     }
     match place.subresource.as_str() {
         "" => whole(&call, &method).await,
@@ -147,6 +165,11 @@ async fn dispatch(call: Call, method: Method) -> ApiResult<Response> {
             Method::GET | Method::HEAD => read::get(&call).await,
             Method::PUT => write::update(&call).await,
             Method::PATCH => patches::answer(&call).await,
+            _ => Err(ApiError::method_not_allowed()),
+        },
+        "status" if resource.custom.is_some() => Err(ApiError::not_found(resource, &place.name)),
+        "binding" if resource.kind == "Pod" && resource.custom.is_none() => match method {
+            Method::POST => write::bind(&call).await,
             _ => Err(ApiError::method_not_allowed()),
         },
         "scale" => scale::answer(&call, &method).await,

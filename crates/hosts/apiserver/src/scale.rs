@@ -26,7 +26,7 @@ pub(crate) async fn answer(call: &Call, method: &Method) -> ApiResult<Response> 
         Method::PUT => {
             let options = call.options("UpdateOptions", false)?;
             let (body, _) = decode::body(&call.headers, &call.body)?;
-            let make = |live: &Value| scaled(live, &scale, &body).map(tracked);
+            let make = |live: &Value| scaled(resource, live, &scale, &body).map(|object| made(live, &scale, object));
             write::change(call, &options, "scale", make).await?
         }
         Method::PATCH => patch(call, &scale).await?,
@@ -38,8 +38,11 @@ pub(crate) async fn answer(call: &Call, method: &Method) -> ApiResult<Response> 
     Ok(response)
 }
 
-fn tracked(object: Value) -> Made {
-    Made { object, ownership: Ownership::Track, warnings: Vec::new() }
+/// Who scales becomes an owner only where somebody owns the replicas already.
+fn made(live: &Value, scale: &Scale, object: Value) -> Made {
+    let path = FieldSet::path(&scale.replicas.iter().map(String::as_str).collect::<Vec<_>>());
+    let owned = patch::managed_entries(live).iter().any(|entry| !entry.fields.intersection(&path).is_empty());
+    Made { object, ownership: if owned { Ownership::Track } else { Ownership::Written }, warnings: Vec::new() }
 }
 
 async fn patch(call: &Call, scale: &Scale) -> ApiResult<(Value, Vec<String>)> {
@@ -68,7 +71,7 @@ async fn patch(call: &Call, scale: &Scale) -> ApiResult<(Value, Vec<String>)> {
         if meta(&after, "resourceVersion") == meta(&before, "resourceVersion") {
             meta_mut(&mut after).remove("resourceVersion");
         }
-        scaled(live, scale, &after).map(tracked)
+        scaled(&call.resource, live, scale, &after).map(|object| made(live, scale, object))
     };
     write::change(call, &options, "scale", make).await
 }
@@ -85,15 +88,20 @@ fn set(object: &mut Value, path: &[String], value: Value) {
 }
 
 /// Returns the object with the replicas of a Scale.
-fn scaled(live: &Value, scale: &Scale, wanted: &Value) -> ApiResult<Value> {
+fn scaled(resource: &Resource, live: &Value, scale: &Scale, wanted: &Value) -> ApiResult<Value> {
     if wanted.get("kind").is_some_and(|kind| kind != "Scale") {
         return Err(ApiError::bad_request("the body of the request must be a Scale"));
     }
     let mut object = live.clone();
     let replicas = wanted.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(0);
     if replicas < 0 {
+        let name = meta(live, "name");
+        if resource.custom.is_some() {
+            let violation = schema::Violation::invalid(&format!(".{}", scale.replicas.join(".")), &json!(replicas), "should be a non-negative integer");
+            return Err(ApiError::invalid(&resource.group, &resource.kind, name, &[violation]));
+        }
         let violation = schema::Violation::invalid("spec.replicas", &json!(replicas), "must be greater than or equal to 0");
-        return Err(ApiError::invalid("autoscaling", "Scale", meta(live, "name"), &[violation]));
+        return Err(ApiError::invalid("autoscaling", "Scale", name, &[violation]));
     }
     set(&mut object, &scale.replicas, json!(replicas));
     let metadata = meta_mut(&mut object);

@@ -155,7 +155,12 @@ fn parse_fields(text: &str, resource: &Resource) -> ApiResult<Vec<FieldRequireme
             (None, None) => return Err(ApiError::bad_request(format!("invalid selector: '{text}'; can't understand '{part}'"))),
         };
         if !supported(field, resource) {
-            return Err(ApiError::bad_request(format!("field label not supported: {field}")));
+            let own = resource.custom.is_some() || !fields_of(resource).is_empty();
+            return Err(ApiError::bad_request(if own {
+                format!("field label not supported: {field}")
+            } else {
+                format!("{field:?} is not a known field selector: only \"metadata.name\", \"metadata.namespace\"")
+            }));
         }
         found.push(FieldRequirement { field: field.to_owned(), value: value.to_owned(), equal });
     }
@@ -169,7 +174,11 @@ fn supported(field: &str, resource: &Resource) -> bool {
     if let Some(custom) = &resource.custom {
         return custom.selectable.iter().any(|one| one == field);
     }
-    let own: &[&str] = match resource.kind.as_str() {
+    fields_of(resource).contains(&field)
+}
+
+fn fields_of(resource: &Resource) -> &'static [&'static str] {
+    match resource.kind.as_str() {
         "Pod" => &["spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork", "status.phase", "status.podIP", "status.nominatedNodeName"],
         "Event" => &[
             "involvedObject.kind", "involvedObject.namespace", "involvedObject.name", "involvedObject.uid", "involvedObject.apiVersion",
@@ -182,8 +191,7 @@ fn supported(field: &str, resource: &Resource) -> bool {
         "Node" => &["spec.unschedulable"],
         "ReplicaSet" => &["status.replicas"],
         _ => &[],
-    };
-    own.contains(&field)
+    }
 }
 
 fn field(object: &Value, field: &str, resource: &Resource) -> String {

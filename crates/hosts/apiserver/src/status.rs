@@ -132,7 +132,7 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let code = StatusCode::from_u16(self.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         if self.plain {
-            return (code, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], self.message).into_response();
+            return (code, [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-cache, private")], self.message).into_response();
         }
         let mut response = json_response(code, self.status().to_string().into_bytes());
         if let Some(seconds) = self.retry_after {

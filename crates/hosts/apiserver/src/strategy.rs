@@ -45,7 +45,11 @@ pub(crate) fn prepare_create(server: &Server, resource: &Resource, object: &mut 
     match (resource.group.as_str(), resource.kind.as_str()) {
         ("", "Namespace") => {
             label_namespace(object);
-            object["spec"] = json!({"finalizers": ["kubernetes"]});
+            let mut keepers = object.pointer("/spec/finalizers").and_then(Value::as_array).cloned().unwrap_or_default();
+            if !keepers.contains(&json!("kubernetes")) {
+                keepers.push(json!("kubernetes"));
+            }
+            object["spec"] = json!({"finalizers": keepers});
             object["status"] = json!({"phase": "Active"});
         }
         ("", "Pod") => {
@@ -182,8 +186,9 @@ pub(crate) fn prepare_update(server: &Arc<Server>, resource: &Resource, subresou
         metadata.remove("namespace");
     }
     new = match subresource {
-        "status" => with_status_of(old, new),
+        "status" => with_status_of(resource, old, new),
         "finalize" => with_finalizers_of(old, &new),
+        "binding" => new,
         _ => with_spec_of(resource, old, new),
     };
     if resource.custom.is_none() {
@@ -206,9 +211,16 @@ pub(crate) fn prepare_update(server: &Arc<Server>, resource: &Resource, subresou
     new
 }
 
-fn with_status_of(old: &Value, mut new: Value) -> Value {
+fn with_status_of(resource: &Resource, old: &Value, mut new: Value) -> Value {
     let mut result = old.clone();
     let status = new.as_object_mut().and_then(|map| map.remove("status"));
+    if resource.kind == "Deployment" && resource.custom.is_none() {
+        // The labels of a Deployment are not its status' to change.
+        match old["metadata"].get("labels") {
+            Some(labels) => meta_mut(&mut new).insert("labels".to_owned(), labels.clone()),
+            None => meta_mut(&mut new).remove("labels"),
+        };
+    }
     result["metadata"] = new["metadata"].take();
     if let Value::Object(map) = &mut result {
         match status {

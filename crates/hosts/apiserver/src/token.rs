@@ -15,7 +15,7 @@ use crate::status::{ApiError, ApiResult};
 use crate::write::Call;
 
 /// Whom a token is for when nobody else is named: this server.
-pub(crate) const AUDIENCE: &str = "https://kubernetes.default.svc.cluster.local";
+pub(crate) const AUDIENCE: &str = "https://kubernetes.default.svc";
 /// Where the signing key lies; no kind is served from there.
 const KEY: &str = "/internal/token-key";
 /// The kind of Secret that holds a token.
@@ -169,7 +169,8 @@ pub(crate) fn request(call: &Call, review: &Value) -> ApiResult<Value> {
         };
         let found = stored(&server.store, &format!("/registry/core/{plural}/{namespace}/{}", text("name")));
         let Some(found) = found.filter(|found| text("uid").is_empty() || meta(found, "uid") == text("uid")) else {
-            return Err(ApiError::new(409, "Conflict", format!("the {claim} {:?} that the token is to be bound to is not there", text("name"))));
+            let details = json!({"kind": plural, "name": text("name")});
+            return Err(ApiError::new(404, "NotFound", format!("{plural} {:?} not found", text("name"))).with(details));
         };
         about[claim] = json!({"name": text("name"), "uid": meta(&found, "uid")});
     }

@@ -127,7 +127,12 @@ fn native(resource: &Resource, object: &Value, old: Option<&Value>, found: &mut 
     match (resource.group.as_str(), resource.kind.as_str()) {
         ("", "ConfigMap") => data(object, old, &["data", "binaryData"], found),
         ("", "Secret") => secret(object, old, found),
-        ("", "Pod") => pod(object.get("spec"), "spec", found),
+        ("", "Pod") => {
+            pod(object.get("spec"), "spec", found);
+            if let Some(old) = old {
+                pod_change(object, old, found);
+            }
+        }
         ("", "Service") => service(object, found),
         ("apps", "ControllerRevision") => {}
         ("apps", kind) => workload(kind, object, old, found),
@@ -240,6 +245,46 @@ fn pod(spec: Option<&Value>, path: &str, found: &mut Vec<Violation>) {
     }
 }
 
+/// Almost nothing of a Pod's spec may change once it is there.
+fn pod_change(object: &Value, old: &Value, found: &mut Vec<Violation>) {
+    const FREE: &[&str] = &["activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "ephemeralContainers", "schedulingGates"];
+    let fixed = |pod: &Value| {
+        let mut spec = pod.get("spec").cloned().unwrap_or_default();
+        if let Value::Object(map) = &mut spec {
+            map.retain(|name, _| !FREE.contains(&name.as_str()));
+            if old.pointer("/spec/nodeName").and_then(Value::as_str).unwrap_or_default().is_empty() {
+                // Where it runs may be chosen once.
+                map.remove("nodeName");
+            }
+        }
+        for list in ["containers", "initContainers"] {
+            for container in spec.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
+                if let Value::Object(map) = container {
+                    map.remove("image");
+                }
+            }
+        }
+        spec
+    };
+    if fixed(object) != fixed(old) {
+        let why = "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
+        found.push(Violation::forbidden("spec", why));
+    }
+}
+
+/// Of a StatefulSet's spec only some fields may change.
+fn stateful_change(object: &Value, old: &Value, found: &mut Vec<Violation>) {
+    const FREE: &[&str] = &["replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit", "persistentVolumeClaimRetentionPolicy", "minReadySeconds"];
+    let fixed = |set: &Value| {
+        let spec = set.get("spec").and_then(Value::as_object).cloned().unwrap_or_default();
+        spec.into_iter().filter(|(name, _)| !FREE.contains(&name.as_str())).collect::<Map<String, Value>>()
+    };
+    if fixed(object) != fixed(old) {
+        let why = "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden";
+        found.push(Violation::forbidden("spec", why));
+    }
+}
+
 fn service(object: &Value, found: &mut Vec<Violation>) {
     let spec = object.get("spec").unwrap_or(&Value::Null);
     let kind = spec.get("type").and_then(Value::as_str).unwrap_or_default();
@@ -275,7 +320,11 @@ fn workload(kind: &str, object: &Value, old: Option<&Value>, found: &mut Vec<Vio
     not_negative(object, &["spec", "replicas"], found);
     not_negative(object, &["spec", "minReadySeconds"], found);
     if let Some(old) = old {
-        immutable(object, old, &["spec", "selector"], found);
+        if kind == "StatefulSet" {
+            stateful_change(object, old, found);
+        } else {
+            immutable(object, old, &["spec", "selector"], found);
+        }
     }
     let labels = at(object, &["spec", "template", "metadata", "labels"]);
     let empty = json!({});
@@ -337,11 +386,6 @@ fn rbac(kind: &str, object: &Value, old: Option<&Value>, found: &mut Vec<Violati
             && object.get("roleRef") != old.get("roleRef")
         {
             found.push(Violation::invalid("roleRef", object.get("roleRef").unwrap_or(&Value::Null), "cannot change roleRef"));
-        }
-        for (index, subject) in object.get("subjects").and_then(Value::as_array).into_iter().flatten().enumerate() {
-            if subject.get("kind") == Some(&json!("ServiceAccount")) && subject.get("namespace").and_then(Value::as_str).unwrap_or_default().is_empty() {
-                found.push(Violation::required(&format!("subjects[{index}].namespace"), ""));
-            }
         }
         return;
     }

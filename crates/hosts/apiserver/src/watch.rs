@@ -218,7 +218,7 @@ impl Watch {
     }
 
     fn bookmark(&mut self, initial: bool) {
-        let mut metadata = json!({"resourceVersion": self.position.to_string(), "creationTimestamp": null});
+        let mut metadata = json!({"resourceVersion": self.position.to_string()});
         if initial {
             metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
         }

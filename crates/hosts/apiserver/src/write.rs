@@ -319,17 +319,15 @@ pub(crate) async fn change(call: &Call, options: &WriteOptions, subresource: &st
         let old = object::decode(&entry, resource);
         let Made { mut object, ownership, mut warnings } = make(&old)?;
         let fixed = preconditions(resource, name, &old, &object)?;
-        if meta(&object, "name") != name {
-            let violation = schema::Violation::invalid("metadata.name", &json!(meta(&object, "name")), "field is immutable");
-            return Err(ApiError::invalid(&resource.group, &resource.kind, name, &[violation]));
+        let given = meta(&object, "name");
+        if given != name {
+            return Err(ApiError::bad_request(format!("the name of the object ({given}) does not match the name on the URL ({name})")));
         }
         let stated = meta(&object, "namespace");
         if resource.namespaced && !stated.is_empty() && stated != call.place.namespace {
             return Err(ApiError::bad_request("the namespace of the provided object does not match the namespace sent on the request"));
         }
-        if object["metadata"].get("managedFields").is_some_and(|list| *list == json!([{}])) {
-            meta_mut(&mut object).insert("managedFields".to_owned(), json!([]));
-        }
+        tidy_ownership(&mut object);
         let part = if subresource == "scale" { "" } else { subresource };
         let mut new = strategy::prepare_update(server, resource, part, &old, object, &now);
         if ownership == Ownership::Track {
@@ -370,6 +368,19 @@ pub(crate) async fn change(call: &Call, options: &WriteOptions, subresource: &st
         }
     }
     Err(modified(resource, name))
+}
+
+/// `[{}]` drops all ownership; a list that cannot be read changes nothing.
+fn tidy_ownership(object: &mut Value) {
+    let Some(list) = object["metadata"].get("managedFields").and_then(Value::as_array) else { return };
+    if *list == [json!({})] {
+        meta_mut(object).insert("managedFields".to_owned(), json!([]));
+        return;
+    }
+    let readable = list.iter().all(|entry| entry["fieldsType"] == "FieldsV1") && patch::managed_entries(object).len() == list.len();
+    if !readable {
+        meta_mut(object).remove("managedFields");
+    }
 }
 
 fn modified(resource: &Resource, name: &str) -> ApiError {
@@ -414,6 +425,39 @@ pub(crate) fn written(server: &Arc<Server>, resource: &Resource, object: &Value,
     delete::settle(server, resource, object)
 }
 
+/// Answers POST on a Pod's `binding`: says on which node it runs.
+pub(crate) async fn bind(call: &Call) -> ApiResult<Response> {
+    let options = call.options("CreateOptions", false)?;
+    let (binding, _) = decode::body(&call.headers, &call.body)?;
+    let node = binding.pointer("/target/name").and_then(Value::as_str).unwrap_or_default().to_owned();
+    if binding.get("kind").is_some_and(|kind| kind != "Binding") || node.is_empty() {
+        return Err(ApiError::bad_request("the body of the request must be a Binding with target.name"));
+    }
+    let now = call.server.now();
+    let make = |live: &Value| {
+        let already = live.pointer("/spec/nodeName").and_then(Value::as_str).unwrap_or_default();
+        let name = meta(live, "name");
+        if !already.is_empty() {
+            return Err(ApiError::conflict(&call.resource, name, &format!("pod {name} is already assigned to node {already:?}")));
+        }
+        let mut object = live.clone();
+        object["spec"]["nodeName"] = json!(node);
+        let condition = json!({"type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": now});
+        match object.pointer_mut("/status/conditions").and_then(Value::as_array_mut) {
+            Some(list) => {
+                list.retain(|one| one["type"] != "PodScheduled");
+                list.push(condition);
+            }
+            None => object["status"]["conditions"] = json!([condition]),
+        }
+        meta_mut(&mut object).insert("resourceVersion".to_owned(), json!(""));
+        Ok(Made { object, ownership: Ownership::Track, warnings: Vec::new() })
+    };
+    change(call, &options, "binding", make).await?;
+    let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
+    Ok(crate::status::json_response(StatusCode::CREATED, status.to_string().into_bytes()))
+}
+
 /// Answers PUT on an object or its status.
 pub(crate) async fn update(call: &Call) -> ApiResult<Response> {
     let options = call.options("UpdateOptions", false)?;
@@ -432,8 +476,7 @@ pub(crate) async fn update(call: &Call) -> ApiResult<Response> {
     }
     let stated = meta(&object, "namespace");
     if !stated.is_empty() && stated != call.place.namespace && resource.namespaced {
-        let message = format!("the namespace of the object ({stated}) does not match the namespace on the request ({})", call.place.namespace);
-        return Err(ApiError::bad_request(message));
+        return Err(ApiError::bad_request("the namespace of the provided object does not match the namespace sent on the request"));
     }
     if resource.custom.is_some() && matches!(meta(&object, "resourceVersion"), "" | "0") && call.server.store.get(&call.key()).is_some() {
         let violation = schema::Violation::invalid("metadata.resourceVersion", &json!(0), "must be specified for an update");

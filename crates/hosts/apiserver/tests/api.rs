@@ -160,7 +160,7 @@ async fn an_object_is_created_read_changed_and_deleted() {
     refused(world.put(path, made).await, 409, "the object has been modified");
     let dry = ok(world.merge(&format!("{path}?dryRun=All"), json!({"data": {"a": "3"}})).await);
     assert_eq!((&dry["data"]["a"], &ok(world.get(path).await)["data"]["a"]), (&json!("3"), &json!("2")));
-    refused(world.delete(path, json!({"preconditions": {"uid": "other"}})).await, 409, "Precondition failed: UID");
+    refused(world.delete(path, json!({"preconditions": {"uid": "other"}})).await, 409, "the UID in the precondition (other)");
     let gone = ok(world.delete(path, Value::Null).await);
     assert_eq!((&gone["status"], &gone["details"]["uid"]), (&json!("Success"), &changed["metadata"]["uid"]));
     refused(world.get(path).await, 404, "configmaps \"a\" not found");
@@ -175,7 +175,8 @@ async fn unknown_fields_and_places_are_refused() {
     refused(world.post(&format!("{MAPS}?fieldValidation=Strict"), odd.clone()).await, 400, "unknown field \"bogus\"");
     assert_eq!(ok(world.post(MAPS, odd).await).get("bogus"), None);
     refused(world.post("/api/v1/namespaces/none/configmaps", map("a", "1")).await, 404, "namespaces \"none\" not found");
-    refused(world.get("/api/v1/bogus").await, 404, "404 page not found");
+    refused(world.get("/api/v1/bogus").await, 404, "the server could not find the requested resource");
+    refused(world.get("/apis/none/v1/bogus").await, 404, "404 page not found");
     refused(world.get("/openapi/v2").await, 404, "404 page not found");
     refused(world.post(MAPS, map("B", "1")).await, 422, "metadata.name: Invalid value");
     let protobuf = world.request(Method::POST, MAPS, "application/vnd.kubernetes.protobuf", json!({}));
@@ -355,7 +356,7 @@ async fn a_definition_is_served_at_once_and_takes_its_objects_along() {
     assert_eq!((&one["spec"]["color"], &one["metadata"]["generation"]), (&json!("red"), &json!(1)));
     refused(world.post(WIDGETS, widget("x", 0)).await, 422, "spec.size");
     refused(world.put(&format!("{WIDGETS}/w"), widget("w", 4)).await, 422, "must be specified for an update");
-    let status = ok(world.apply(&format!("{WIDGETS}/w/status"), "s", json!({"apiVersion": "example.com/v1", "kind": "Widget", "status": {"replicas": 2}})).await);
+    let status = ok(world.apply(&format!("{WIDGETS}/w/status"), "s", json!({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w"}, "status": {"replicas": 2}})).await);
     assert_eq!((&status["status"]["replicas"], &status["metadata"]["generation"]), (&json!(2), &json!(1)));
     let scale = ok(world.merge(&format!("{WIDGETS}/w/scale"), json!({"spec": {"replicas": 5}})).await);
     assert_eq!((&scale["spec"]["replicas"], &scale["status"]["replicas"]), (&json!(5), &json!(2)));

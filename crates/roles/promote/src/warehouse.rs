@@ -15,7 +15,6 @@ use crate::{KARGO, MANAGER};
 pub struct Subscription {
     /// `host/name`.
     pub repository: String,
-    name: Option<String>,
     constraint: Option<Constraint>,
     strict: bool,
     lexical: bool,
@@ -79,7 +78,6 @@ impl Subscription {
         }
         Ok(Self {
             repository,
-            name: subscription["name"].as_str().map(str::to_owned),
             constraint: constraint(image)?,
             strict: image["strictSemvers"] != false,
             lexical,

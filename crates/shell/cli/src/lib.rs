@@ -1,1 +1,61 @@
+//! The command lines: one file each. The verbs that people know from other tools answer under those tools' names.
+//! Read first: [`run_as`].
 
+mod check;
+mod cosign;
+mod docker;
+mod flux;
+mod folder;
+mod hosts;
+mod kustomize_build;
+mod sudo;
+
+pub use hosts::Hosts;
+
+use std::ffi::OsString;
+
+/// The names under which this program answers as another tool, in workflow jobs and wherever a link says so.
+pub const NAMES: [&str; 5] = ["cosign", "docker", "flux", "kustomize", "sudo"];
+
+/// Runs the tool of this name, if it is one of ours, and returns its exit code.
+pub async fn run_as(name: &str, arguments: Vec<OsString>) -> Option<i32> {
+    let result = match name {
+        "check" => check::run(arguments).await,
+        "cosign" => cosign::run(arguments).await,
+        "docker" => docker::run(arguments).await,
+        "flux" => flux::run(arguments).await,
+        "kustomize" => kustomize_build::run(arguments),
+        "sudo" => sudo::run(arguments),
+        _ => return None,
+    };
+    Some(match result {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("Error: {}", chain(&error));
+            1
+        }
+    })
+}
+
+/// Prints an error and its causes in one line.
+pub fn chain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+/// Parses a tool's arguments; a mistake prints clap's message and gives its exit code.
+fn parse<T: clap::Parser>(name: &str, arguments: Vec<OsString>) -> Result<T, i32> {
+    let all = std::iter::once(OsString::from(name)).chain(arguments);
+    T::try_parse_from(all).map_err(|error| {
+        let _ = error.print();
+        error.exit_code()
+    })
+}
