@@ -1,0 +1,4 @@
+//! Protocols that come in: webhooks, notifications, admission reviews. Each is read here and answered by a role.
+//! Read first: [`news`].
+
+pub mod news;
