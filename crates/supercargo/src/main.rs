@@ -1,1 +1,56 @@
-fn main() {}
+//! The program: under its own name `supercargo`, in jobs as the tools they call, and as the child of a sandbox.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use supercargo::commands;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os();
+    let name = arguments.next().unwrap_or_default();
+    let name = Path::new(&name).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let rest: Vec<OsString> = arguments.collect();
+    // Before any thread is started: a sandbox is made by a process of one thread.
+    match rest.first().and_then(|word| word.to_str()) {
+        Some(node::sandbox::CHILD) => return code(node::sandbox::child(Path::new(rest.get(1).unwrap_or(&OsString::new())))),
+        Some(node::steps::STEPS) => return code(node::steps::run(Path::new(rest.get(1).unwrap_or(&OsString::new())))),
+        _ => {}
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("Error: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let ended = runtime.block_on(run(name, rest));
+    runtime.shutdown_background();
+    code(ended)
+}
+
+async fn run(name: String, rest: Vec<OsString>) -> i32 {
+    if let Some(ended) = cli::run_as(&name, rest.clone()).await {
+        return ended;
+    }
+    if let Some((first, rest)) = rest.split_first()
+        && let Some(word) = first.to_str().filter(|word| cli::NAMES.contains(word) || *word == "check")
+        && let Some(ended) = cli::run_as(word, rest.to_vec()).await
+    {
+        return ended;
+    }
+    let filter = tracing_subscriber::EnvFilter::try_from_env("SUPERCARGO_LOG").unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match commands::run(commands::Arguments::parse()).await {
+        Ok(ended) => ended,
+        Err(error) => {
+            eprintln!("Error: {}", cli::chain(&error));
+            1
+        }
+    }
+}
+
+fn code(ended: i32) -> ExitCode {
+    ExitCode::from(u8::try_from(ended).unwrap_or(1))
+}

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use model::{ClusterName, Decision, Next, Timestamp};
+use model::{ClusterName, Decision, Next, Reason, Timestamp};
 use ports::{Ports, WatchChange};
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -56,6 +56,8 @@ struct Memory {
     wish: u64,
     repeats: u32,
     told: u64,
+    /// What the last decision waits for.
+    held: Vec<Reason>,
 }
 
 impl Driver {
@@ -145,6 +147,14 @@ impl Driver {
             known.filter(|key| cluster.is_none_or(|cluster| key.cluster == *cluster)).cloned().collect()
         };
         keys.into_iter().for_each(|key| self.wake(key));
+    }
+
+    /// Returns what each key's last decision waits for: the gates that hold something now.
+    pub fn held(&self) -> Vec<(Key, Vec<Reason>)> {
+        let state = self.state();
+        let mut held: Vec<(Key, Vec<Reason>)> = state.memory.iter().filter(|(_, memory)| !memory.held.is_empty()).map(|(key, memory)| (key.clone(), memory.held.clone())).collect();
+        held.sort_by(|a, b| a.0.cmp(&b.0));
+        held
     }
 
     /// Looks at a key as soon as a worker is free.
@@ -279,6 +289,7 @@ impl Driver {
             }
         };
         let Pass { subject, decision } = pass;
+        memory.held = decision.because.iter().filter(|reason| reason.code.is_some()).cloned().collect();
         if telling {
             return self.tell_failure(key, memory, subject, decision, controller.manager(), now).await;
         }

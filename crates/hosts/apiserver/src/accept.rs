@@ -70,7 +70,9 @@ pub(crate) fn not_acceptable() -> ApiError {
 /// Tells whether discovery is wanted in one piece.
 pub(crate) fn aggregated(headers: &HeaderMap) -> bool {
     items(accepted(headers)).iter().find(|item| item.is_json()).is_some_and(|item| {
-        item.parameter("as") == Some("APIGroupDiscoveryList") && item.parameter("g") == Some("apidiscovery.k8s.io") && item.parameter("v") == Some("v2")
+        item.parameter("as") == Some("APIGroupDiscoveryList")
+            && item.parameter("g") == Some("apidiscovery.k8s.io")
+            && item.parameter("v") == Some("v2")
     })
 }
 

@@ -50,7 +50,10 @@ impl Webhooks {
         let all = |plural: &str| -> Vec<Webhook> {
             let entries = store.scan(&format!("/registry/{GROUP}/{plural}/")).0;
             let configurations = entries.iter().filter_map(|(_, entry)| serde_json::from_slice::<Value>(&entry.value).ok());
-            configurations.flat_map(|one| one.get("webhooks").and_then(Value::as_array).cloned().unwrap_or_default()).map(|hook| webhook(&hook)).collect()
+            configurations
+                .flat_map(|one| one.get("webhooks").and_then(Value::as_array).cloned().unwrap_or_default())
+                .map(|hook| webhook(&hook))
+                .collect()
         };
         Self { mutating: all("mutatingwebhookconfigurations"), validating: all("validatingwebhookconfigurations") }
     }
@@ -89,7 +92,11 @@ pub(crate) fn check(configuration: &Value) -> Vec<Violation> {
         let here = format!("webhooks[{index}]");
         let name = text(hook, "/name");
         if name.split('.').count() < 3 || !crate::names::is_subdomain(name) {
-            found.push(Violation::invalid(&format!("{here}.name"), &json!(name), "should be a domain with at least three segments separated by dots"));
+            found.push(Violation::invalid(
+                &format!("{here}.name"),
+                &json!(name),
+                "should be a domain with at least three segments separated by dots",
+            ));
         }
         if names.contains(&name) {
             found.push(Violation::duplicate(&format!("{here}.name"), &json!(name)));
@@ -111,7 +118,11 @@ pub(crate) fn check(configuration: &Value) -> Vec<Violation> {
             None => found.push(Violation::required(&format!("{here}.sideEffects"), "must specify one of None, NoneOnDryRun")),
             Some("None" | "NoneOnDryRun") => {}
             Some(other) => {
-                found.push(Violation::not_supported(&format!("{here}.sideEffects"), &json!(other), &["None".to_owned(), "NoneOnDryRun".to_owned()]));
+                found.push(Violation::not_supported(
+                    &format!("{here}.sideEffects"),
+                    &json!(other),
+                    &["None".to_owned(), "NoneOnDryRun".to_owned()],
+                ));
             }
         }
         let versions = hook.get("admissionReviewVersions").and_then(Value::as_array).cloned().unwrap_or_default();
@@ -127,8 +138,14 @@ pub(crate) fn check(configuration: &Value) -> Vec<Violation> {
                 found.push(Violation::not_supported(&format!("{here}.{field}"), value, &allowed.map(str::to_owned)));
             }
         }
-        if let Some(seconds) = hook.get("timeoutSeconds").filter(|seconds| !seconds.as_i64().is_some_and(|seconds| (1..=30).contains(&seconds))) {
-            found.push(Violation::invalid(&format!("{here}.timeoutSeconds"), seconds, "the timeout value must be between 1 and 30 seconds"));
+        if let Some(seconds) =
+            hook.get("timeoutSeconds").filter(|seconds| !seconds.as_i64().is_some_and(|seconds| (1..=30).contains(&seconds)))
+        {
+            found.push(Violation::invalid(
+                &format!("{here}.timeoutSeconds"),
+                seconds,
+                "the timeout value must be between 1 and 30 seconds",
+            ));
         }
     }
     found
@@ -193,7 +210,8 @@ impl<'a> Ask<'a> {
             "operation": self.operation, "userInfo": user, "object": object, "oldObject": old, "dryRun": self.dry_run, "options": self.options,
         });
         let name = if self.name.is_empty() { object.map_or("", |object| meta(object, "name")) } else { self.name };
-        let texts = [("name", name), ("namespace", self.namespace), ("subResource", self.subresource), ("requestSubResource", self.subresource)];
+        let texts =
+            [("name", name), ("namespace", self.namespace), ("subResource", self.subresource), ("requestSubResource", self.subresource)];
         for (field, value) in texts.into_iter().filter(|(_, value)| !value.is_empty()) {
             request[field] = json!(value);
         }
@@ -257,7 +275,11 @@ impl Webhook {
         }
         let mut body: Value = serde_json::from_slice(response.body()).map_err(|error| format!("failed to call webhook: {error}"))?;
         if text(&body, "/kind") != "AdmissionReview" || text(&body, "/apiVersion") != "admission.k8s.io/v1" {
-            return Err(format!("expected webhook response of admission.k8s.io/v1, Kind=AdmissionReview, got {}, Kind={}", text(&body, "/apiVersion"), text(&body, "/kind")));
+            return Err(format!(
+                "expected webhook response of admission.k8s.io/v1, Kind=AdmissionReview, got {}, Kind={}",
+                text(&body, "/apiVersion"),
+                text(&body, "/kind")
+            ));
         }
         let (sent, got) = (text(review, "/request/uid"), text(&body, "/response/uid"));
         if sent != got {
@@ -273,7 +295,11 @@ impl Webhook {
             ("", reason) => format!("admission webhook {name:?} denied the request: {reason}"),
             (message, _) => format!("admission webhook {name:?} denied the request: {message}"),
         };
-        let code = response.pointer("/status/code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok()).filter(|code| (400..600).contains(code));
+        let code = response
+            .pointer("/status/code")
+            .and_then(Value::as_u64)
+            .and_then(|code| u16::try_from(code).ok())
+            .filter(|code| (400..600).contains(code));
         let mut error = ApiError::new(code.unwrap_or(400), text(response, "/status/reason").to_owned(), why);
         error.details = response.pointer("/status/details").filter(|details| details.is_object()).cloned();
         error
@@ -323,7 +349,13 @@ fn exempt(ask: &Ask<'_>) -> bool {
 }
 
 /// Asks the mutating webhooks one after the other; each sees what those before it made.
-pub(crate) async fn mutate(server: &Server, ask: &Ask<'_>, object: Value, old: Option<&Value>, warnings: &mut Vec<String>) -> ApiResult<Value> {
+pub(crate) async fn mutate(
+    server: &Server,
+    ask: &Ask<'_>,
+    object: Value,
+    old: Option<&Value>,
+    warnings: &mut Vec<String>,
+) -> ApiResult<Value> {
     let webhooks = server.webhooks();
     if exempt(ask) || webhooks.mutating.is_empty() {
         return Ok(object);
@@ -352,11 +384,24 @@ pub(crate) async fn mutate_deletion(server: &Server, ask: &Ask<'_>, old: &Value,
 }
 
 /// Asks the validating webhooks.
-pub(crate) async fn validate(server: &Server, ask: &Ask<'_>, object: Option<&Value>, old: Option<&Value>, warnings: &mut Vec<String>) -> ApiResult<()> {
+pub(crate) async fn validate(
+    server: &Server,
+    ask: &Ask<'_>,
+    object: Option<&Value>,
+    old: Option<&Value>,
+    warnings: &mut Vec<String>,
+) -> ApiResult<()> {
     ask_all(server, ask, &server.webhooks().validating, object, old, warnings).await
 }
 
-async fn ask_all(server: &Server, ask: &Ask<'_>, hooks: &[Webhook], object: Option<&Value>, old: Option<&Value>, warnings: &mut Vec<String>) -> ApiResult<()> {
+async fn ask_all(
+    server: &Server,
+    ask: &Ask<'_>,
+    hooks: &[Webhook],
+    object: Option<&Value>,
+    old: Option<&Value>,
+    warnings: &mut Vec<String>,
+) -> ApiResult<()> {
     if exempt(ask) {
         return Ok(());
     }

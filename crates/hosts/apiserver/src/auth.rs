@@ -65,12 +65,14 @@ fn unauthorized() -> ApiError {
 fn impersonated(server: &Server, caller: Caller, headers: &HeaderMap) -> ApiResult<Caller> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let user = text("impersonate-user");
-    let groups: Vec<String> = headers.get_all("impersonate-group").iter().filter_map(|value| value.to_str().ok().map(str::to_owned)).collect();
+    let groups: Vec<String> =
+        headers.get_all("impersonate-group").iter().filter_map(|value| value.to_str().ok().map(str::to_owned)).collect();
     if user.is_empty() {
         let stray = !groups.is_empty() || headers.keys().any(|name| name.as_str().starts_with("impersonate-"));
         return if stray { Err(ApiError::bad_request("requested impersonation without impersonating a user name")) } else { Ok(caller) };
     }
-    if let Some(header) = headers.keys().find(|name| name.as_str().starts_with("impersonate-extra-") || name.as_str() == "impersonate-uid") {
+    if let Some(header) = headers.keys().find(|name| name.as_str().starts_with("impersonate-extra-") || name.as_str() == "impersonate-uid")
+    {
         return Err(ApiError::bad_request(format!("this server does not impersonate with the header {header}")));
     }
     let mut wanted = Vec::new();
@@ -80,7 +82,8 @@ fn impersonated(server: &Server, caller: Caller, headers: &HeaderMap) -> ApiResu
     }
     wanted.extend(groups.iter().map(|group| ("groups", String::new(), group.clone())));
     for (resource, namespace, name) in wanted {
-        let attributes = Attributes { verb: "impersonate".to_owned(), resource: resource.to_owned(), namespace, name, ..Attributes::default() };
+        let attributes =
+            Attributes { verb: "impersonate".to_owned(), resource: resource.to_owned(), namespace, name, ..Attributes::default() };
         if !server.rules().allows(&caller, &attributes) {
             let message = format!("{resource} {:?} is forbidden: {}", attributes.name, attributes.refusal(&caller));
             return Err(ApiError::new(403, "Forbidden", message).with(json!({"kind": resource, "name": attributes.name})));

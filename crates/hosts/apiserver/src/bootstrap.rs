@@ -84,18 +84,36 @@ fn aggregated(name: &str, from: &str, labels: &[(&str, &str)]) -> Value {
 }
 
 fn roles() -> Vec<Value> {
-    const CORE: &[&str] = &["configmaps", "endpoints", "persistentvolumeclaims", "pods", "replicationcontrollers", "serviceaccounts", "services"];
-    const CORE_STATUS: &[&str] =
-        &["bindings", "events", "limitranges", "namespaces/status", "persistentvolumeclaims/status", "pods/log", "pods/status", "resourcequotas", "resourcequotas/status", "services/status"];
-    const APPS: &[&str] = &["daemonsets", "deployments", "deployments/scale", "replicasets", "replicasets/scale", "statefulsets", "statefulsets/scale"];
+    const CORE: &[&str] =
+        &["configmaps", "endpoints", "persistentvolumeclaims", "pods", "replicationcontrollers", "serviceaccounts", "services"];
+    const CORE_STATUS: &[&str] = &[
+        "bindings",
+        "events",
+        "limitranges",
+        "namespaces/status",
+        "persistentvolumeclaims/status",
+        "pods/log",
+        "pods/status",
+        "resourcequotas",
+        "resourcequotas/status",
+        "services/status",
+    ];
+    const APPS: &[&str] =
+        &["daemonsets", "deployments", "deployments/scale", "replicasets", "replicasets/scale", "statefulsets", "statefulsets/scale"];
     const NETWORK: &[&str] = &["ingresses", "networkpolicies"];
-    const SYSTEM: &[&str] = &["/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/openapi", "/openapi/*", "/readyz", "/version", "/version/"];
+    const SYSTEM: &[&str] =
+        &["/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/openapi", "/openapi/*", "/readyz", "/version", "/version/"];
     let view = vec![
         rule(&[""], CORE, READ),
         rule(&[""], CORE_STATUS, READ),
         rule(&[""], &["namespaces"], READ),
         rule(&["discovery.k8s.io"], &["endpointslices"], READ),
-        rule(&["apps"], &[APPS, &["controllerrevisions", "daemonsets/status", "deployments/status", "replicasets/status", "statefulsets/status"]].concat(), READ),
+        rule(
+            &["apps"],
+            &[APPS, &["controllerrevisions", "daemonsets/status", "deployments/status", "replicasets/status", "statefulsets/status"]]
+                .concat(),
+            READ,
+        ),
         rule(&["autoscaling"], &["horizontalpodautoscalers", "horizontalpodautoscalers/status"], READ),
         rule(&["batch"], &["cronjobs", "cronjobs/status", "jobs", "jobs/status"], READ),
         rule(&["policy"], &["poddisruptionbudgets", "poddisruptionbudgets/status"], READ),

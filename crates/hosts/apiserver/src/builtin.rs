@@ -14,7 +14,15 @@ use crate::kinds::{Builtin, KINDS};
 /// Where definitions refer to each other.
 pub(crate) const REFERENCE: &str = "#/components/schemas/";
 /// Definitions that hold anything, some of them by holding themselves.
-const ANYTHING: &[&str] = &["JSONSchemaProps", "JSON", "JSONSchemaPropsOrBool", "JSONSchemaPropsOrArray", "JSONSchemaPropsOrStringArray", "RawExtension", "FieldsV1"];
+const ANYTHING: &[&str] = &[
+    "JSONSchemaProps",
+    "JSON",
+    "JSONSchemaPropsOrBool",
+    "JSONSchemaPropsOrArray",
+    "JSONSchemaPropsOrStringArray",
+    "RawExtension",
+    "FieldsV1",
+];
 
 /// The definitions, by name, as OpenAPI v3 shows them.
 pub(crate) static DEFINITIONS: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
@@ -56,7 +64,9 @@ fn resource(builtin: &Builtin, compiled: &RefCell<HashMap<String, Arc<Schema>>>)
 /// Returns the name of a kind's definition.
 pub(crate) fn definition_name(builtin: &Builtin) -> String {
     let package = match builtin.group {
-        "apiextensions.k8s.io" => return format!("io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.{}.{}", builtin.version, builtin.kind),
+        "apiextensions.k8s.io" => {
+            return format!("io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.{}.{}", builtin.version, builtin.kind);
+        }
         "" => "core",
         "rbac.authorization.k8s.io" => "rbac",
         group => group.strip_suffix(".k8s.io").unwrap_or(group),

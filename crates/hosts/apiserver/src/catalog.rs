@@ -74,7 +74,8 @@ pub(crate) struct Custom {
 
 impl Resource {
     pub fn builtin(builtin: &Builtin, schema: Arc<Schema>, subresources: Subresources) -> Self {
-        let api_version = if builtin.group.is_empty() { builtin.version.to_owned() } else { format!("{}/{}", builtin.group, builtin.version) };
+        let api_version =
+            if builtin.group.is_empty() { builtin.version.to_owned() } else { format!("{}/{}", builtin.group, builtin.version) };
         Self {
             group: builtin.group.to_owned(),
             version: builtin.version.to_owned(),
@@ -236,7 +237,7 @@ fn groups(all: &[Arc<Resource>]) -> Vec<Group> {
         }
     }
     for group in &mut groups {
-        group.versions.sort_by(|left, right| crd::version_rank(&right.0).cmp(&crd::version_rank(&left.0)));
+        group.versions.sort_by_key(|(version, _)| std::cmp::Reverse(crd::version_rank(version)));
         for (_, kinds) in &mut group.versions {
             kinds.sort_by(|left, right| left.plural.cmp(&right.plural));
         }

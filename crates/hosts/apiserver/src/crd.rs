@@ -48,9 +48,7 @@ pub(crate) fn establish(definition: &mut Value, now: &str, clash: Option<String>
         let before = status.get("conditions").and_then(Value::as_array).into_iter().flatten().find(|one| text(one, "type") == kind);
         before.filter(|one| text(one, "status") == wanted).map_or_else(|| now.to_owned(), |one| text(one, "lastTransitionTime").to_owned())
     };
-    let condition = |kind: &str, status: &str, reason: &str, message: &str| {
-        json!({"type": kind, "status": status, "reason": reason, "message": message, "lastTransitionTime": since(kind, status)})
-    };
+    let condition = |kind: &str, status: &str, reason: &str, message: &str| json!({"type": kind, "status": status, "reason": reason, "message": message, "lastTransitionTime": since(kind, status)});
     let (mut conditions, accepted) = match clash {
         None => (
             vec![
@@ -185,7 +183,8 @@ pub(crate) fn resources(definition: &Value) -> Result<Vec<Arc<Resource>>, Vec<Vi
     let mut found = Vec::new();
     let mut served = Vec::new();
     for (index, version) in list.iter().enumerate() {
-        let path = if same { "spec.validation.openAPIV3Schema".to_owned() } else { format!("spec.versions[{index}].schema.openAPIV3Schema") };
+        let path =
+            if same { "spec.validation.openAPIV3Schema".to_owned() } else { format!("spec.versions[{index}].schema.openAPIV3Schema") };
         match resource(definition, version, index, &path) {
             Ok(resource) if version.get("served") == Some(&json!(true)) => served.push(Arc::new(resource)),
             Ok(_) => {}
@@ -284,7 +283,9 @@ fn compile(raw: &Value, path: &str) -> Result<Schema, Violation> {
                 None => Violation::invalid(&path, &Value::Null, &why),
             },
         },
-        SchemaError::Unsupported { path, keyword } => Violation::forbidden(&format!("{path}.{keyword}"), "this server does not carry out this keyword; remove it"),
+        SchemaError::Unsupported { path, keyword } => {
+            Violation::forbidden(&format!("{path}.{keyword}"), "this server does not carry out this keyword; remove it")
+        }
     })
 }
 
@@ -347,7 +348,11 @@ fn columns(version: &Value, _index: usize) -> Result<Vec<Value>, Vec<Violation>>
     for (index, column) in columns.iter().enumerate() {
         let here = format!("spec.additionalPrinterColumns[{index}]");
         if !["boolean", "date", "integer", "number", "string"].contains(&text(column, "type")) {
-            found.push(Violation::invalid(&format!("{here}.type"), &json!(text(column, "type")), "must be one of boolean,date,integer,number,string"));
+            found.push(Violation::invalid(
+                &format!("{here}.type"),
+                &json!(text(column, "type")),
+                "must be one of boolean,date,integer,number,string",
+            ));
         }
         let path = text(column, "jsonPath");
         if !path.starts_with('.') || crate::jsonpath::Path::parse(path).is_none() {
@@ -384,7 +389,9 @@ pub(crate) fn clash(definition: &Value, others: &[Value]) -> Option<String> {
     let name = crate::object::meta(definition, "name");
     let theirs: Vec<&Map<String, Value>> = others
         .iter()
-        .filter(|other| crate::object::meta(other, "name") != name && at(other, &["spec", "group"]) == spec.get("group") && established(other))
+        .filter(|other| {
+            crate::object::meta(other, "name") != name && at(other, &["spec", "group"]) == spec.get("group") && established(other)
+        })
         .filter_map(|other| at(other, &["status", "acceptedNames"])?.as_object())
         .collect();
     for field in ["plural", "singular", "kind", "listKind"] {

@@ -25,9 +25,10 @@ pub(crate) fn body(headers: &HeaderMap, bytes: &[u8]) -> ApiResult<(Value, Vec<S
     match media_type(headers).as_str() {
         "application/json" => json_body(bytes),
         "application/yaml" => Ok((yaml_body(bytes)?, Vec::new())),
-        "application/vnd.kubernetes.protobuf" => Err(unsupported_media(
-            "the body of the request was application/vnd.kubernetes.protobuf, which this server does not read; send application/json (kubectl: use create -f or apply -f)",
-        )),
+        "application/vnd.kubernetes.protobuf" => match crate::protobuf::read(bytes) {
+            Ok(object) => Ok((object, Vec::new())),
+            Err(why) => Err(unsupported_media(&format!("the body of the request was application/vnd.kubernetes.protobuf: {why}"))),
+        },
         other => Err(unsupported_media(&format!(
             "the body of the request was in an unknown format ({other}) - accepted media types include: application/json, application/yaml"
         ))),
@@ -39,7 +40,8 @@ pub(crate) fn unsupported_media(message: &str) -> ApiError {
 }
 
 pub(crate) fn json_body(bytes: &[u8]) -> ApiResult<(Value, Vec<String>)> {
-    let parsed = schema::parse_strict(bytes).map_err(|error| ApiError::bad_request(format!("couldn't get version/kind; json parse error: {error}")))?;
+    let parsed = schema::parse_strict(bytes)
+        .map_err(|error| ApiError::bad_request(format!("couldn't get version/kind; json parse error: {error}")))?;
     Ok((parsed.value, parsed.duplicates))
 }
 
@@ -49,7 +51,12 @@ pub(crate) fn yaml_body(bytes: &[u8]) -> ApiResult<Value> {
 }
 
 /// Fits an object into its kind: apiVersion and kind, unknown fields, types. Returns warnings.
-pub(crate) fn coerce(resource: &Resource, object: &mut Value, duplicates: &[String], validation: FieldValidation) -> ApiResult<Vec<String>> {
+pub(crate) fn coerce(
+    resource: &Resource,
+    object: &mut Value,
+    duplicates: &[String],
+    validation: FieldValidation,
+) -> ApiResult<Vec<String>> {
     let Value::Object(map) = object else {
         return Err(ApiError::bad_request(format!("cannot be handled as a {}: the body must be an object", resource.kind)));
     };
@@ -75,7 +82,11 @@ pub(crate) fn coerce(resource: &Resource, object: &mut Value, duplicates: &[Stri
 }
 
 fn unhandled(resource: &Resource, why: &str) -> ApiError {
-    ApiError::bad_request(format!("{kind} in version {version:?} cannot be handled as a {kind}: {why}", kind = resource.kind, version = resource.version))
+    ApiError::bad_request(format!(
+        "{kind} in version {version:?} cannot be handled as a {kind}: {why}",
+        kind = resource.kind,
+        version = resource.version
+    ))
 }
 
 fn identity(resource: &Resource, object: &Value) -> ApiResult<()> {
@@ -155,7 +166,13 @@ fn types(resource: &Resource, schema: &Schema, value: &Value, owner: &str) -> Ap
         if violation.cause == Cause::TypeInvalid {
             let mut words = violation.text.split('"');
             let found = words.nth(1).unwrap_or_default();
-            let found = if found == "integer" { "number" } else if found == "boolean" { "bool" } else { found };
+            let found = if found == "integer" {
+                "number"
+            } else if found == "boolean" {
+                "bool"
+            } else {
+                found
+            };
             let wanted = violation.text.rsplit_once("must be of type ").map_or("", |(_, rest)| rest.split(':').next().unwrap_or_default());
             let wanted = match wanted {
                 "boolean" => "bool",
@@ -165,7 +182,10 @@ fn types(resource: &Resource, schema: &Schema, value: &Value, owner: &str) -> Ap
                 other => other,
             };
             let path: String = violation.field.split('[').map(|part| part.split_once(']').map_or(part, |(_, rest)| rest)).collect();
-            return Err(unhandled(resource, &format!("json: cannot unmarshal {found} into Go struct field {owner}.{path} of type {wanted}")));
+            return Err(unhandled(
+                resource,
+                &format!("json: cannot unmarshal {found} into Go struct field {owner}.{path} of type {wanted}"),
+            ));
         }
         if violation.cause == Cause::Invalid && violation.text.contains("must be of type byte") {
             return Err(unhandled(resource, &format!("illegal base64 data at {}", violation.field)));

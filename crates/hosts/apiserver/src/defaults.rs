@@ -47,7 +47,8 @@ pub(crate) fn native(resource: &Resource, value: &mut Value) {
         ("autoscaling", _) => {
             if let Some(spec) = object(value, "spec") {
                 fill(spec, "minReplicas", json!(1));
-                let cpu = json!([{"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}}]);
+                let cpu =
+                    json!([{"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}}]);
                 fill(spec, "metrics", cpu);
             }
         }
@@ -243,7 +244,9 @@ fn volume_defaults(volume: &mut Value) {
     if let Some(Value::Object(path)) = map.get_mut("hostPath") {
         fill(path, "type", json!(""));
     }
-    for source in map.get_mut("projected").and_then(|projected| projected.get_mut("sources")).and_then(Value::as_array_mut).into_iter().flatten() {
+    for source in
+        map.get_mut("projected").and_then(|projected| projected.get_mut("sources")).and_then(Value::as_array_mut).into_iter().flatten()
+    {
         if let Some(Value::Object(token)) = source.get_mut("serviceAccountToken") {
             fill(token, "expirationSeconds", json!(3600));
         }
@@ -333,8 +336,13 @@ fn webhooks(resource: &Resource, value: &mut Value) {
 /// An Event as the other of its two groups shows it.
 pub(crate) fn convert_event(event: &mut Value, new: bool) {
     const NAMES: &[(&str, &str)] = &[
-        ("involvedObject", "regarding"), ("message", "note"), ("reportingComponent", "reportingController"), ("source", "deprecatedSource"),
-        ("firstTimestamp", "deprecatedFirstTimestamp"), ("lastTimestamp", "deprecatedLastTimestamp"), ("count", "deprecatedCount"),
+        ("involvedObject", "regarding"),
+        ("message", "note"),
+        ("reportingComponent", "reportingController"),
+        ("source", "deprecatedSource"),
+        ("firstTimestamp", "deprecatedFirstTimestamp"),
+        ("lastTimestamp", "deprecatedLastTimestamp"),
+        ("count", "deprecatedCount"),
     ];
     let Value::Object(map) = event else { return };
     for (old_name, new_name) in NAMES {

@@ -61,7 +61,8 @@ impl Removal {
                 options["propagationPolicy"] = json!(policy);
             }
             if let Some(seconds) = call.query.get("gracePeriodSeconds") {
-                let number: i64 = seconds.parse().map_err(|_| ApiError::bad_request(format!("strconv.ParseInt: parsing {seconds:?}: invalid syntax")))?;
+                let number: i64 =
+                    seconds.parse().map_err(|_| ApiError::bad_request(format!("strconv.ParseInt: parsing {seconds:?}: invalid syntax")))?;
                 options["gracePeriodSeconds"] = json!(number);
             }
             if call.query.has("orphanDependents") {
@@ -80,7 +81,11 @@ impl Removal {
         let mut found = Vec::new();
         let policy = match (text("/propagationPolicy").as_deref(), options.get("orphanDependents").and_then(Value::as_bool)) {
             (Some(_), Some(_)) => {
-                found.push(schema::Violation::invalid("propagationPolicy", &options["propagationPolicy"], "orphanDependents and deletionPropagation cannot be both set"));
+                found.push(schema::Violation::invalid(
+                    "propagationPolicy",
+                    &options["propagationPolicy"],
+                    "orphanDependents and deletionPropagation cannot be both set",
+                ));
                 Policy::Background
             }
             (Some("Foreground"), None) => Policy::Foreground,
@@ -127,7 +132,10 @@ pub(crate) async fn answer(call: &Call) -> ApiResult<Response> {
         Outcome::Marked(object) => (object, false),
     };
     let whole = resource.custom.is_none()
-        && matches!(resource.kind.as_str(), "Pod" | "Service" | "ServiceAccount" | "PersistentVolumeClaim" | "PersistentVolume" | "ResourceQuota" | "Namespace");
+        && matches!(
+            resource.kind.as_str(),
+            "Pod" | "Service" | "ServiceAccount" | "PersistentVolumeClaim" | "PersistentVolume" | "ResourceQuota" | "Namespace"
+        );
     if !gone || whole {
         return call.answer(StatusCode::OK, &object, &warnings);
     }
@@ -176,7 +184,14 @@ pub(crate) async fn collection(call: &Call) -> ApiResult<Response> {
     Ok(response)
 }
 
-async fn remove_admitted(call: &Call, namespace: &str, name: &str, removal: &Removal, options: &Value, warnings: &mut Vec<String>) -> ApiResult<Outcome> {
+async fn remove_admitted(
+    call: &Call,
+    namespace: &str,
+    name: &str,
+    removal: &Removal,
+    options: &Value,
+    warnings: &mut Vec<String>,
+) -> ApiResult<Outcome> {
     let (server, resource) = (&call.server, &call.resource);
     let key = resource.key(namespace, name);
     let entry = server.store.get(&key).ok_or_else(|| ApiError::not_found(resource, name))?;
@@ -197,7 +212,11 @@ fn check(resource: &Resource, name: &str, old: &Value, removal: &Removal) -> Api
         match wanted.as_deref().filter(|wanted| *wanted != found) {
             None => Ok(()),
             Some(wanted) => {
-                let end = if what == "UID" { "The object might have been deleted and then recreated" } else { "The object might have been modified" };
+                let end = if what == "UID" {
+                    "The object might have been deleted and then recreated"
+                } else {
+                    "The object might have been modified"
+                };
                 let kind = &resource.kind;
                 let message = format!(
                     "Operation cannot be fulfilled on {kind} {name:?}: the {what} in the precondition ({wanted}) does not match the {what} in record ({found}). {end}"

@@ -119,8 +119,10 @@ fn discovered(resource: &Resource) -> Value {
     if !resource.categories.is_empty() {
         own["categories"] = json!(resource.categories);
     }
-    let subresources: Vec<Value> =
-        subresources(resource).into_iter().map(|(name, kind, verbs)| json!({"subresource": name, "responseKind": kind, "verbs": verbs})).collect();
+    let subresources: Vec<Value> = subresources(resource)
+        .into_iter()
+        .map(|(name, kind, verbs)| json!({"subresource": name, "responseKind": kind, "verbs": verbs}))
+        .collect();
     if !subresources.is_empty() {
         own["subresources"] = json!(subresources);
     }
@@ -140,11 +142,16 @@ fn questions() -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for (group, plural, kind, namespaced) in reviews::KINDS {
         if !groups.iter().any(|one| one.name == *group) {
-            groups.push(Group { name: (*group).to_owned(), versions: vec![Version { name: "v1".to_owned(), resources: Vec::new(), discovered: Vec::new() }] });
+            groups.push(Group {
+                name: (*group).to_owned(),
+                versions: vec![Version { name: "v1".to_owned(), resources: Vec::new(), discovered: Vec::new() }],
+            });
         }
         let Some(version) = groups.iter_mut().find(|one| one.name == *group).and_then(|group| group.versions.first_mut()) else { continue };
         let singular = kind.to_lowercase();
-        version.resources.push(json!({"name": plural, "singularName": singular, "namespaced": namespaced, "kind": kind, "verbs": ["create"]}));
+        version
+            .resources
+            .push(json!({"name": plural, "singularName": singular, "namespaced": namespaced, "kind": kind, "verbs": ["create"]}));
         version.discovered.push(json!({
             "resource": plural, "responseKind": {"group": group, "version": "v1", "kind": kind},
             "scope": if *namespaced { "Namespaced" } else { "Cluster" }, "singularResource": singular, "verbs": ["create"],
@@ -159,10 +166,18 @@ impl Answers {
         let mut all: Vec<Group> = catalog
             .groups
             .iter()
-            .map(|group| Group { name: group.name.clone(), versions: group.versions.iter().map(|(name, kinds)| version(name, kinds)).collect() })
+            .map(|group| Group {
+                name: group.name.clone(),
+                versions: group.versions.iter().map(|(name, kinds)| version(name, kinds)).collect(),
+            })
             .collect();
         // The questions stand before the groups of definitions.
-        let custom = all.iter().position(|group| catalog.groups.iter().any(|one| one.name == group.name && one.versions.iter().all(|(_, kinds)| kinds.iter().all(|kind| kind.custom.is_some()))));
+        let custom = all.iter().position(|group| {
+            catalog
+                .groups
+                .iter()
+                .any(|one| one.name == group.name && one.versions.iter().all(|(_, kinds)| kinds.iter().all(|kind| kind.custom.is_some())))
+        });
         let place = custom.unwrap_or(all.len());
         all.splice(place..place, questions());
         let mut versions = HashMap::new();
@@ -170,19 +185,25 @@ impl Answers {
         let mut listed = Vec::new();
         let (mut core, mut others) = (Vec::new(), Vec::new());
         for group in &all {
-            let full = |version: &Version| if group.name.is_empty() { version.name.clone() } else { format!("{}/{}", group.name, version.name) };
+            let full =
+                |version: &Version| if group.name.is_empty() { version.name.clone() } else { format!("{}/{}", group.name, version.name) };
             for version in &group.versions {
-                let list = json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": full(version), "resources": version.resources});
+                let list =
+                    json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": full(version), "resources": version.resources});
                 versions.insert(full(version), list);
             }
-            let fresh: Vec<Value> =
-                group.versions.iter().map(|version| json!({"version": version.name, "freshness": "Current", "resources": version.discovered})).collect();
+            let fresh: Vec<Value> = group
+                .versions
+                .iter()
+                .map(|version| json!({"version": version.name, "freshness": "Current", "resources": version.discovered}))
+                .collect();
             if group.name.is_empty() {
                 core.push(json!({"metadata": {}, "versions": fresh}));
                 continue;
             }
             others.push(json!({"metadata": {"name": group.name}, "versions": fresh}));
-            let named: Vec<Value> = group.versions.iter().map(|version| json!({"groupVersion": full(version), "version": version.name})).collect();
+            let named: Vec<Value> =
+                group.versions.iter().map(|version| json!({"groupVersion": full(version), "version": version.name})).collect();
             let one = json!({"name": group.name, "versions": named, "preferredVersion": named.first()});
             let mut alone = one.clone();
             alone["kind"] = json!("APIGroup");
@@ -191,7 +212,9 @@ impl Answers {
             listed.push(one);
         }
         let whole = |items: Vec<Value>| {
-            json!({"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}).to_string().into_bytes()
+            json!({"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items})
+                .to_string()
+                .into_bytes()
         };
         Self {
             core: json!({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": ""}]}),

@@ -96,9 +96,11 @@ fn enqueue(server: &Arc<Server>, resource: &Resource, key: &str, outcome: &Outco
     if let Some(custom) = &resource.custom {
         queue.waiting.insert(format!("{CRD_PREFIX}{}", custom.definition));
     }
-    let lasting = (resource.kind == "ServiceAccount" && meta(object, "name") == "default") || (resource.kind == "ConfigMap" && meta(object, "name") == "kube-root-ca.crt");
+    let lasting = (resource.kind == "ServiceAccount" && meta(object, "name") == "default")
+        || (resource.kind == "ConfigMap" && meta(object, "name") == "kube-root-ca.crt");
     if lasting && resource.custom.is_none() {
-        let living = server.store.get(&format!("{NAMESPACES}{namespace}")).and_then(|entry| serde_json::from_slice::<Value>(&entry.value).ok());
+        let living =
+            server.store.get(&format!("{NAMESPACES}{namespace}")).and_then(|entry| serde_json::from_slice::<Value>(&entry.value).ok());
         if living.is_some_and(|living| meta(&living, "deletionTimestamp").is_empty()) {
             bootstrap::furnish(&server.store, namespace, &server.now())?;
         }
@@ -168,7 +170,8 @@ fn dependent(server: &Arc<Server>, key: &str, queue: &mut Queue) -> ApiResult<()
         }
         if !states.contains(&Owner::Alive) {
             if meta(&object, "deletionTimestamp").is_empty() {
-                let policy = if states.contains(&Owner::Going) && has_dependents(server, &object) { Policy::Foreground } else { Policy::Background };
+                let policy =
+                    if states.contains(&Owner::Going) && has_dependents(server, &object) { Policy::Foreground } else { Policy::Background };
                 queue.removals.push_back((key.to_owned(), policy));
             }
             return Ok(());
@@ -334,9 +337,24 @@ fn conditions(server: &Server, namespace: &Value, left: &[(String, usize)], held
     };
     json!([
         condition("NamespaceDeletionDiscoveryFailure", "False", "ResourcesDiscovered", "All resources successfully discovered"),
-        condition("NamespaceDeletionGroupVersionParsingFailure", "False", "ParsedGroupVersions", "All legacy kube types successfully parsed"),
-        condition("NamespaceDeletionContentFailure", "False", "ContentDeleted", "All content successfully deleted, may be waiting on finalization"),
-        condition("NamespaceContentRemaining", "True", "SomeResourcesRemain", &format!("Some resources are remaining: {}", remaining.join(", "))),
+        condition(
+            "NamespaceDeletionGroupVersionParsingFailure",
+            "False",
+            "ParsedGroupVersions",
+            "All legacy kube types successfully parsed"
+        ),
+        condition(
+            "NamespaceDeletionContentFailure",
+            "False",
+            "ContentDeleted",
+            "All content successfully deleted, may be waiting on finalization"
+        ),
+        condition(
+            "NamespaceContentRemaining",
+            "True",
+            "SomeResourcesRemain",
+            &format!("Some resources are remaining: {}", remaining.join(", "))
+        ),
         waits,
     ])
 }

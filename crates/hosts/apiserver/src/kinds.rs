@@ -2,7 +2,9 @@
 
 use Generation::{Never, Spec, SpecAndAnnotations};
 use Scope::{Cluster, Namespaced};
-use k8s_openapi::api::{admissionregistration, apps, autoscaling, batch, coordination, core, discovery, events, networking, policy, rbac, scheduling, storage};
+use k8s_openapi::api::{
+    admissionregistration, apps, autoscaling, batch, coordination, core, discovery, events, networking, policy, rbac, scheduling, storage,
+};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions;
 use schemars::{JsonSchema, SchemaGenerator};
 

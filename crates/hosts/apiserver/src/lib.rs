@@ -23,6 +23,7 @@ mod openapi;
 mod owners;
 mod patches;
 mod printers;
+mod protobuf;
 mod rbac;
 mod read;
 mod request;

@@ -65,7 +65,9 @@ pub(crate) fn faults(rule: Rule, name: &str) -> Vec<String> {
         Rule::Subdomain if !name.split('.').all(label_form) => found.push(SUBDOMAIN.to_owned()),
         Rule::Label | Rule::Label1035 if name.contains('.') => found.push("must not contain dots".to_owned()),
         Rule::Label if !label_form(name) => found.push(LABEL.to_owned()),
-        Rule::Label1035 if !(label_form(name) && name.starts_with(|first: char| first.is_ascii_lowercase())) => found.push(LABEL_1035.to_owned()),
+        Rule::Label1035 if !(label_form(name) && name.starts_with(|first: char| first.is_ascii_lowercase())) => {
+            found.push(LABEL_1035.to_owned())
+        }
         Rule::Segment if name == "." || name == ".." => found.push(format!("may not be '{name}'")),
         Rule::Segment => found.extend(['/', '%'].iter().filter(|one| name.contains(**one)).map(|one| format!("may not contain '{one}'"))),
         Rule::Subdomain | Rule::Label | Rule::Label1035 => {}
@@ -95,7 +97,11 @@ pub(crate) fn key_faults(key: &str) -> Vec<String> {
             }
             name
         }
-        _ => return vec![format!("a valid label key must consist of {KEY_FORM} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')")],
+        _ => {
+            return vec![format!(
+                "a valid label key must consist of {KEY_FORM} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
+            )];
+        }
     };
     if name.is_empty() {
         found.push("name part must be non-empty".to_owned());
@@ -127,7 +133,9 @@ pub(crate) fn config_key_fault(key: &str) -> Option<String> {
         "." => Some("must not be '.'".to_owned()),
         ".." => Some("must not be '..'".to_owned()),
         _ if key.starts_with("..") => Some("must not start with '..'".to_owned()),
-        _ if key.is_empty() || key.len() > 253 || !key.bytes().all(|byte| word(byte) || matches!(byte, b'-' | b'_' | b'.')) => Some(FORM.to_owned()),
+        _ if key.is_empty() || key.len() > 253 || !key.bytes().all(|byte| word(byte) || matches!(byte, b'-' | b'_' | b'.')) => {
+            Some(FORM.to_owned())
+        }
         _ => None,
     }
 }

@@ -95,7 +95,8 @@ fn write(resources: &[Arc<Resource>]) -> Value {
     schemas.extend(own);
     for resource in resources {
         if let Some(schema) = schemas.get_mut(&name(resource)) {
-            schema["x-kubernetes-group-version-kind"] = json!([{"group": resource.group, "version": resource.version, "kind": resource.kind}]);
+            schema["x-kubernetes-group-version-kind"] =
+                json!([{"group": resource.group, "version": resource.version, "kind": resource.kind}]);
         }
     }
     json!({
@@ -107,7 +108,8 @@ fn write(resources: &[Arc<Resource>]) -> Value {
 /// Returns the name of a kind's definition.
 fn name(resource: &Resource) -> String {
     if resource.custom.is_none() {
-        let builtin = KINDS.iter().find(|one| one.group == resource.group && one.version == resource.version && one.plural == resource.plural);
+        let builtin =
+            KINDS.iter().find(|one| one.group == resource.group && one.version == resource.version && one.plural == resource.plural);
         return builtin.map(builtin::definition_name).unwrap_or_default();
     }
     let group: Vec<&str> = resource.group.split('.').rev().collect();
@@ -121,8 +123,12 @@ fn custom(resource: &Resource) -> Value {
     }
     let about = |text: &str| json!({"type": "string", "description": text});
     let properties = &mut schema["properties"];
-    properties["apiVersion"] = about("APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources");
-    properties["kind"] = about("Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds");
+    properties["apiVersion"] = about(
+        "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+    );
+    properties["kind"] = about(
+        "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+    );
     properties["metadata"] = json!({
         "allOf": [{"$ref": format!("{REFERENCE}{META}")}],
         "description": "Standard object's metadata. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata",
@@ -135,11 +141,21 @@ fn parameter(name: &str, kind: &str) -> Value {
 }
 
 fn add_paths(resource: &Resource, schema: &str, paths: &mut Map<String, Value>) {
-    let root = if resource.group.is_empty() { format!("/api/{}", resource.version) } else { format!("/apis/{}/{}", resource.group, resource.version) };
-    let place = if resource.namespaced { format!("{root}/namespaces/{{namespace}}/{}", resource.plural) } else { format!("{root}/{}", resource.plural) };
+    let root = if resource.group.is_empty() {
+        format!("/api/{}", resource.version)
+    } else {
+        format!("/apis/{}/{}", resource.group, resource.version)
+    };
+    let place = if resource.namespaced {
+        format!("{root}/namespaces/{{namespace}}/{}", resource.plural)
+    } else {
+        format!("{root}/{}", resource.plural)
+    };
     let kind = json!({"group": resource.group, "version": resource.version, "kind": resource.kind});
     let reference = json!({"$ref": format!("{REFERENCE}{schema}")});
-    let content = |media: &[&str], schema: &Value| -> Value { media.iter().map(|media| ((*media).to_owned(), json!({"schema": schema}))).collect::<Map<String, Value>>().into() };
+    let content = |media: &[&str], schema: &Value| -> Value {
+        media.iter().map(|media| ((*media).to_owned(), json!({"schema": schema}))).collect::<Map<String, Value>>().into()
+    };
     let operation = |action: &str, parameters: &[(&str, &str)], body: Option<Value>| {
         let mut operation = json!({
             "tags": [format!("{}_{}", resource.group, resource.version)], "operationId": format!("{action}{}{}", resource.version, resource.kind),
@@ -168,7 +184,8 @@ fn add_paths(resource: &Resource, schema: &str, paths: &mut Map<String, Value>) 
         ("timeoutSeconds", "integer"),
         ("watch", "boolean"),
     ];
-    let deletes = [("dryRun", "string"), ("gracePeriodSeconds", "integer"), ("orphanDependents", "boolean"), ("propagationPolicy", "string")];
+    let deletes =
+        [("dryRun", "string"), ("gracePeriodSeconds", "integer"), ("orphanDependents", "boolean"), ("propagationPolicy", "string")];
     let plain = content(&["application/json", "application/yaml"], &reference);
     let mut media = vec!["application/apply-patch+yaml", "application/json-patch+json", "application/merge-patch+json"];
     if resource.custom.is_none() {

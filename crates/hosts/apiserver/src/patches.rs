@@ -87,7 +87,11 @@ fn undecodable(object: &Value, error: ApiError) -> ApiError {
     if error.code != 400 {
         return error;
     }
-    let why = error.message.split_once(" cannot be handled as a ").and_then(|(_, rest)| rest.split_once(": ")).map_or(error.message.as_str(), |(_, why)| why);
+    let why = error
+        .message
+        .split_once(" cannot be handled as a ")
+        .and_then(|(_, rest)| rest.split_once(": "))
+        .map_or(error.message.as_str(), |(_, why)| why);
     ApiError::invalid("", "", "", &[schema::Violation::invalid("patch", &json!(object.to_string()), why)])
 }
 
@@ -144,7 +148,9 @@ fn check_config(call: &Call, config: &mut Value) -> ApiResult<()> {
     }
     let given = meta(config, "name");
     if given.is_empty() {
-        return Err(ApiError::bad_request(format!("the name of the object ({name} based on URL) was undeterminable: name must be provided")));
+        return Err(ApiError::bad_request(format!(
+            "the name of the object ({name} based on URL) was undeterminable: name must be provided"
+        )));
     }
     if given != name {
         return Err(ApiError::bad_request(format!("the name of the object ({given}) does not match the name on the URL ({name})")));
@@ -175,10 +181,19 @@ fn reset(resource: &Resource, subresource: &str, config: &Value) -> FieldSet {
     if resource.subresources.status { FieldSet::path(&["status"]) } else { FieldSet::default() }
 }
 
-fn applied(call: &Call, options: &WriteOptions, live: Option<&Value>, config: &Value, reset: &FieldSet, now: &str, stated: &str) -> ApiResult<Made> {
+fn applied(
+    call: &Call,
+    options: &WriteOptions,
+    live: Option<&Value>,
+    config: &Value,
+    reset: &FieldSet,
+    now: &str,
+    stated: &str,
+) -> ApiResult<Made> {
     let resource = &call.resource;
     let writer = Writer { manager: &options.manager, api_version: &resource.api_version, subresource: &call.place.subresource, now };
-    let mut object = patch::apply(live, config, writer, options.force, &resource.shape, reset).map_err(|error| refusal(call, error, stated))?;
+    let mut object =
+        patch::apply(live, config, writer, options.force, &resource.shape, reset).map_err(|error| refusal(call, error, stated))?;
     let warnings = write::fit(resource, &mut object, &[], FieldValidation::Ignore)?;
     if let (Some(live), None) = (live, config["metadata"].get("resourceVersion")) {
         // What the configuration does not say is no precondition.

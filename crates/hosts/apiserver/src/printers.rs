@@ -35,7 +35,14 @@ impl Cell {
 }
 
 fn text(name: &str, value: &str) -> Cell {
-    Cell { name: name.to_owned(), kind: "string".to_owned(), format: String::new(), description: String::new(), priority: 0, value: json!(value) }
+    Cell {
+        name: name.to_owned(),
+        kind: "string".to_owned(),
+        format: String::new(),
+        description: String::new(),
+        priority: 0,
+        value: json!(value),
+    }
 }
 
 fn number(name: &str, value: i64) -> Cell {
@@ -50,7 +57,9 @@ fn since(time: &str, now: Timestamp) -> String {
 /// Returns a number of seconds as people read it: `5m30s`, `3d4h`.
 pub(crate) fn duration(seconds: i64) -> String {
     let (minutes, hours) = (seconds / 60, seconds / 3600);
-    let two = |large: i64, unit: &str, small: i64, part: &str| if small == 0 { format!("{large}{unit}") } else { format!("{large}{unit}{small}{part}") };
+    let two = |large: i64, unit: &str, small: i64, part: &str| {
+        if small == 0 { format!("{large}{unit}") } else { format!("{large}{unit}{small}{part}") }
+    };
     match () {
         () if seconds < -1 => "<invalid>".to_owned(),
         () if seconds < 0 => "0s".to_owned(),
@@ -90,7 +99,10 @@ pub(crate) fn cells(resource: &Resource, object: &Value, now: Timestamp) -> Vec<
         ("", "Pod") => pod(object, now),
         ("apps", "Deployment") => {
             let ready = format!("{}/{}", int_at(object, "/status/readyReplicas"), int_at(object, "/spec/replicas"));
-            let counts = [number("Up-to-date", int_at(object, "/status/updatedReplicas")), number("Available", int_at(object, "/status/availableReplicas"))];
+            let counts = [
+                number("Up-to-date", int_at(object, "/status/updatedReplicas")),
+                number("Available", int_at(object, "/status/availableReplicas")),
+            ];
             [vec![name, text("Ready", &ready)], counts.to_vec(), vec![age], template(object, true)].concat()
         }
         ("apps", "ReplicaSet") => {
@@ -110,7 +122,8 @@ pub(crate) fn cells(resource: &Resource, object: &Value, now: Timestamp) -> Vec<
                 ("Available", "/status/numberAvailable"),
             ];
             let nodes = text("Node Selector", &labels(object.pointer("/spec/template/spec/nodeSelector")));
-            [vec![name], counts.map(|(name, path)| number(name, int_at(object, path))).to_vec(), vec![nodes, age], template(object, true)].concat()
+            [vec![name], counts.map(|(name, path)| number(name, int_at(object, path))).to_vec(), vec![nodes, age], template(object, true)]
+                .concat()
         }
         ("batch", "Job") => job(object, now),
         ("batch", "CronJob") => {
@@ -121,7 +134,12 @@ pub(crate) fn cells(resource: &Resource, object: &Value, now: Timestamp) -> Vec<
             };
             let zone = or(str_at(object, "/spec/timeZone"), "<none>");
             let jobs = object.pointer("/spec/jobTemplate/spec").map(|spec| json!({"spec": spec})).unwrap_or_default();
-            let first = vec![name, text("Schedule", str_at(object, "/spec/schedule")), text("Timezone", zone), Cell { kind: "boolean".to_owned(), ..text("Suspend", suspend) }];
+            let first = vec![
+                name,
+                text("Schedule", str_at(object, "/spec/schedule")),
+                text("Timezone", zone),
+                Cell { kind: "boolean".to_owned(), ..text("Suspend", suspend) },
+            ];
             let active = number("Active", i64::try_from(list_at(object, "/status/active").len()).unwrap_or(0));
             [first, vec![active, text("Last Schedule", &last), age], template(&jobs, true)].concat()
         }
@@ -137,7 +155,11 @@ pub(crate) fn cells(resource: &Resource, object: &Value, now: Timestamp) -> Vec<
             let data = count("data") + count("binaryData");
             vec![name, Cell { kind: "string".to_owned(), ..number("Data", i64::try_from(data).unwrap_or(0)) }, age]
         }
-        ("", "ServiceAccount") => vec![name, Cell { kind: "string".to_owned(), ..number("Secrets", i64::try_from(list_at(object, "/secrets").len()).unwrap_or(0)) }, age],
+        ("", "ServiceAccount") => vec![
+            name,
+            Cell { kind: "string".to_owned(), ..number("Secrets", i64::try_from(list_at(object, "/secrets").len()).unwrap_or(0)) },
+            age,
+        ],
         ("" | "events.k8s.io", "Event") => event(object, now),
         ("", "PersistentVolumeClaim") => {
             let modes: Vec<&str> = list_at(object, "/status/accessModes").iter().filter_map(Value::as_str).collect();
@@ -156,21 +178,33 @@ pub(crate) fn cells(resource: &Resource, object: &Value, now: Timestamp) -> Vec<
             let role = format!("{}/{}", str_at(object, "/roleRef/kind"), str_at(object, "/roleRef/name"));
             let subjects = |kind: &str| {
                 let all = list_at(object, "/subjects").iter().filter(|subject| subject["kind"] == kind);
-                let names = all.map(|subject| if kind == "ServiceAccount" { format!("{}/{}", str_at(subject, "/namespace"), str_at(subject, "/name")) } else { str_at(subject, "/name").to_owned() });
+                let names = all.map(|subject| {
+                    if kind == "ServiceAccount" {
+                        format!("{}/{}", str_at(subject, "/namespace"), str_at(subject, "/name"))
+                    } else {
+                        str_at(subject, "/name").to_owned()
+                    }
+                });
                 names.collect::<Vec<_>>().join(", ")
             };
-            let wide = [("Users", "User"), ("Groups", "Group"), ("ServiceAccounts", "ServiceAccount")].map(|(column, kind)| text(column, &subjects(kind)).wide());
+            let wide = [("Users", "User"), ("Groups", "Group"), ("ServiceAccounts", "ServiceAccount")]
+                .map(|(column, kind)| text(column, &subjects(kind)).wide());
             [vec![name, text("Role", &role), age], wide.to_vec()].concat()
         }
         ("rbac.authorization.k8s.io", _) | ("apiextensions.k8s.io", _) => {
             vec![name, Cell { kind: "date".to_owned(), ..text("Created At", meta(object, "creationTimestamp")) }]
         }
-        ("admissionregistration.k8s.io", _) => vec![name, number("Webhooks", i64::try_from(list_at(object, "/webhooks").len()).unwrap_or(0)), age],
+        ("admissionregistration.k8s.io", _) => {
+            vec![name, number("Webhooks", i64::try_from(list_at(object, "/webhooks").len()).unwrap_or(0)), age]
+        }
         ("coordination.k8s.io", "Lease") => vec![name, text("Holder", str_at(object, "/spec/holderIdentity")), age],
         ("networking.k8s.io", "NetworkPolicy") => vec![name, text("Pod-Selector", &selector(object.pointer("/spec/podSelector"))), age],
         ("networking.k8s.io", "Ingress") => {
             let hosts: Vec<&str> = list_at(object, "/spec/rules").iter().map(|rule| or(str_at(rule, "/host"), "*")).collect();
-            let addresses: Vec<&str> = list_at(object, "/status/loadBalancer/ingress").iter().map(|one| or(str_at(one, "/ip"), str_at(one, "/hostname"))).collect();
+            let addresses: Vec<&str> = list_at(object, "/status/loadBalancer/ingress")
+                .iter()
+                .map(|one| or(str_at(one, "/ip"), str_at(one, "/hostname")))
+                .collect();
             let ports = if list_at(object, "/spec/tls").is_empty() { "80" } else { "80, 443" };
             let class = or(str_at(object, "/spec/ingressClassName"), "<none>");
             let hosts = if hosts.is_empty() { "*".to_owned() } else { hosts.join(",") };
@@ -221,7 +255,9 @@ fn template(object: &Value, with_selector: bool) -> Vec<Cell> {
 }
 
 fn job(object: &Value, now: Timestamp) -> Vec<Cell> {
-    let condition = |kind: &str| list_at(object, "/status/conditions").iter().any(|one| str_at(one, "/type") == kind && str_at(one, "/status") == "True");
+    let condition = |kind: &str| {
+        list_at(object, "/status/conditions").iter().any(|one| str_at(one, "/type") == kind && str_at(one, "/status") == "True")
+    };
     let status = match () {
         () if condition("Complete") => "Complete",
         () if condition("Failed") => "Failed",
@@ -242,13 +278,20 @@ fn job(object: &Value, now: Timestamp) -> Vec<Cell> {
         (Some(start), None) => duration(now.as_second() - start.as_second()),
         (Some(start), Some(end)) => duration(end.as_second() - start.as_second()),
     };
-    let first = vec![Cell::name(object), text("Status", status), text("Completions", &completions), text("Duration", &took), Cell::age(object, now)];
+    let first = vec![
+        Cell::name(object),
+        text("Status", status),
+        text("Completions", &completions),
+        text("Duration", &took),
+        Cell::age(object, now),
+    ];
     [first, template(object, true)].concat()
 }
 
 fn service(object: &Value, age: Cell) -> Vec<Cell> {
     let kind = str_at(object, "/spec/type");
-    let balancers: Vec<&str> = list_at(object, "/status/loadBalancer/ingress").iter().map(|one| or(str_at(one, "/ip"), str_at(one, "/hostname"))).collect();
+    let balancers: Vec<&str> =
+        list_at(object, "/status/loadBalancer/ingress").iter().map(|one| or(str_at(one, "/ip"), str_at(one, "/hostname"))).collect();
     let external: Vec<&str> = list_at(object, "/spec/externalIPs").iter().filter_map(Value::as_str).collect();
     let external = match kind {
         "ExternalName" => str_at(object, "/spec/externalName").to_owned(),
@@ -268,7 +311,14 @@ fn service(object: &Value, age: Cell) -> Vec<Cell> {
         .collect();
     let ports = if ports.is_empty() { "<none>".to_owned() } else { ports.join(",") };
     let address = or(str_at(object, "/spec/clusterIP"), "<none>");
-    let first = vec![Cell::name(object), text("Type", kind), text("Cluster-IP", address), text("External-IP", &external), text("Port(s)", &ports), age];
+    let first = vec![
+        Cell::name(object),
+        text("Type", kind),
+        text("Cluster-IP", address),
+        text("External-IP", &external),
+        text("Port(s)", &ports),
+        age,
+    ];
     [first, vec![text("Selector", &labels(object.pointer("/spec/selector"))).wide()]].concat()
 }
 
@@ -326,7 +376,10 @@ fn event(object: &Value, now: Timestamp) -> Vec<Cell> {
     let source = if host.is_empty() { source } else { format!("{source}, {host}") };
     let count = int_at(object, "/count").max(int_at(object, "/deprecatedCount")).max(int_at(object, "/series/count")).max(1);
     vec![
-        text("Last Seen", &age(&["/series/lastObservedTime", "/lastTimestamp", "/deprecatedLastTimestamp", "/firstTimestamp", "/eventTime"])),
+        text(
+            "Last Seen",
+            &age(&["/series/lastObservedTime", "/lastTimestamp", "/deprecatedLastTimestamp", "/firstTimestamp", "/eventTime"]),
+        ),
         text("Type", str_at(object, "/type")),
         text("Reason", str_at(object, "/reason")),
         text("Object", &format!("{kind}/{name}")),
@@ -354,7 +407,9 @@ fn pod(object: &Value, now: Timestamp) -> Vec<Cell> {
         0 => "<none>".to_owned(),
         total => {
             let holds = |gate: &&Value| {
-                list_at(object, "/status/conditions").iter().any(|one| str_at(one, "/type") == str_at(gate, "/conditionType") && str_at(one, "/status") == "True")
+                list_at(object, "/status/conditions")
+                    .iter()
+                    .any(|one| str_at(one, "/type") == str_at(gate, "/conditionType") && str_at(one, "/status") == "True")
             };
             format!("{}/{total}", gates.iter().filter(holds).count())
         }
@@ -407,7 +462,8 @@ fn pod_status(object: &Value, statuses: &[Value]) -> String {
             }
         }
         if reason == "Completed" && running {
-            let ready = list_at(object, "/status/conditions").iter().any(|one| str_at(one, "/type") == "Ready" && str_at(one, "/status") == "True");
+            let ready =
+                list_at(object, "/status/conditions").iter().any(|one| str_at(one, "/type") == "Ready" && str_at(one, "/status") == "True");
             reason = if ready { "Running" } else { "NotReady" }.to_owned();
         }
     }
@@ -423,7 +479,18 @@ mod tests {
 
     #[test]
     fn durations_read_as_people_say_them() {
-        for (seconds, wanted) in [(-5, "<invalid>"), (0, "0s"), (119, "119s"), (120, "2m"), (135, "2m15s"), (7200, "120m"), (3600 * 5 + 60, "5h1m"), (3600 * 47, "47h"), (86_400 * 3 + 3600, "3d1h"), (86_400 * 400, "400d")] {
+        for (seconds, wanted) in [
+            (-5, "<invalid>"),
+            (0, "0s"),
+            (119, "119s"),
+            (120, "2m"),
+            (135, "2m15s"),
+            (7200, "120m"),
+            (3600 * 5 + 60, "5h1m"),
+            (3600 * 47, "47h"),
+            (86_400 * 3 + 3600, "3d1h"),
+            (86_400 * 400, "400d"),
+        ] {
             assert_eq!(duration(seconds), wanted);
         }
     }

@@ -32,7 +32,8 @@ impl Attributes {
             return format!("User {user:?} cannot {} path {path:?}", self.verb);
         }
         let resource = if self.subresource.is_empty() { self.resource.clone() } else { format!("{}/{}", self.resource, self.subresource) };
-        let place = if self.namespace.is_empty() { "at the cluster scope".to_owned() } else { format!("in the namespace {:?}", self.namespace) };
+        let place =
+            if self.namespace.is_empty() { "at the cluster scope".to_owned() } else { format!("in the namespace {:?}", self.namespace) };
         format!("User {user:?} cannot {} resource {resource:?} in API group {:?} {place}", self.verb, self.group)
     }
 }
@@ -57,7 +58,13 @@ impl Rule {
         let list = |name: &str| -> Vec<String> {
             value.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(|one| one.as_str().map(str::to_owned)).collect()
         };
-        Self { verbs: list("verbs"), groups: list("apiGroups"), resources: list("resources"), names: list("resourceNames"), paths: list("nonResourceURLs") }
+        Self {
+            verbs: list("verbs"),
+            groups: list("apiGroups"),
+            resources: list("resources"),
+            names: list("resourceNames"),
+            paths: list("nonResourceURLs"),
+        }
     }
 
     fn resource(&self, resource: &str, subresource: &str) -> bool {
@@ -109,7 +116,8 @@ impl Binding {
                 "User" => text("name") == caller.name,
                 "Group" => caller.groups.iter().any(|group| group == text("name")),
                 "ServiceAccount" => {
-                    caller.name.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split_once(':')) == Some((text("namespace"), text("name")))
+                    caller.name.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split_once(':'))
+                        == Some((text("namespace"), text("name")))
                 }
                 _ => false,
             }
@@ -132,7 +140,8 @@ impl Rules {
         let all = |plural: &str| -> Vec<Value> {
             store.scan(&format!("{ROOT}{plural}/")).0.iter().filter_map(|(_, entry)| serde_json::from_slice(&entry.value).ok()).collect()
         };
-        let rules = |role: &Value| -> Vec<Rule> { role.get("rules").and_then(Value::as_array).into_iter().flatten().map(Rule::read).collect() };
+        let rules =
+            |role: &Value| -> Vec<Rule> { role.get("rules").and_then(Value::as_array).into_iter().flatten().map(Rule::read).collect() };
         let cluster = all("clusterroles");
         let mut found = Self::default();
         for role in &cluster {
@@ -142,7 +151,8 @@ impl Rules {
                 Some(selectors) => {
                     let name = meta(role, "name");
                     let chosen = |other: &&Value| {
-                        meta(other, "name") != name && selectors.iter().any(|selector| label_selector_matches(selector, pairs(other, "labels")))
+                        meta(other, "name") != name
+                            && selectors.iter().any(|selector| label_selector_matches(selector, pairs(other, "labels")))
                     };
                     let mut own = rules(role);
                     // Aggregation goes two levels deep at most: admin takes edit, which takes view.
@@ -176,7 +186,8 @@ impl Rules {
 
     /// Returns the rules that hold for a caller in a namespace; empty means cluster-wide.
     pub fn rules<'a>(&'a self, caller: &'a Caller, namespace: &'a str) -> impl Iterator<Item = &'a Rule> {
-        let cluster = self.cluster_bindings.iter().filter(|binding| binding.binds(caller)).flat_map(|binding| self.of(true, "", &binding.role));
+        let cluster =
+            self.cluster_bindings.iter().filter(|binding| binding.binds(caller)).flat_map(|binding| self.of(true, "", &binding.role));
         let local = self.bindings.get(namespace).into_iter().flatten().filter(|binding| binding.binds(caller));
         cluster.chain(local.flat_map(move |binding| self.of(binding.cluster, namespace, &binding.role)))
     }
@@ -258,6 +269,13 @@ mod tests {
         check(rule(), "get", "deployments", "status", "x", false);
         check(rule(), "get", "replicasets", "scale", "x", true);
         check(json!({"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}), "patch", "deployments", "status", "x", true);
-        check(json!({"apiGroups": ["apps"], "resources": ["deployments"], "resourceNames": ["a"], "verbs": ["get"]}), "get", "deployments", "", "b", false);
+        check(
+            json!({"apiGroups": ["apps"], "resources": ["deployments"], "resourceNames": ["a"], "verbs": ["get"]}),
+            "get",
+            "deployments",
+            "",
+            "b",
+            false,
+        );
     }
 }

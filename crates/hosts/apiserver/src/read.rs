@@ -22,7 +22,8 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(3);
 pub(crate) async fn get(call: &Call) -> ApiResult<Response> {
     let wanted = form(&call.headers)?;
     if let Some(text) = call.query.get("resourceVersion") {
-        let revision: u64 = text.parse().map_err(|_| ApiError::new(500, "", format!("strconv.ParseUint: parsing {text:?}: invalid syntax")))?;
+        let revision: u64 =
+            text.parse().map_err(|_| ApiError::new(500, "", format!("strconv.ParseUint: parsing {text:?}: invalid syntax")))?;
         reach(call, revision).await?;
     }
     let (resource, name) = (&call.resource, call.place.name.as_str());
@@ -80,21 +81,31 @@ pub(crate) fn check_options(call: &Call, watch: bool) -> ApiResult<()> {
         if !watch {
             found.push(Violation::forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"));
         } else if matching != Some("NotOlderThan") {
-            found.push(Violation::forbidden("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"));
+            found.push(Violation::forbidden(
+                "resourceVersionMatch",
+                "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
+            ));
         }
     } else if let Some(matching) = matching {
         let revision = query.get("resourceVersion");
         if watch {
-            found.push(Violation::forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"));
+            found.push(Violation::forbidden(
+                "resourceVersionMatch",
+                "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
+            ));
         } else if revision.is_none() {
-            found.push(Violation::forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided"));
+            found
+                .push(Violation::forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided"));
         } else if query.get("continue").is_some() {
             found.push(Violation::forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided"));
         } else if !matches!(matching, "Exact" | "NotOlderThan") {
             let allowed = ["Exact", "NotOlderThan", ""].map(str::to_owned);
             found.push(Violation::not_supported("resourceVersionMatch", &json!(matching), &allowed));
         } else if matching == "Exact" && revision == Some("0") {
-            found.push(Violation::forbidden("resourceVersionMatch", "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\""));
+            found.push(Violation::forbidden(
+                "resourceVersionMatch",
+                "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"",
+            ));
         }
     }
     if found.is_empty() { Ok(()) } else { Err(ApiError::invalid("meta.k8s.io", "ListOptions", "", &found)) }
@@ -147,9 +158,8 @@ pub(crate) async fn list(call: &Call) -> ApiResult<Response> {
         };
         reach(call, asked).await.map_err(|error| ApiError { message: format!("Timeout: {}", error.message), ..error })?;
         if query.get("resourceVersionMatch") == Some("Exact") {
-            let past = at_revision(call, &prefix, asked).ok_or_else(|| {
-                ApiError::new(410, "Expired", "The resourceVersion for the provided list is too old.")
-            })?;
+            let past = at_revision(call, &prefix, asked)
+                .ok_or_else(|| ApiError::new(410, "Expired", "The resourceVersion for the provided list is too old."))?;
             (past, asked)
         } else {
             store.scan(&prefix)
@@ -190,7 +200,14 @@ pub(crate) async fn list(call: &Call) -> ApiResult<Response> {
         Form::Object => {
             let size = taken.iter().map(|(_, entry)| entry.value.len() + 40).sum::<usize>();
             let mut body = Vec::with_capacity(size + 200);
-            body.extend_from_slice(format!("{{\"kind\":{},\"apiVersion\":{},\"metadata\":{metadata},\"items\":[", json!(resource.list_kind), json!(resource.api_version)).as_bytes());
+            body.extend_from_slice(
+                format!(
+                    "{{\"kind\":{},\"apiVersion\":{},\"metadata\":{metadata},\"items\":[",
+                    json!(resource.list_kind),
+                    json!(resource.api_version)
+                )
+                .as_bytes(),
+            );
             let identity = if resource.custom.is_some() { Identity::Whole } else { Identity::Without };
             for (index, (_, entry)) in taken.iter().enumerate() {
                 if index > 0 {
@@ -201,10 +218,14 @@ pub(crate) async fn list(call: &Call) -> ApiResult<Response> {
             body.extend_from_slice(b"]}");
             body
         }
-        Form::Table => table::table(resource, &objects, metadata, &call.query, call.server.clock.now(), table::Columns::Shown)?.to_string().into_bytes(),
+        Form::Table => table::table(resource, &objects, metadata, &call.query, call.server.clock.now(), table::Columns::Shown)?
+            .to_string()
+            .into_bytes(),
         Form::Metadata => {
             let items: Vec<Value> = objects.iter().map(table::partial).collect();
-            json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "items": items}).to_string().into_bytes()
+            json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "items": items})
+                .to_string()
+                .into_bytes()
         }
     };
     let mut response = json_response(StatusCode::OK, body);
@@ -216,6 +237,6 @@ pub(crate) async fn list(call: &Call) -> ApiResult<Response> {
 fn expired(start: &str) -> ApiError {
     let message = "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.";
     let mut error = ApiError::new(410, "Expired", message);
-    error.metadata = Some(json!({"continue": token(-1, start)}));
+    error.metadata = Some(Box::new(json!({"continue": token(-1, start)})));
     error
 }

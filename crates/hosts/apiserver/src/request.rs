@@ -121,7 +121,9 @@ impl Query {
     }
 
     pub fn number(&self, name: &str) -> ApiResult<Option<u64>> {
-        self.get(name).map(|text| text.parse().map_err(|_| ApiError::bad_request(format!("strconv.ParseInt: parsing {text:?}: invalid syntax")))).transpose()
+        self.get(name)
+            .map(|text| text.parse().map_err(|_| ApiError::bad_request(format!("strconv.ParseInt: parsing {text:?}: invalid syntax"))))
+            .transpose()
     }
 }
 
@@ -206,7 +208,11 @@ mod tests {
 
     fn check(path: &str, wanted: [&str; 6]) {
         let found = place(path).expect("a place");
-        assert_eq!([&found.group[..], &found.version, &found.resource, &found.subresource, &found.namespace, &found.name], wanted, "{path}");
+        assert_eq!(
+            [&found.group[..], &found.version, &found.resource, &found.subresource, &found.namespace, &found.name],
+            wanted,
+            "{path}"
+        );
     }
 
     #[test]

@@ -37,7 +37,9 @@ pub(crate) fn answer(server: &Server, caller: &Caller, place: &Place, kind: &str
     let version = format!("{}/v1", place.group);
     if review.get("apiVersion").is_some_and(|given| *given != json!(version)) {
         let given = review["apiVersion"].as_str().unwrap_or_default().to_owned();
-        return Err(ApiError::bad_request(format!("the API version in the data ({given}) does not match the expected API version ({version})")));
+        return Err(ApiError::bad_request(format!(
+            "the API version in the data ({given}) does not match the expected API version ({version})"
+        )));
     }
     review["kind"] = json!(kind);
     review["apiVersion"] = json!(version);
@@ -67,7 +69,8 @@ fn token_review(server: &Server, spec: &Value) -> ApiResult<Value> {
     if given.is_empty() {
         return Err(ApiError::bad_request("token is required for TokenReview in authentication"));
     }
-    let audiences: Vec<String> = spec.get("audiences").and_then(Value::as_array).into_iter().flatten().filter_map(|one| one.as_str().map(str::to_owned)).collect();
+    let audiences: Vec<String> =
+        spec.get("audiences").and_then(Value::as_array).into_iter().flatten().filter_map(|one| one.as_str().map(str::to_owned)).collect();
     let found = if audiences.is_empty() {
         auth::verify(server, given).map(|caller| (caller, token::AUDIENCE.to_owned()))
     } else {
@@ -84,7 +87,8 @@ fn token_review(server: &Server, spec: &Value) -> ApiResult<Value> {
 
 fn subject(spec: &Value, kind: &str) -> ApiResult<Caller> {
     let name = spec.get("user").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let groups: Vec<String> = spec.get("groups").and_then(Value::as_array).into_iter().flatten().filter_map(|one| one.as_str().map(str::to_owned)).collect();
+    let groups: Vec<String> =
+        spec.get("groups").and_then(Value::as_array).into_iter().flatten().filter_map(|one| one.as_str().map(str::to_owned)).collect();
     if name.is_empty() && groups.is_empty() {
         let violation = Violation::invalid("spec.user", &json!(""), "at least one of user or group must be specified");
         return Err(ApiError::invalid("authorization.k8s.io", kind, "", &[violation]));
@@ -94,15 +98,23 @@ fn subject(spec: &Value, kind: &str) -> ApiResult<Caller> {
 
 fn access(server: &Server, caller: &Caller, kind: &str, spec: &Value, namespace: Option<&str>) -> ApiResult<Value> {
     let refused = |violation: Violation| ApiError::invalid("authorization.k8s.io", kind, "", &[violation]);
-    let attributes = match (spec.get("resourceAttributes").filter(|one| one.is_object()), spec.get("nonResourceAttributes").filter(|one| one.is_object())) {
+    let attributes = match (
+        spec.get("resourceAttributes").filter(|one| one.is_object()),
+        spec.get("nonResourceAttributes").filter(|one| one.is_object()),
+    ) {
         (Some(resource), None) => {
             let text = |field: &str| resource.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
-            if let Some(field) = ["fieldSelector", "labelSelector"].iter().find(|field| resource.get(**field).is_some_and(|value| !value.is_null())) {
+            if let Some(field) =
+                ["fieldSelector", "labelSelector"].iter().find(|field| resource.get(**field).is_some_and(|value| !value.is_null()))
+            {
                 let why = "this server's rules do not look at selectors";
                 return Err(refused(Violation::forbidden(&format!("spec.resourceAttributes.{field}"), why)));
             }
             if namespace.is_some_and(|namespace| text("namespace") != namespace) {
-                return Err(ApiError::bad_request(format!("spec.resourceAttributes.namespace must match namespace: {}", namespace.unwrap_or_default())));
+                return Err(ApiError::bad_request(format!(
+                    "spec.resourceAttributes.namespace must match namespace: {}",
+                    namespace.unwrap_or_default()
+                )));
             }
             Attributes {
                 verb: text("verb"),
@@ -119,10 +131,18 @@ fn access(server: &Server, caller: &Caller, kind: &str, spec: &Value, namespace:
             Attributes { verb: text("verb"), path: Some(text("path")), ..Attributes::default() }
         }
         (Some(_), Some(_)) => {
-            return Err(refused(Violation::invalid("spec.nonResourceAttributes", &spec["nonResourceAttributes"], "cannot be specified in combination with resourceAttributes")));
+            return Err(refused(Violation::invalid(
+                "spec.nonResourceAttributes",
+                &spec["nonResourceAttributes"],
+                "cannot be specified in combination with resourceAttributes",
+            )));
         }
         (None, None) => {
-            return Err(refused(Violation::invalid("spec.resourceAttributes", &Value::Null, "exactly one of nonResourceAttributes or resourceAttributes must be specified")));
+            return Err(refused(Violation::invalid(
+                "spec.resourceAttributes",
+                &Value::Null,
+                "exactly one of nonResourceAttributes or resourceAttributes must be specified",
+            )));
         }
     };
     Ok(if server.rules().allows(caller, &attributes) { json!({"allowed": true}) } else { json!({"allowed": false}) })

@@ -63,7 +63,9 @@ async fn handle(server: Arc<Server>, request: Request) -> ApiResult<Response> {
         return reviews::answer(&server, &caller, &place, kind, review);
     }
     let catalog = server.catalog();
-    let Some(resource) = catalog.find(&place.group, &place.version, &place.resource).cloned() else { return Err(nothing(&catalog, &place.group)) };
+    let Some(resource) = catalog.find(&place.group, &place.version, &place.resource).cloned() else {
+        return Err(nothing(&catalog, &place.group));
+    };
     let call = Call { server, resource, place, query, headers: parts.headers, caller, body };
     dispatch(call, parts.method).await
 }
@@ -71,7 +73,10 @@ async fn handle(server: Arc<Server>, request: Request) -> ApiResult<Response> {
 /// A group of Kubernetes' own answers with a Status, all others do not know the path.
 fn nothing(catalog: &Catalog, group: &str) -> ApiError {
     let own = reviews::KINDS.iter().any(|(name, ..)| *name == group)
-        || catalog.groups.iter().any(|one| one.name == group && one.versions.iter().flat_map(|(_, kinds)| kinds).any(|kind| kind.custom.is_none()));
+        || catalog
+            .groups
+            .iter()
+            .any(|one| one.name == group && one.versions.iter().flat_map(|(_, kinds)| kinds).any(|kind| kind.custom.is_none()));
     if own { ApiError::no_such_way() } else { ApiError::no_such_path() }
 }
 
@@ -111,8 +116,13 @@ fn authorize(server: &Server, caller: &Caller, attributes: &Attributes) -> ApiRe
     if attributes.path.is_some() {
         return Err(ApiError::new(403, "Forbidden", format!("forbidden: {refusal}")).with(json!({})));
     }
-    let qualified = if attributes.group.is_empty() { attributes.resource.clone() } else { format!("{}.{}", attributes.resource, attributes.group) };
-    let message = if attributes.name.is_empty() { format!("{qualified} is forbidden: {refusal}") } else { format!("{qualified} {:?} is forbidden: {refusal}", attributes.name) };
+    let qualified =
+        if attributes.group.is_empty() { attributes.resource.clone() } else { format!("{}.{}", attributes.resource, attributes.group) };
+    let message = if attributes.name.is_empty() {
+        format!("{qualified} is forbidden: {refusal}")
+    } else {
+        format!("{qualified} {:?} is forbidden: {refusal}", attributes.name)
+    };
     let mut details = json!({"kind": attributes.resource});
     for (field, value) in [("name", &attributes.name), ("group", &attributes.group)] {
         if !value.is_empty() {
@@ -124,7 +134,10 @@ fn authorize(server: &Server, caller: &Caller, attributes: &Attributes) -> ApiRe
 
 /// Answers the paths that name no objects.
 fn other(server: &Server, path: &str, query: &Query, headers: &HeaderMap) -> Option<Response> {
-    let text = |body: String| (StatusCode::OK, [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-cache, private")], body).into_response();
+    let text = |body: String| {
+        (StatusCode::OK, [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-cache, private")], body)
+            .into_response()
+    };
     let trimmed = path.trim_end_matches('/');
     match trimmed {
         "/healthz" | "/livez" | "/readyz" => {
@@ -186,7 +199,8 @@ async fn dispatch(call: Call, method: Method) -> ApiResult<Response> {
         },
         "log" if resource.kind == "Pod" && resource.custom.is_none() => {
             // Whoever runs the Pods keeps what they say; this server has no way to them.
-            Err(ApiError::new(501, "NotImplemented", "this server does not keep the logs of Pods; ask the node that runs them").with(json!({})))
+            Err(ApiError::new(501, "NotImplemented", "this server does not keep the logs of Pods; ask the node that runs them")
+                .with(json!({})))
         }
         _ => Err(ApiError::no_such_way()),
     }
@@ -203,7 +217,9 @@ async fn whole(call: &Call, method: &Method) -> ApiResult<Response> {
         Method::PUT if named => write::update(call).await,
         Method::PATCH if named => patches::answer(call).await,
         Method::DELETE if named => delete::answer(call).await,
-        Method::DELETE if call.resource.serves("deletecollection") && !(call.resource.namespaced && call.place.namespace.is_empty()) => delete::collection(call).await,
+        Method::DELETE if call.resource.serves("deletecollection") && !(call.resource.namespaced && call.place.namespace.is_empty()) => {
+            delete::collection(call).await
+        }
         _ => Err(ApiError::method_not_allowed()),
     }
 }

@@ -54,7 +54,8 @@ async fn patch(call: &Call, scale: &Scale) -> ApiResult<(Value, Vec<String>)> {
         let now = call.server.now();
         let replicas = config.pointer("/spec/replicas").cloned();
         let make = |live: &Value| {
-            let mut part = json!({"apiVersion": call.resource.api_version, "kind": call.resource.kind, "metadata": {"name": call.place.name}});
+            let mut part =
+                json!({"apiVersion": call.resource.api_version, "kind": call.resource.kind, "metadata": {"name": call.place.name}});
             if let Some(replicas) = &replicas {
                 set(&mut part, &scale.replicas, replicas.clone());
             }
@@ -97,7 +98,8 @@ fn scaled(resource: &Resource, live: &Value, scale: &Scale, wanted: &Value) -> A
     if replicas < 0 {
         let name = meta(live, "name");
         if resource.custom.is_some() {
-            let violation = schema::Violation::invalid(&format!(".{}", scale.replicas.join(".")), &json!(replicas), "should be a non-negative integer");
+            let violation =
+                schema::Violation::invalid(&format!(".{}", scale.replicas.join(".")), &json!(replicas), "should be a non-negative integer");
             return Err(ApiError::invalid(&resource.group, &resource.kind, name, &[violation]));
         }
         let violation = schema::Violation::invalid("spec.replicas", &json!(replicas), "must be greater than or equal to 0");

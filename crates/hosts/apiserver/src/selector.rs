@@ -34,7 +34,8 @@ struct FieldRequirement {
 impl Selector {
     /// Reads both selectors of a list, watch or deletecollection.
     pub fn read(labels: Option<&str>, fields: Option<&str>, resource: &Resource) -> ApiResult<Self> {
-        let labels = labels.map(parse_labels).transpose().map_err(|why| ApiError::bad_request(format!("unable to parse requirement: {why}")))?;
+        let labels =
+            labels.map(parse_labels).transpose().map_err(|why| ApiError::bad_request(format!("unable to parse requirement: {why}")))?;
         let fields = fields.map(|text| parse_fields(text, resource)).transpose()?;
         Ok(Self { labels: labels.unwrap_or_default(), fields: fields.unwrap_or_default() })
     }
@@ -48,7 +49,8 @@ impl Selector {
     pub fn matches(&self, object: &Value, resource: &Resource) -> bool {
         let empty = Map::new();
         let labels = pairs(object, "labels").unwrap_or(&empty);
-        self.labels.iter().all(|one| one.matches(labels)) && self.fields.iter().all(|one| (field(object, &one.field, resource) == one.value) == one.equal)
+        self.labels.iter().all(|one| one.matches(labels))
+            && self.fields.iter().all(|one| (field(object, &one.field, resource) == one.value) == one.equal)
     }
 
     /// Returns the only name that can match.
@@ -124,9 +126,15 @@ fn requirement(part: &str) -> Result<Requirement, String> {
     let (negative, list) = match (rest.strip_prefix("notin"), rest.strip_prefix("in")) {
         (Some(list), _) => (true, list),
         (None, Some(list)) => (false, list),
-        (None, None) => return Err(format!("found '{}', expected: in, notin, =, ==, !=, gt, lt", rest.split(' ').next().unwrap_or_default())),
+        (None, None) => {
+            return Err(format!("found '{}', expected: in, notin, =, ==, !=, gt, lt", rest.split(' ').next().unwrap_or_default()));
+        }
     };
-    let list = list.trim().strip_prefix('(').and_then(|list| list.strip_suffix(')')).ok_or_else(|| format!("found '{}', expected: '('", list.trim()))?;
+    let list = list
+        .trim()
+        .strip_prefix('(')
+        .and_then(|list| list.strip_suffix(')'))
+        .ok_or_else(|| format!("found '{}', expected: '('", list.trim()))?;
     let values = list.split(',').map(|value| checked_value(key, value.trim())).collect::<Result<Vec<_>, _>>()?;
     let key = checked_key(key)?;
     Ok(if negative { Requirement::NotIn(key, values) } else { Requirement::In(key, values) })
@@ -179,10 +187,28 @@ fn supported(field: &str, resource: &Resource) -> bool {
 
 fn fields_of(resource: &Resource) -> &'static [&'static str] {
     match resource.kind.as_str() {
-        "Pod" => &["spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork", "status.phase", "status.podIP", "status.nominatedNodeName"],
+        "Pod" => &[
+            "spec.nodeName",
+            "spec.restartPolicy",
+            "spec.schedulerName",
+            "spec.serviceAccountName",
+            "spec.hostNetwork",
+            "status.phase",
+            "status.podIP",
+            "status.nominatedNodeName",
+        ],
         "Event" => &[
-            "involvedObject.kind", "involvedObject.namespace", "involvedObject.name", "involvedObject.uid", "involvedObject.apiVersion",
-            "involvedObject.resourceVersion", "involvedObject.fieldPath", "reason", "reportingComponent", "source", "type",
+            "involvedObject.kind",
+            "involvedObject.namespace",
+            "involvedObject.name",
+            "involvedObject.uid",
+            "involvedObject.apiVersion",
+            "involvedObject.resourceVersion",
+            "involvedObject.fieldPath",
+            "reason",
+            "reportingComponent",
+            "source",
+            "type",
         ],
         "Secret" => &["type"],
         "Service" => &["spec.clusterIP", "spec.type"],
@@ -227,7 +253,10 @@ fn shown(value: Option<&Value>) -> String {
 pub(crate) fn label_selector_matches(selector: &Value, labels: Option<&Map<String, Value>>) -> bool {
     let empty = Map::new();
     let labels = labels.unwrap_or(&empty);
-    let equal = selector.get("matchLabels").and_then(Value::as_object).is_none_or(|wanted| wanted.iter().all(|(key, value)| labels.get(key) == Some(value)));
+    let equal = selector
+        .get("matchLabels")
+        .and_then(Value::as_object)
+        .is_none_or(|wanted| wanted.iter().all(|(key, value)| labels.get(key) == Some(value)));
     equal
         && selector.get("matchExpressions").and_then(Value::as_array).into_iter().flatten().all(|one| {
             let key = one.get("key").and_then(Value::as_str).unwrap_or_default();

@@ -18,7 +18,7 @@ pub(crate) struct ApiError {
     pub details: Option<Value>,
     pub retry_after: Option<u32>,
     /// What stands in the Status' own metadata.
-    pub metadata: Option<Value>,
+    pub metadata: Option<Box<Value>>,
     /// Plain text instead of a Status, as for paths that no kind answers to.
     pub plain: bool,
 }
@@ -97,7 +97,7 @@ impl ApiError {
     /// Returns the Status object.
     pub fn status(&self) -> Value {
         let mut status = json!({
-            "kind": "Status", "apiVersion": "v1", "metadata": self.metadata.clone().unwrap_or_else(|| json!({})), "status": "Failure", "message": self.message, "code": self.code,
+            "kind": "Status", "apiVersion": "v1", "metadata": self.metadata.as_deref().cloned().unwrap_or_else(|| json!({})), "status": "Failure", "message": self.message, "code": self.code,
         });
         if !self.reason.is_empty() {
             status["reason"] = json!(self.reason);
@@ -132,7 +132,12 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let code = StatusCode::from_u16(self.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         if self.plain {
-            return (code, [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-cache, private")], self.message).into_response();
+            return (
+                code,
+                [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-cache, private")],
+                self.message,
+            )
+                .into_response();
         }
         let mut response = json_response(code, self.status().to_string().into_bytes());
         if let Some(seconds) = self.retry_after {

@@ -12,7 +12,8 @@ use crate::kinds::Generation;
 use crate::object::{self, meta, meta_mut};
 
 /// Metadata that only the server writes.
-const SYSTEM: &[&str] = &["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink", "resourceVersion"];
+const SYSTEM: &[&str] =
+    &["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink", "resourceVersion"];
 
 /// Gives a new object its identity: what a client wrote of the server's own fields goes.
 pub(crate) fn identify(resource: &Resource, object: &mut Value, namespace: &str, now: &str) {
@@ -67,7 +68,9 @@ pub(crate) fn prepare_create(server: &Server, resource: &Resource, object: &mut 
         ("", "PersistentVolume") => object["status"] = json!({"phase": "Pending"}),
         ("batch", "Job") => job(object),
         ("apiextensions.k8s.io", _) => crd::establish(object, now, crd_clash(server, object)),
-        ("apps" | "batch" | "policy" | "networking.k8s.io" | "autoscaling", _) if resource.subresources.status => object["status"] = empty_status(resource),
+        ("apps" | "batch" | "policy" | "networking.k8s.io" | "autoscaling", _) if resource.subresources.status => {
+            object["status"] = empty_status(resource)
+        }
         _ => {}
     }
     if resource.subresources.status && object.get("status").is_none() {
@@ -106,12 +109,11 @@ pub(crate) fn label_namespace(namespace: &mut Value) {
 }
 
 fn quality(pod: &Value) -> &'static str {
-    let containers: Vec<&Value> = ["containers", "initContainers"]
-        .iter()
-        .filter_map(|list| pod.get("spec")?.get(list)?.as_array())
-        .flatten()
-        .collect();
-    let part = |container: &Value, name: &str| container.pointer(&format!("/resources/{name}")).and_then(Value::as_object).cloned().unwrap_or_default();
+    let containers: Vec<&Value> =
+        ["containers", "initContainers"].iter().filter_map(|list| pod.get("spec")?.get(list)?.as_array()).flatten().collect();
+    let part = |container: &Value, name: &str| {
+        container.pointer(&format!("/resources/{name}")).and_then(Value::as_object).cloned().unwrap_or_default()
+    };
     if containers.iter().all(|one| part(one, "limits").is_empty() && part(one, "requests").is_empty()) {
         return "BestEffort";
     }
@@ -159,7 +161,12 @@ fn job(object: &mut Value) {
     if let Some(template) = spec.get_mut("template") {
         let metadata = meta_mut(template);
         if let Value::Object(labels) = metadata.entry("labels").or_insert_with(|| json!({})) {
-            for (key, value) in [("controller-uid", &uid), ("batch.kubernetes.io/controller-uid", &uid), ("job-name", &name), ("batch.kubernetes.io/job-name", &name)] {
+            for (key, value) in [
+                ("controller-uid", &uid),
+                ("batch.kubernetes.io/controller-uid", &uid),
+                ("job-name", &name),
+                ("batch.kubernetes.io/job-name", &name),
+            ] {
                 labels.entry(key).or_insert_with(|| json!(value));
             }
         }
@@ -172,7 +179,14 @@ fn job(object: &mut Value) {
 }
 
 /// Makes a written object one that may follow the old one: the endpoint's part from it, the rest from the old.
-pub(crate) fn prepare_update(server: &Arc<Server>, resource: &Resource, subresource: &str, old: &Value, mut new: Value, now: &str) -> Value {
+pub(crate) fn prepare_update(
+    server: &Arc<Server>,
+    resource: &Resource,
+    subresource: &str,
+    old: &Value,
+    mut new: Value,
+    now: &str,
+) -> Value {
     let metadata = meta_mut(&mut new);
     for name in SYSTEM {
         match old.get("metadata").and_then(|metadata| metadata.get(*name)) {
@@ -195,7 +209,12 @@ pub(crate) fn prepare_update(server: &Arc<Server>, resource: &Resource, subresou
         match (resource.group.as_str(), resource.kind.as_str()) {
             ("", "Namespace") => label_namespace(&mut new),
             ("", "Service") => keep(old, &mut new, "spec", &["clusterIP", "clusterIPs", "healthCheckNodePort"]),
-            ("", "Pod") => keep(old, &mut new, "spec", &["nodeName", "serviceAccountName", "serviceAccount", "enableServiceLinks", "preemptionPolicy", "priority"]),
+            ("", "Pod") => keep(
+                old,
+                &mut new,
+                "spec",
+                &["nodeName", "serviceAccountName", "serviceAccount", "enableServiceLinks", "preemptionPolicy", "priority"],
+            ),
             ("batch", "Job") => keep_job(old, &mut new),
             ("apiextensions.k8s.io", _) if subresource.is_empty() => {
                 let clash = crd_clash(server, &new);
@@ -264,7 +283,10 @@ fn keep(old: &Value, new: &mut Value, parent: &str, names: &[&str]) {
     }
     let ports = old.get(parent).and_then(|parent| parent.get("ports")).and_then(Value::as_array);
     for port in new.get_mut(parent).and_then(|parent| parent.get_mut("ports")).and_then(Value::as_array_mut).into_iter().flatten() {
-        let before = ports.into_iter().flatten().find(|before| before.get("port") == port.get("port") && before.get("protocol") == port.get("protocol"));
+        let before = ports
+            .into_iter()
+            .flatten()
+            .find(|before| before.get("port") == port.get("port") && before.get("protocol") == port.get("protocol"));
         if let (Some(number), Value::Object(port)) = (before.and_then(|before| before.get("nodePort")), port) {
             port.entry("nodePort").or_insert_with(|| number.clone());
         }

@@ -41,7 +41,14 @@ pub(crate) fn partial(object: &Value) -> Value {
 }
 
 /// Returns objects as rows.
-pub(crate) fn table(resource: &Resource, objects: &[Value], metadata: Value, query: &Query, now: Timestamp, columns: Columns) -> ApiResult<Value> {
+pub(crate) fn table(
+    resource: &Resource,
+    objects: &[Value],
+    metadata: Value,
+    query: &Query,
+    now: Timestamp,
+    columns: Columns,
+) -> ApiResult<Value> {
     let include = query.get("includeObject").unwrap_or("Metadata");
     if !matches!(include, "None" | "Metadata" | "Object") {
         return Err(ApiError::bad_request(format!("unrecognized includeObject value: {include:?}")));
@@ -121,7 +128,9 @@ fn custom_value(kind: &str, value: &Value, now: Timestamp) -> Value {
         "boolean" => value.as_bool().map_or(Value::Null, |flag| json!(flag)),
         "date" => match value.as_str() {
             None => Value::Null,
-            Some(text) => json!(parse_time(text).map_or_else(|| "<invalid>".to_owned(), |time| printers::duration(now.as_second() - time.as_second()))),
+            Some(text) => json!(
+                parse_time(text).map_or_else(|| "<invalid>".to_owned(), |time| printers::duration(now.as_second() - time.as_second()))
+            ),
         },
         _ => match value {
             Value::String(_) => value.clone(),

@@ -100,7 +100,8 @@ pub(crate) fn fill(server: &Server, secret: &mut Value) {
         return;
     }
     let namespace = meta(secret, "namespace").to_owned();
-    let name = secret.pointer("/metadata/annotations").and_then(|all| all.get(ACCOUNT)).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let name =
+        secret.pointer("/metadata/annotations").and_then(|all| all.get(ACCOUNT)).and_then(Value::as_str).unwrap_or_default().to_owned();
     let Some(account) = stored(&server.store, &account_key(&namespace, &name)) else { return };
     let uid = meta(&account, "uid").to_owned();
     let claims = json!({
@@ -149,7 +150,11 @@ pub(crate) fn request(call: &Call, review: &Value) -> ApiResult<Value> {
     let spec = review.get("spec").cloned().unwrap_or_else(|| json!({}));
     let seconds = spec.get("expirationSeconds").and_then(Value::as_i64).unwrap_or(3600);
     if !(600..=1 << 32).contains(&seconds) {
-        let why = if seconds < 600 { "may not specify a duration less than 10 minutes" } else { "may not specify a duration larger than 2^32 seconds" };
+        let why = if seconds < 600 {
+            "may not specify a duration less than 10 minutes"
+        } else {
+            "may not specify a duration larger than 2^32 seconds"
+        };
         let violation = schema::Violation::invalid("spec.expirationSeconds", &json!(seconds), why);
         return Err(ApiError::invalid("authentication.k8s.io", "TokenRequest", "", &[violation]));
     }

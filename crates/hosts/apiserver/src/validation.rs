@@ -24,7 +24,11 @@ pub(crate) fn check(resource: &Resource, object: &Value, old: Option<&Value>) ->
         if let (Some(schema), Some(value)) = (resource.schema.properties.get(part), object.get(part)) {
             let before = old.and_then(|old| old.get(part));
             found.extend(validate(schema, value, before).into_iter().map(|violation| Violation {
-                field: if violation.field.starts_with('[') { format!("{part}{}", violation.field) } else { format!("{part}.{}", violation.field) },
+                field: if violation.field.starts_with('[') {
+                    format!("{part}{}", violation.field)
+                } else {
+                    format!("{part}.{}", violation.field)
+                },
                 ..violation
             }));
         }
@@ -84,7 +88,12 @@ fn metadata(resource: &Resource, object: &Value) -> Vec<Violation> {
 fn owners(object: &Value, found: &mut Vec<Violation>) {
     let list = object.pointer("/metadata/ownerReferences").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     for owner in list {
-        for (field, why) in [("apiVersion", "version must not be empty"), ("kind", "must not be empty"), ("name", "must not be empty"), ("uid", "must not be empty")] {
+        for (field, why) in [
+            ("apiVersion", "version must not be empty"),
+            ("kind", "must not be empty"),
+            ("name", "must not be empty"),
+            ("uid", "must not be empty"),
+        ] {
             if owner.get(field).and_then(Value::as_str).unwrap_or_default().is_empty() {
                 found.push(Violation::invalid(&format!("metadata.ownerReferences.{field}"), &json!(""), why));
             }
@@ -92,7 +101,8 @@ fn owners(object: &Value, found: &mut Vec<Violation>) {
     }
     let controllers: Vec<&Value> = list.iter().filter(|owner| owner.get("controller") == Some(&json!(true))).collect();
     if let [first, second, ..] = controllers[..] {
-        let named = |owner: &Value| format!("{}/{}", owner["kind"].as_str().unwrap_or_default(), owner["name"].as_str().unwrap_or_default());
+        let named =
+            |owner: &Value| format!("{}/{}", owner["kind"].as_str().unwrap_or_default(), owner["name"].as_str().unwrap_or_default());
         let why = format!(
             "Only one reference can have Controller set to true. Found \"true\" in references for {} and {}",
             named(first),
@@ -187,7 +197,8 @@ fn secret(object: &Value, old: Option<&Value>, found: &mut Vec<Violation>) {
     };
     match object.get("type").and_then(Value::as_str) {
         Some("kubernetes.io/service-account-token") => {
-            let account = pairs(object, "annotations").and_then(|all| all.get("kubernetes.io/service-account.name")).and_then(Value::as_str);
+            let account =
+                pairs(object, "annotations").and_then(|all| all.get("kubernetes.io/service-account.name")).and_then(Value::as_str);
             if account.unwrap_or_default().is_empty() {
                 found.push(Violation::required("metadata.annotations[kubernetes.io/service-account.name]", ""));
             }
@@ -240,14 +251,21 @@ fn pod(spec: Option<&Value>, path: &str, found: &mut Vec<Violation>) {
             }
         }
     }
-    if let Some(policy) = spec.get("restartPolicy").filter(|policy| !["Always", "OnFailure", "Never"].contains(&policy.as_str().unwrap_or_default())) {
-        found.push(Violation::not_supported(&format!("{path}.restartPolicy"), policy, &["Always", "OnFailure", "Never"].map(str::to_owned)));
+    if let Some(policy) =
+        spec.get("restartPolicy").filter(|policy| !["Always", "OnFailure", "Never"].contains(&policy.as_str().unwrap_or_default()))
+    {
+        found.push(Violation::not_supported(
+            &format!("{path}.restartPolicy"),
+            policy,
+            &["Always", "OnFailure", "Never"].map(str::to_owned),
+        ));
     }
 }
 
 /// Almost nothing of a Pod's spec may change once it is there.
 fn pod_change(object: &Value, old: &Value, found: &mut Vec<Violation>) {
-    const FREE: &[&str] = &["activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "ephemeralContainers", "schedulingGates"];
+    const FREE: &[&str] =
+        &["activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "ephemeralContainers", "schedulingGates"];
     let fixed = |pod: &Value| {
         let mut spec = pod.get("spec").cloned().unwrap_or_default();
         if let Value::Object(map) = &mut spec {
@@ -274,7 +292,15 @@ fn pod_change(object: &Value, old: &Value, found: &mut Vec<Violation>) {
 
 /// Of a StatefulSet's spec only some fields may change.
 fn stateful_change(object: &Value, old: &Value, found: &mut Vec<Violation>) {
-    const FREE: &[&str] = &["replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit", "persistentVolumeClaimRetentionPolicy", "minReadySeconds"];
+    const FREE: &[&str] = &[
+        "replicas",
+        "ordinals",
+        "template",
+        "updateStrategy",
+        "revisionHistoryLimit",
+        "persistentVolumeClaimRetentionPolicy",
+        "minReadySeconds",
+    ];
     let fixed = |set: &Value| {
         let spec = set.get("spec").and_then(Value::as_object).cloned().unwrap_or_default();
         spec.into_iter().filter(|(name, _)| !FREE.contains(&name.as_str())).collect::<Map<String, Value>>()
@@ -334,11 +360,18 @@ fn workload(kind: &str, object: &Value, old: Option<&Value>, found: &mut Vec<Vio
             found.push(Violation::invalid("spec.selector", selector, &why));
         }
         Some(selector) if !label_selector_matches(selector, labels.and_then(Value::as_object)) => {
-            found.push(Violation::invalid("spec.template.metadata.labels", labels.unwrap_or(&empty), "`selector` does not match template `labels`"));
+            found.push(Violation::invalid(
+                "spec.template.metadata.labels",
+                labels.unwrap_or(&empty),
+                "`selector` does not match template `labels`",
+            ));
         }
         _ => {}
     }
-    if kind == "Deployment" && at(object, &["spec", "strategy", "type"]) == Some(&json!("Recreate")) && at(object, &["spec", "strategy", "rollingUpdate"]).is_some() {
+    if kind == "Deployment"
+        && at(object, &["spec", "strategy", "type"]) == Some(&json!("Recreate"))
+        && at(object, &["spec", "strategy", "rollingUpdate"]).is_some()
+    {
         found.push(Violation::forbidden("spec.strategy.rollingUpdate", "may not be specified when strategy `type` is 'Recreate'"));
     }
     let spec = at(object, &["spec", "template", "spec"]);
@@ -395,7 +428,11 @@ fn rbac(kind: &str, object: &Value, old: Option<&Value>, found: &mut Vec<Violati
             found.push(Violation::required(&format!("rules[{index}].verbs"), "verbs must contain at least one value"));
         }
         if kind == "Role" && filled("nonResourceURLs") {
-            found.push(Violation::invalid(&format!("rules[{index}].nonResourceURLs"), &rule["nonResourceURLs"], "namespaced rules cannot apply to non-resource URLs"));
+            found.push(Violation::invalid(
+                &format!("rules[{index}].nonResourceURLs"),
+                &rule["nonResourceURLs"],
+                "namespaced rules cannot apply to non-resource URLs",
+            ));
         }
         if !filled("nonResourceURLs") && !filled("resources") {
             found.push(Violation::required(&format!("rules[{index}].resources"), "resource rules must supply at least one resource"));

@@ -214,7 +214,8 @@ impl Watch {
         let columns = if self.columns { Columns::Known } else { Columns::Shown };
         self.columns = true;
         let metadata = json!({"resourceVersion": revision.to_string()});
-        table::table(&self.resource, std::slice::from_ref(object), metadata, &self.query, self.server.clock.now(), columns).unwrap_or_default()
+        table::table(&self.resource, std::slice::from_ref(object), metadata, &self.query, self.server.clock.now(), columns)
+            .unwrap_or_default()
     }
 
     fn bookmark(&mut self, initial: bool) {

@@ -60,7 +60,8 @@ impl Call {
     pub fn warn(&self, response: &mut Response, warnings: &[String]) {
         let deprecation = self.resource.custom.as_ref().and_then(|custom| custom.deprecation.clone());
         for warning in deprecation.iter().chain(warnings) {
-            let quoted: String = warning.chars().filter(|one| !one.is_control()).collect::<String>().replace('\\', "\\\\").replace('"', "\\\"");
+            let quoted: String =
+                warning.chars().filter(|one| !one.is_control()).collect::<String>().replace('\\', "\\\\").replace('"', "\\\"");
             if let Ok(value) = format!("299 - \"{quoted}\"").parse() {
                 response.headers_mut().append(header::WARNING, value);
             }
@@ -122,7 +123,13 @@ pub(crate) enum Ownership {
 }
 
 /// Creates an object that was fitted into its kind.
-pub(crate) async fn create_object(call: &Call, options: &WriteOptions, mut object: Value, ownership: Ownership, warnings: &mut Vec<String>) -> ApiResult<Value> {
+pub(crate) async fn create_object(
+    call: &Call,
+    options: &WriteOptions,
+    mut object: Value,
+    ownership: Ownership,
+    warnings: &mut Vec<String>,
+) -> ApiResult<Value> {
     let (server, resource) = (&call.server, &call.resource);
     let namespace = checked_namespace(call, &object)?;
     let generated = meta(&object, "name").is_empty() && !meta(&object, "generateName").is_empty();
@@ -238,7 +245,8 @@ fn check_account(server: &Server, resource: &Resource, object: &Value) -> ApiRes
     if resource.kind != "Pod" || resource.custom.is_some() {
         return Ok(());
     }
-    let (namespace, account) = (meta(object, "namespace"), object.pointer("/spec/serviceAccountName").and_then(Value::as_str).unwrap_or("default"));
+    let (namespace, account) =
+        (meta(object, "namespace"), object.pointer("/spec/serviceAccountName").and_then(Value::as_str).unwrap_or("default"));
     if server.store.get(&format!("/registry/core/serviceaccounts/{namespace}/{account}")).is_some() {
         return Ok(());
     }
@@ -254,7 +262,9 @@ fn check_grants(call: &Call, object: &Value) -> ApiResult<()> {
     }
     let rules = call.server.rules();
     let namespace = meta(object, "namespace");
-    let list = |object: &Value| -> Vec<rbac::Rule> { object.get("rules").and_then(Value::as_array).into_iter().flatten().map(rbac::Rule::read).collect() };
+    let list = |object: &Value| -> Vec<rbac::Rule> {
+        object.get("rules").and_then(Value::as_array).into_iter().flatten().map(rbac::Rule::read).collect()
+    };
     let (granted, verb, kind, name) = if resource.kind.ends_with("Binding") {
         let text = |field: &str| object.pointer(&format!("/roleRef/{field}")).and_then(Value::as_str).unwrap_or_default();
         let cluster = text("kind") == "ClusterRole";
@@ -275,13 +285,23 @@ fn check_grants(call: &Call, object: &Value) -> ApiResult<()> {
     if rules.allows(&call.caller, &attributes) || (!aggregates && rules.cover(&call.caller, namespace, &granted)) {
         return Ok(());
     }
-    let why = format!("user {:?} (groups={:?}) is attempting to grant RBAC permissions not currently held", call.caller.name, call.caller.groups);
+    let why =
+        format!("user {:?} (groups={:?}) is attempting to grant RBAC permissions not currently held", call.caller.name, call.caller.groups);
     Err(ApiError::forbidden(resource, meta(object, "name"), &why))
 }
 
 /// Sends a new state through the mutating webhooks; what they change belongs to the writer.
 #[allow(clippy::too_many_arguments, reason = "one step of two callers, not an interface")]
-async fn mutated(call: &Call, options: &WriteOptions, ask: &Ask<'_>, new: Value, old: Option<&Value>, subresource: &str, now: &str, warnings: &mut Vec<String>) -> ApiResult<Value> {
+async fn mutated(
+    call: &Call,
+    options: &WriteOptions,
+    ask: &Ask<'_>,
+    new: Value,
+    old: Option<&Value>,
+    subresource: &str,
+    now: &str,
+    warnings: &mut Vec<String>,
+) -> ApiResult<Value> {
     let before = new.clone();
     let mut after = admission::mutate(&call.server, ask, new, old, warnings).await?;
     if after == before {
@@ -309,7 +329,12 @@ pub(crate) struct Made {
 }
 
 /// Carries out an update: `make` turns the live object into the new one, as often as somebody else writes in between.
-pub(crate) async fn change(call: &Call, options: &WriteOptions, subresource: &str, make: impl Fn(&Value) -> ApiResult<Made>) -> ApiResult<(Value, Vec<String>)> {
+pub(crate) async fn change(
+    call: &Call,
+    options: &WriteOptions,
+    subresource: &str,
+    make: impl Fn(&Value) -> ApiResult<Made>,
+) -> ApiResult<(Value, Vec<String>)> {
     let (server, resource) = (&call.server, &call.resource);
     let key = call.key();
     let name = call.place.name.as_str();
@@ -339,7 +364,10 @@ pub(crate) async fn change(call: &Call, options: &WriteOptions, subresource: &st
         if !violations.is_empty() {
             return Err(ApiError::invalid(&resource.group, &resource.kind, name, &violations));
         }
-        if new.get("rules") != old.get("rules") || new.get("subjects") != old.get("subjects") || new.get("aggregationRule") != old.get("aggregationRule") {
+        if new.get("rules") != old.get("rules")
+            || new.get("subjects") != old.get("subjects")
+            || new.get("aggregationRule") != old.get("aggregationRule")
+        {
             check_grants(call, &new)?;
         }
         admission::validate(server, &ask, Some(&new), Some(&old), &mut warnings).await?;
@@ -468,7 +496,11 @@ pub(crate) async fn update(call: &Call) -> ApiResult<Response> {
     }
     let mut warnings = fit(resource, &mut object, &duplicates, options.validation)?;
     match meta(&object, "name") {
-        "" => return Err(ApiError::bad_request(format!("the name of the object ({name} based on URL) was undeterminable: name must be provided"))),
+        "" => {
+            return Err(ApiError::bad_request(format!(
+                "the name of the object ({name} based on URL) was undeterminable: name must be provided"
+            )));
+        }
         other if other != name => {
             return Err(ApiError::bad_request(format!("the name of the object ({other}) does not match the name on the URL ({name})")));
         }
@@ -482,7 +514,9 @@ pub(crate) async fn update(call: &Call) -> ApiResult<Response> {
         let violation = schema::Violation::invalid("metadata.resourceVersion", &json!(0), "must be specified for an update");
         return Err(ApiError::invalid(&resource.group, &resource.kind, name, &[violation]));
     }
-    let creates = resource.custom.is_none() && call.place.subresource.is_empty() && (matches!(resource.kind.as_str(), "Lease" | "Event") || resource.group == "rbac.authorization.k8s.io");
+    let creates = resource.custom.is_none()
+        && call.place.subresource.is_empty()
+        && (matches!(resource.kind.as_str(), "Lease" | "Event") || resource.group == "rbac.authorization.k8s.io");
     if creates && call.server.store.get(&call.key()).is_none() {
         meta_mut(&mut object).remove("resourceVersion");
         let created = create_object(call, &options, object, Ownership::Track, &mut warnings).await?;

@@ -180,7 +180,7 @@ async fn unknown_fields_and_places_are_refused() {
     refused(world.get("/openapi/v2").await, 404, "404 page not found");
     refused(world.post(MAPS, map("B", "1")).await, 422, "metadata.name: Invalid value");
     let protobuf = world.request(Method::POST, MAPS, "application/vnd.kubernetes.protobuf", json!({}));
-    refused(world.send(protobuf).await, 415, "does not read");
+    refused(world.send(protobuf).await, 415, "application/vnd.kubernetes.protobuf: the body does not begin");
 }
 
 #[tokio::test]
@@ -225,7 +225,9 @@ async fn lines(world: &World, path: &str, count: usize) -> Vec<Value> {
 async fn a_watch_tells_what_is_there_and_what_changes() {
     let world = World::new();
     ok(world.post(MAPS, map("a", "1")).await);
-    let path = format!("{MAPS}?watch=true&allowWatchBookmarks=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&labelSelector=!x,!kube");
+    let path = format!(
+        "{MAPS}?watch=true&allowWatchBookmarks=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&labelSelector=!x,!kube"
+    );
     let (seen, ()) = tokio::join!(lines(&world, &path, 6), async {
         tokio::time::sleep(Duration::from_millis(50)).await;
         ok(world.merge(&format!("{MAPS}/a"), json!({"data": {"a": "2"}})).await);
@@ -233,7 +235,10 @@ async fn a_watch_tells_what_is_there_and_what_changes() {
         ok(world.merge(&format!("{MAPS}/a"), json!({"metadata": {"labels": {"x": "1"}}})).await);
         ok(world.merge(&format!("{MAPS}/a"), json!({"metadata": {"labels": {"x": null}}})).await);
     });
-    let told: Vec<String> = seen.iter().map(|one| format!("{} {}", one["type"].as_str().unwrap_or_default(), one["object"]["metadata"]["name"].as_str().unwrap_or("-"))).collect();
+    let told: Vec<String> = seen
+        .iter()
+        .map(|one| format!("{} {}", one["type"].as_str().unwrap_or_default(), one["object"]["metadata"]["name"].as_str().unwrap_or("-")))
+        .collect();
     assert_eq!(told, ["ADDED a", "ADDED kube-root-ca.crt", "BOOKMARK -", "MODIFIED a", "DELETED a", "ADDED a"]);
     assert_eq!(seen[2]["object"]["metadata"]["annotations"]["k8s.io/initial-events-end"], "true");
     let restarted = World::over(world.store.clone());
@@ -267,7 +272,11 @@ async fn an_apply_owns_its_fields_and_meets_conflicts() {
     let mut bogus = without;
     bogus["bogus"] = json!(1);
     refused(world.apply(path, "two", bogus).await, 500, ".bogus: field not declared in schema");
-    refused(world.send(world.request(Method::PATCH, path, "application/apply-patch+yaml", map("a", "1"))).await, 422, "fieldManager: Required value");
+    refused(
+        world.send(world.request(Method::PATCH, path, "application/apply-patch+yaml", map("a", "1"))).await,
+        422,
+        "fieldManager: Required value",
+    );
 }
 
 fn deployment() -> Value {
@@ -292,12 +301,19 @@ async fn builtin_kinds_are_defaulted_counted_and_merged_strategically() {
     assert_eq!(merged["spec"]["template"]["spec"]["containers"].as_array().map(Vec::len), Some(2));
     assert_eq!(merged["metadata"]["generation"], 2);
     let status = ok(world.merge(&format!("{path}/web/status"), json!({"status": {"replicas": 1}, "spec": {"replicas": 9}})).await);
-    assert_eq!((&status["spec"]["replicas"], &status["status"]["replicas"], &status["metadata"]["generation"]), (&json!(1), &json!(1), &json!(2)));
+    assert_eq!(
+        (&status["spec"]["replicas"], &status["status"]["replicas"], &status["metadata"]["generation"]),
+        (&json!(1), &json!(1), &json!(2))
+    );
     let scale = ok(world.merge(&format!("{path}/web/scale"), json!({"spec": {"replicas": 3}})).await);
     assert_eq!((&scale["kind"], &scale["spec"]["replicas"], &scale["status"]["selector"]), (&json!("Scale"), &json!(3), &json!("app=web")));
     assert_eq!(ok(world.get(&format!("{path}/web")).await)["metadata"]["generation"], 3);
     let patch = json!([{"op": "test", "path": "/spec/replicas", "value": 4}]);
-    refused(world.send(world.request(Method::PATCH, &format!("{path}/web"), "application/json-patch+json", patch)).await, 422, "the server rejected our request");
+    refused(
+        world.send(world.request(Method::PATCH, &format!("{path}/web"), "application/json-patch+json", patch)).await,
+        422,
+        "the server rejected our request",
+    );
 }
 
 #[tokio::test]
@@ -307,7 +323,8 @@ async fn what_is_owned_goes_with_its_owner_and_finalizers_hold() {
     let owned = |name: &str, finalizers: Value| {
         let mut object = map(name, "1");
         let uid = &owner["metadata"]["uid"];
-        object["metadata"]["ownerReferences"] = json!([{"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": uid, "blockOwnerDeletion": true}]);
+        object["metadata"]["ownerReferences"] =
+            json!([{"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": uid, "blockOwnerDeletion": true}]);
         object["metadata"]["finalizers"] = finalizers;
         object
     };
@@ -356,7 +373,13 @@ async fn a_definition_is_served_at_once_and_takes_its_objects_along() {
     assert_eq!((&one["spec"]["color"], &one["metadata"]["generation"]), (&json!("red"), &json!(1)));
     refused(world.post(WIDGETS, widget("x", 0)).await, 422, "spec.size");
     refused(world.put(&format!("{WIDGETS}/w"), widget("w", 4)).await, 422, "must be specified for an update");
-    let status = ok(world.apply(&format!("{WIDGETS}/w/status"), "s", json!({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w"}, "status": {"replicas": 2}})).await);
+    let status = ok(world
+        .apply(
+            &format!("{WIDGETS}/w/status"),
+            "s",
+            json!({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w"}, "status": {"replicas": 2}}),
+        )
+        .await);
     assert_eq!((&status["status"]["replicas"], &status["metadata"]["generation"]), (&json!(2), &json!(1)));
     let scale = ok(world.merge(&format!("{WIDGETS}/w/scale"), json!({"spec": {"replicas": 5}})).await);
     assert_eq!((&scale["spec"]["replicas"], &scale["status"]["replicas"]), (&json!(5), &json!(2)));
@@ -377,16 +400,23 @@ async fn a_definition_is_served_at_once_and_takes_its_objects_along() {
 async fn rights_come_from_roles_and_tokens_from_accounts() {
     let world = World::new();
     let bob = world.as_user(Some(Caller::new("bob")));
-    refused(bob.get(MAPS).await, 403, "configmaps is forbidden: User \"bob\" cannot list resource \"configmaps\" in API group \"\" in the namespace \"default\"");
+    refused(
+        bob.get(MAPS).await,
+        403,
+        "configmaps is forbidden: User \"bob\" cannot list resource \"configmaps\" in API group \"\" in the namespace \"default\"",
+    );
     refused(world.as_user(None).get("/nope").await, 403, "forbidden: User \"system:anonymous\" cannot get path \"/nope\"");
     assert_eq!(world.as_user(None).get("/healthz").await.0, 200);
     let rbac = "/apis/rbac.authorization.k8s.io/v1/namespaces/default";
     let subject = json!({"kind": "User", "name": "bob"});
     let robot = json!({"kind": "ServiceAccount", "name": "robot", "namespace": "default"});
     let role = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit"});
-    ok(world.post(&format!("{rbac}/rolebindings"), json!({"metadata": {"name": "b"}, "subjects": [subject, robot], "roleRef": role})).await);
+    ok(world
+        .post(&format!("{rbac}/rolebindings"), json!({"metadata": {"name": "b"}, "subjects": [subject, robot], "roleRef": role}))
+        .await);
     ok(bob.post(MAPS, map("a", "1")).await);
-    let review = json!({"spec": {"resourceAttributes": {"namespace": "default", "verb": "create", "group": "apps", "resource": "deployments"}}});
+    let review =
+        json!({"spec": {"resourceAttributes": {"namespace": "default", "verb": "create", "group": "apps", "resource": "deployments"}}});
     let answer = ok(bob.post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review).await);
     assert_eq!(answer["status"]["allowed"], true);
     // Nobody grants what they have not got.
@@ -403,7 +433,8 @@ async fn rights_come_from_roles_and_tokens_from_accounts() {
     ok(world.post("/api/v1/namespaces/default/serviceaccounts", json!({"metadata": {"name": "robot"}})).await);
     let secret = ok(world.get("/api/v1/namespaces/default/secrets/t").await);
     assert!(secret["data"]["token"].is_string());
-    let minted = ok(world.post("/api/v1/namespaces/default/serviceaccounts/robot/token", json!({"spec": {"expirationSeconds": 600}})).await);
+    let minted =
+        ok(world.post("/api/v1/namespaces/default/serviceaccounts/robot/token", json!({"spec": {"expirationSeconds": 600}})).await);
     let bearer = |token: &str| {
         let mut request = world.as_user(None).request(Method::GET, MAPS, "", Value::Null);
         request.headers_mut().insert(header::AUTHORIZATION, format!("Bearer {token}").parse().expect("a header"));
@@ -443,13 +474,17 @@ async fn webhooks_change_and_refuse() {
         object["metadata"]["labels"] = json!({"look": "yes"});
         object
     };
-    *world.reply.lock().expect("not poisoned") = json!({"allowed": false, "status": {"code": 403, "reason": "Forbidden", "message": "not today"}});
+    *world.reply.lock().expect("not poisoned") =
+        json!({"allowed": false, "status": {"code": 403, "reason": "Forbidden", "message": "not today"}});
     refused(world.post(MAPS, looked("a")).await, 403, "admission webhook \"hook.example.com\" denied the request: not today");
     ok(world.post(MAPS, map("b", "1")).await);
     {
         let sent = world.sent.lock().expect("not poisoned");
         assert_eq!(sent.len(), 1);
-        assert_eq!((&sent[0]["url"], &sent[0]["request"]["operation"]), (&json!("https://hook.kube-system.svc:443/check?timeout=10s"), &json!("CREATE")));
+        assert_eq!(
+            (&sent[0]["url"], &sent[0]["request"]["operation"]),
+            (&json!("https://hook.kube-system.svc:443/check?timeout=10s"), &json!("CREATE"))
+        );
         assert_eq!(sent[0]["request"]["userInfo"]["username"], "tester");
     }
     ok(world.delete(&format!("{}/hook", hooks("validatingwebhookconfigurations")), Value::Null).await);

@@ -110,7 +110,8 @@ mod tests {
     fn look(files: &[(&str, &str)], expected: &Expect) {
         let mut tree = Tree::default();
         files.iter().for_each(|(path, text)| tree.put(*path, *text));
-        let shown: Vec<String> = checks(&tree).iter().map(|check| format!("{:?} {}: {}\n", check.state, check.context, check.description)).collect();
+        let shown: Vec<String> =
+            checks(&tree).iter().map(|check| format!("{:?} {}: {}\n", check.state, check.context, check.description)).collect();
         expected.assert_eq(&shown.concat());
     }
 
@@ -121,26 +122,35 @@ mod tests {
     #[test]
     fn a_good_tree_passes() {
         let deep = ("apps/myapp/overlays/dev/x/kustomization.yaml", "resources: [nothing.yaml]\n");
-        look(&[BASE, SERVICE, DEV, deep, (".git/x.yaml", "{"), ("README.md", "{")], &expect![[r#"
+        look(
+            &[BASE, SERVICE, DEV, deep, (".git/x.yaml", "{"), ("README.md", "{")],
+            &expect![[r#"
             Success forge/yaml: 4 files parsed
             Success forge/kustomize: 1 of 1 overlay render
             Success forge/kustomize (apps/myapp/overlays/dev): renders 1 object
-        "#]]);
-        look(&[], &expect![[r#"
+        "#]],
+        );
+        look(
+            &[],
+            &expect![[r#"
             Success forge/yaml: 0 files parsed
             Success forge/kustomize: 0 of 0 overlays render
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn the_first_failure_is_named() {
         let bad = ("apps/myapp/overlays/prod/kustomization.yml", "resources: [../../base, gone.yaml]\n");
-        look(&[BASE, SERVICE, DEV, bad, ("kargo/stages.yml", "a: 1\nb: {c\n")], &expect![[r#"
-            Failure forge/yaml: kargo/stages.yml: line 3, column 1: did not find expected ',' or '}'
+        look(
+            &[BASE, SERVICE, DEV, bad, ("kargo/stages.yml", "a: 1\nb: {c\n")],
+            &expect![[r#"
+            Failure forge/yaml: kargo/stages.yml: line 2, column 4: unclosed bracket '{'
             Failure forge/kustomize: 1 of 2 overlays render; apps/myapp/overlays/prod: apps/myapp/overlays/prod/gone.yaml: no such file or directory
             Success forge/kustomize (apps/myapp/overlays/dev): renders 1 object
             Failure forge/kustomize (apps/myapp/overlays/prod): apps/myapp/overlays/prod/gone.yaml: no such file or directory
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]

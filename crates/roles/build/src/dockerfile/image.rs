@@ -82,7 +82,9 @@ impl Root {
                     let path = if inside { join(&copy.target, &name) } else { copy.target.clone() };
                     self.put(copy, &path, &file, &mut layer)?;
                 }
-                Source::Folder(_) if copy.mode.is_some() => return Err(DockerfileError::unsupported(copy.line, "COPY --chmod of a folder")),
+                Source::Folder(_) if copy.mode.is_some() => {
+                    return Err(DockerfileError::unsupported(copy.line, "COPY --chmod of a folder"));
+                }
                 Source::Folder(tree) => {
                     self.enter(copy.line, &copy.target, copy.owner)?;
                     layer.extend(self.folders_of(&join(&copy.target, "")));
@@ -129,7 +131,15 @@ impl Root {
     fn folders_of(&self, path: &str) -> Vec<LayerFile> {
         let above = path.match_indices('/').map(|(at, _)| &path[..at]);
         let known = above.filter_map(|folder| self.folders.get_key_value(folder));
-        known.map(|(folder, (uid, gid))| LayerFile { path: folder.clone(), mode: 0o755, uid: *uid, gid: *gid, content: LayerContent::Folder }).collect()
+        known
+            .map(|(folder, (uid, gid))| LayerFile {
+                path: folder.clone(),
+                mode: 0o755,
+                uid: *uid,
+                gid: *gid,
+                content: LayerContent::Folder,
+            })
+            .collect()
     }
 }
 
@@ -220,7 +230,22 @@ mod tests {
     fn files_go_where_docker_puts_them() {
         check(
             "# syntax=docker/dockerfile:1\n# a comment\nfrom scratch as app\nENV A=1 B=\"two $PATH\" \\\n  # inside\n\n  C='x'\nENV OLD some  value\nWORKDIR /srv\nWORKDIR $C\nCOPY web .\nCOPY --chown=1000 --chmod=0755 bin/server /bin/\nCOPY *.conf /etc/app/\nCOPY [\"a.conf\", \"/etc\"]\nUSER 1000:1000\nENTRYPOINT [\"/bin/server\", \"--x\"]\nCOPY b.conf /bin/b\nCMD serve $A\n",
-            &expect![[r#""#]],
+            &expect![[r#"
+                {"architecture":"amd64","created":"1970-01-01T00:00:00Z","os":"linux","config":{"User":"1000:1000","Env":["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin","A=1","B=two /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin","C=x","OLD=some  value"],"Entrypoint":["/bin/server","--x"],"Cmd":["/bin/sh","-c","serve $A"],"WorkingDir":"/srv/x"}
+                bin 755 1000:1000
+                bin/b 644 0:0
+                bin/server 755 1000:1000
+                etc 755 0:0
+                etc/a.conf 644 0:0
+                etc/app 755 0:0
+                etc/app/a.conf 644 0:0
+                etc/app/b.conf 644 0:0
+                srv 755 0:0
+                srv/x 755 0:0
+                srv/x/css 755 0:0
+                srv/x/css/a.css 644 0:0
+                srv/x/index.html 644 0:0
+            "#]],
         );
     }
 
@@ -233,11 +258,17 @@ mod tests {
             ("FROM scratch\n\nCOPY --from=x a b\n", "line 3: COPY --from=x is not supported"),
             ("FROM scratch\nCOPY --chown=app a.conf /\n", "line 2: COPY --chown=app is not supported"),
             ("FROM scratch\nCOPY --chmod=u+x a.conf /\n", "line 2: COPY --chmod=u+x is not supported"),
-            ("FROM scratch\nCOPY a.conf \\\n b.conf /x\n", "line 2: When using COPY with more than one source file, the destination must be a directory and end with a /"),
+            (
+                "FROM scratch\nCOPY a.conf \\\n b.conf /x\n",
+                "line 2: When using COPY with more than one source file, the destination must be a directory and end with a /",
+            ),
             ("FROM scratch\nCOPY ../x /\n", "line 2: ../x leads out of the build context"),
             ("FROM scratch\nCOPY gone /\n", "line 2: gone is not in the build context"),
             ("FROM scratch\nCOPY a.conf /x\nCOPY b.conf /x/y\n", "line 3: /x is a file, not a folder"),
-            ("FROM scratch\nCOPY web /x\nCOPY web/index.html /x/css/\nCOPY a.conf /x/css/index.html/\n", "line 4: /x/css/index.html is a file, not a folder"),
+            (
+                "FROM scratch\nCOPY web /x\nCOPY web/index.html /x/css/\nCOPY a.conf /x/css/index.html/\n",
+                "line 4: /x/css/index.html is a file, not a folder",
+            ),
             ("FROM scratch\nCOPY <<EOF /x\n", "line 2: COPY <<EOF is not supported"),
             ("FROM scratch\nFROM scratch\n", "line 2: a second FROM is not supported"),
             ("FROM --platform=linux/arm64 scratch\n", "line 1: FROM --platform=linux/arm64 is not supported"),

@@ -91,7 +91,9 @@ fn directive(comment: &str, line: usize) -> Result<bool, DockerfileError> {
     let Some((name, value)) = comment.split_once('=') else { return Ok(false) };
     let value = value.trim();
     match name.trim().to_ascii_lowercase().as_str() {
-        "syntax" if value.split([':', '@']).next().is_some_and(|name| name.trim_start_matches("docker.io/") == "docker/dockerfile") => Ok(true),
+        "syntax" if value.split([':', '@']).next().is_some_and(|name| name.trim_start_matches("docker.io/") == "docker/dockerfile") => {
+            Ok(true)
+        }
         "escape" if value == "\\" => Ok(true),
         "syntax" | "escape" | "check" => Err(DockerfileError::unsupported(line, format!("the directive {}={value}", name.trim()))),
         _ => Ok(false),
@@ -116,7 +118,11 @@ impl Reader {
         let line = *line;
         if name != "FROM" && !self.from {
             let known = ["COPY", "ENV", "ENTRYPOINT", "CMD", "USER", "WORKDIR"].contains(&name.as_str());
-            return Err(if known { DockerfileError::malformed(line, "no build stage in current context: FROM comes first") } else { DockerfileError::unsupported(line, name) });
+            return Err(if known {
+                DockerfileError::malformed(line, "no build stage in current context: FROM comes first")
+            } else {
+                DockerfileError::unsupported(line, name)
+            });
         }
         if name != "ENTRYPOINT" && name != "CMD" && rest.is_empty() {
             return Err(DockerfileError::malformed(line, format!("{name} requires an argument")));
@@ -169,11 +175,13 @@ impl Reader {
         let words = split(rest, line)?;
         let old = words.first().is_some_and(|word| !word.contains('='));
         let pairs: Vec<(String, String)> = if old {
-            let (name, value) = rest.split_once([' ', '\t']).ok_or_else(|| DockerfileError::malformed(line, "ENV must have two arguments"))?;
+            let (name, value) =
+                rest.split_once([' ', '\t']).ok_or_else(|| DockerfileError::malformed(line, "ENV must have two arguments"))?;
             vec![(name.to_owned(), value.trim_start().to_owned())]
         } else {
             let pair = |word: &String| {
-                let (name, value) = word.split_once('=').ok_or_else(|| DockerfileError::malformed(line, format!("can't find = in {word:?}")))?;
+                let (name, value) =
+                    word.split_once('=').ok_or_else(|| DockerfileError::malformed(line, format!("can't find = in {word:?}")))?;
                 Ok((name.to_owned(), value.to_owned()))
             };
             words.iter().map(pair).collect::<Result<_, _>>()?

@@ -1,0 +1,89 @@
+//! AdmissionReview: reads what the API server asks, answers what [`admit::decide`] asks, and writes its answer.
+//! It fails closed: what cannot be read or reached is refused.
+
+use std::collections::BTreeMap;
+
+use admit::{Answer, Identity, Observed, Outcome, Question, Review, decide};
+use api::text;
+use model::{ClusterName, ObjectRef};
+use oci::Reference;
+use ports::Ports;
+use serde_json::{Value, json};
+use sign::{IdentityMatch, MAX_BUNDLES, Match, Policy};
+
+/// More questions than any object has images.
+const QUESTIONS: usize = 200;
+/// Longest review that is read, in bytes: the API server's own limit for an object, twice, and some.
+const REVIEW: usize = 8 << 20;
+
+/// Answers an AdmissionReview of a cluster.
+pub async fn review(ports: &Ports, cluster: &ClusterName, body: &[u8]) -> Value {
+    let asked: Value = if body.len() > REVIEW { Value::Null } else { serde_json::from_slice(body).unwrap_or_default() };
+    let request = &asked["request"];
+    let decided = if asked["apiVersion"] == "admission.k8s.io/v1" && request.is_object() {
+        answer(ports, cluster, request).await.unwrap_or_else(refuse)
+    } else {
+        refuse("the review is malformed".to_owned())
+    };
+    let Review { allowed, code, message, warnings, audit } = decided;
+    let mut response = json!({"uid": request["uid"], "allowed": allowed});
+    if !allowed {
+        response["status"] = json!({"code": code, "message": message});
+    }
+    if !warnings.is_empty() {
+        response["warnings"] = json!(warnings);
+    }
+    if !audit.is_empty() {
+        response["auditAnnotations"] = json!(audit);
+    }
+    json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response})
+}
+
+fn refuse(message: String) -> Review {
+    Review { allowed: false, code: 403, message, warnings: Vec::new(), audit: BTreeMap::new() }
+}
+
+async fn answer(ports: &Ports, cluster: &ClusterName, request: &Value) -> Result<Review, String> {
+    let client = ports.clusters.get(cluster).map_err(|error| error.to_string())?;
+    let namespace = match text(request, &["namespace"]) {
+        "" => None,
+        name => {
+            let reference = ObjectRef { api_version: "v1".into(), kind: "Namespace".into(), namespace: String::new(), name: name.into() };
+            client.get(&reference).await.map_err(|error| error.to_string())?
+        }
+    };
+    let policies = client.list("policy.sigstore.dev/v1beta1", "ClusterImagePolicy", None, None).await.map_err(|error| error.to_string())?;
+    let mut seen = Observed { request: request.clone(), policies, namespace, answers: BTreeMap::new() };
+    for _ in 0..QUESTIONS {
+        match decide(&seen) {
+            Outcome::Review(review) => return Ok(review),
+            Outcome::Ask(question) => {
+                let Question::Verify { image, identities } = &question;
+                let verified = verify(ports, image, identities).await;
+                seen.answers.insert(question, Answer::Verified(verified));
+            }
+        }
+    }
+    Err("the object names too many images".to_owned())
+}
+
+/// Looks the signatures of an image up and tells whose counts.
+async fn verify(ports: &Ports, image: &str, identities: &[Identity]) -> Result<String, String> {
+    let root = ports.trust.as_ref().ok_or("there is no trust root")?;
+    let place: Reference = image.parse().map_err(|error: oci::ReferenceError| error.to_string())?;
+    let digest = ports.registry.resolve(&place).await.map_err(|error| error.to_string())?.ok_or_else(|| format!("{image} is not there"))?;
+    let place = place.with_digest(digest.clone());
+    let bundles = ports.registry.bundles(&place, &digest, MAX_BUNDLES + 1).await.map_err(|error| error.to_string())?;
+    let identities = identities.iter().map(matcher).collect::<Result<Vec<_>, _>>()?;
+    let policy = Policy { identities, now: ports.clock.now() };
+    sign::choose(root, bundles, &digest, &policy).map(|found| found.subject).map_err(|refusal| refusal.to_string())
+}
+
+fn matcher(identity: &Identity) -> Result<IdentityMatch, String> {
+    let side = |exact: &Option<String>, pattern: &Option<String>| match (exact, pattern) {
+        (Some(text), None) => Ok(Match::Exact(text.clone())),
+        (None, Some(pattern)) => Match::regexp(pattern).map_err(|error| error.to_string()),
+        _ => Err("an identity needs either the text or the pattern of issuer and subject".to_owned()),
+    };
+    Ok(IdentityMatch { issuer: side(&identity.issuer, &identity.issuer_regexp)?, subject: side(&identity.subject, &identity.subject_regexp)? })
+}

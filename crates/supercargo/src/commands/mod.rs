@@ -1,0 +1,42 @@
+//! The commands of the program itself: one file each.
+
+mod demo;
+mod status;
+mod up;
+
+use std::path::PathBuf;
+
+/// Everything the program does under its own name.
+#[derive(clap::Parser)]
+#[command(name = "supercargo", version, about = "Carries a change from a merged commit to a healthy production cluster, with proof")]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Starts everything on this machine.
+    Up(up::Arguments),
+    /// Tells what runs where, and what is held by which gate.
+    Status(status::Arguments),
+    /// Plays the example's people.
+    Demo(demo::Arguments),
+}
+
+/// The data folder.
+#[derive(clap::Args, Clone)]
+struct Folder {
+    /// Folder with everything that is kept.
+    #[arg(long, default_value = "supercargo-data", env = "SUPERCARGO_DATA")]
+    data: PathBuf,
+}
+
+/// Runs a command and returns its exit code.
+pub async fn run(arguments: Arguments) -> anyhow::Result<i32> {
+    match arguments.command {
+        Command::Up(arguments) => up::run(arguments).await,
+        Command::Status(arguments) => status::run(arguments).await,
+        Command::Demo(arguments) => demo::run(arguments).await,
+    }
+}

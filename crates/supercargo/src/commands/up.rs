@@ -1,0 +1,301 @@
+//! `supercargo up`: everything on this machine, in one process.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use controllers::Journal;
+use jiff::Timestamp;
+use model::{Caller, Clock, ClusterName};
+use node::{HostJobs, Images, Node, NodeOptions, Runner, RunnerOptions};
+use ports::{Login, Registry};
+use serde_json::{Value, json};
+use store::{Blobs, Store};
+use tokio::net::TcpListener;
+
+use super::Folder;
+use crate::credentials::{CLUSTERS, Credentials, write_private};
+use crate::data::Data;
+use crate::tls::Tls;
+use crate::world::{Bootstrap, FORGE, IDENTITY, REGISTRY, Seed, Setup, Stores, World};
+use crate::{serve, story};
+
+/// The version with which the example begins.
+const FIRST: &str = "1.4.2";
+/// The version that the demo releases.
+const SECOND: &str = "1.4.3";
+/// How many keys are looked at at once.
+const WORKERS: usize = 8;
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    folder: Folder,
+    /// First of nine ports; where one is taken, a free one is used.
+    #[arg(long, default_value_t = 7400)]
+    port_base: u16,
+    /// Starts the hosts with nothing in them.
+    #[arg(long, conflicts_with_all = ["demo", "once"])]
+    empty: bool,
+    /// Releases version 1.4.3 of the example once 1.4.2 runs in prod.
+    #[arg(long)]
+    demo: bool,
+    /// Ends when the release is verified in prod, or names the gate that holds it.
+    #[arg(long)]
+    once: bool,
+    /// How many seconds `--once` waits.
+    #[arg(long, default_value_t = 300)]
+    timeout: u64,
+    /// Lets workflow jobs and tests run as plain processes where no sandbox can be made.
+    #[arg(long)]
+    allow_host_jobs: bool,
+}
+
+struct System;
+
+impl Clock for System {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+/// The listeners and their addresses.
+struct Listeners {
+    all: BTreeMap<String, (TcpListener, SocketAddr)>,
+}
+
+impl Listeners {
+    async fn open(base: u16) -> anyhow::Result<Self> {
+        let mut all = BTreeMap::new();
+        let names = ["registry", "forge", "identity"].into_iter().chain(CLUSTERS);
+        for (offset, name) in (0u16..).zip(names) {
+            all.insert(name.to_owned(), serve::listen(base.saturating_add(offset)).await?);
+        }
+        Ok(Self { all })
+    }
+
+    fn url(&self, name: &str, scheme: &str) -> String {
+        self.all.get(name).map(|(_, address)| format!("{scheme}://{address}")).unwrap_or_default()
+    }
+}
+
+pub(super) async fn run(arguments: Arguments) -> anyhow::Result<i32> {
+    let data = Data::open(&arguments.folder.data)?;
+    let (credentials, fresh) = Credentials::open(&data.path("credentials.json"))?;
+    let tls = Tls::open(&data.path("identity"), &["localhost", REGISTRY, FORGE, IDENTITY])?;
+    let journal = Journal::open(&data.path("journal.jsonl")).context("the journal")?;
+    let setup = Setup { clock: Arc::new(System), stores: stores(&data)?, credentials: credentials.clone(), journal: journal.clone(), authorities: vec![tls.authority.clone().into_bytes()] };
+    let world = Arc::new(World::new(setup)?);
+    let listeners = Listeners::open(arguments.port_base).await?;
+    let place = Place::write(&data, &listeners, &credentials, &tls)?;
+    place.tell(fresh, &credentials, &data);
+    let table = format!("{REGISTRY}={} {FORGE}={} {IDENTITY}={}", listeners.url("registry", "http"), listeners.url("forge", "http"), listeners.url("identity", "http"));
+    let mut tasks = tokio::task::JoinSet::new();
+    let servers: BTreeMap<String, String> = CLUSTERS.iter().map(|name| ((*name).to_owned(), listeners.url(name, "https"))).collect();
+    let forge_address = listeners.url("forge", "http");
+    for (name, (listener, _)) in listeners.all {
+        let router = match name.as_str() {
+            "registry" => world.hosts.registry.router(),
+            "forge" => world.hosts.forge_router(),
+            "identity" => world.hosts.identity.services_router(),
+            cluster => world.hosts.clusters.get(cluster).context("every listener has a host")?.router(),
+        };
+        tasks.spawn(serve::serve(listener, router, tls.server.clone()));
+    }
+    let mut told = tokio::spawn(tell(journal.clone()));
+    if arguments.empty {
+        wait_for_end().await;
+        return Ok(0);
+    }
+    let host_jobs = if arguments.allow_host_jobs || arguments.demo { HostJobs::Allowed } else { HostJobs::Refused };
+    let seed = Seed(&world);
+    seed.clusters(&Bootstrap { servers: &servers, authority: &tls.authority }).await.context("the clusters' bootstrap")?;
+    seed.forge().await.context("the forge's users and repositories")?;
+    let mut running = world.driver.start(WORKERS);
+    start_node(&world, &data, &table, host_jobs, &mut tasks);
+    start_runner(&world, &data, &table, forge_address, host_jobs, &mut tasks);
+    world.wake().await;
+    let program = std::env::current_exe().context("this program's file")?;
+    world.test_image(&program, &data.path("test-image")).await.context("the test image")?;
+    let journey = journey(&world, &arguments);
+    let code = tokio::select! {
+        code = journey => code?,
+        () = wait_for_end() => 0,
+        _ = &mut told => bail!("the story ended"),
+    };
+    running.abort_all();
+    tasks.abort_all();
+    Ok(code)
+}
+
+fn stores(data: &Data) -> anyhow::Result<Stores> {
+    let open = |name: &str| Store::open(&data.path(name)).with_context(|| format!("the store {name}"));
+    let mut clusters = BTreeMap::new();
+    for name in CLUSTERS {
+        clusters.insert(name.to_owned(), open(&format!("clusters/{name}.db"))?);
+    }
+    Ok(Stores {
+        forge: open("forge/forge.db")?,
+        repositories: forge::Repositories::Folder(data.path("forge")),
+        registry: open("registry/registry.db")?,
+        blobs: Blobs::open(&data.path("registry/blobs")).context("the registry's blobs")?,
+        identity: open("identity/identity.db")?,
+        clusters,
+    })
+}
+
+fn start_node(world: &Arc<World>, data: &Data, table: &str, host_jobs: HostJobs, tasks: &mut tokio::task::JoinSet<()>) {
+    let registry = Registry::new(world.web.clone(), Login::Caller(Caller::new("node")));
+    let node = Node::new(NodeOptions {
+        clock: world.ports.clock.clone(),
+        clusters: world.ports.clusters.clone(),
+        images: Images::new(data.path("images"), registry),
+        place: data.path("tmp/pods"),
+        environment: vec![("SUPERCARGO_HOSTS".to_owned(), table.to_owned())],
+        host_jobs,
+        logs: data.path("logs"),
+    });
+    for name in CLUSTERS {
+        tasks.spawn(node.clone().run(ClusterName(name.to_owned())));
+    }
+}
+
+fn start_runner(world: &Arc<World>, data: &Data, table: &str, address: String, host_jobs: HostJobs, tasks: &mut tokio::task::JoinSet<()>) {
+    let runner = Runner::new(RunnerOptions {
+        name: "local".to_owned(),
+        forge: world.ports.forge.clone(),
+        identity: "forge-runner".to_owned(),
+        server: format!("https://{FORGE}"),
+        address,
+        web: world.web.clone(),
+        registry: REGISTRY.to_owned(),
+        place: data.path("tmp/jobs"),
+        links: cli::NAMES.iter().map(|name| (*name).to_owned()).collect(),
+        environment: BTreeMap::from([("SUPERCARGO_HOSTS".to_owned(), table.to_owned())]),
+        host_jobs,
+    });
+    tasks.spawn(runner.run(world.jobs.subscribe()));
+}
+
+/// Brings the example into being, and the demo's release.
+async fn journey(world: &Arc<World>, arguments: &Arguments) -> anyhow::Result<i32> {
+    let seed = Seed(world);
+    let started = Instant::now();
+    seed.application(Timestamp::now(), FIRST).await.context("the application repository")?;
+    let image: oci::Reference = format!("{REGISTRY}/myapp:{FIRST}").parse()?;
+    while world.ports.registry.resolve(&image).await?.is_none() {
+        if started.elapsed() > Duration::from_secs(arguments.timeout) {
+            bail!("the workflow of the application repository made no image {FIRST}");
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    seed.follow().await.context("the clusters' bootstrap")?;
+    seed.deployment(Timestamp::now()).await.context("the deployment repository")?;
+    let mut wanted = FIRST;
+    if arguments.demo {
+        if !arrive(world, FIRST, arguments, started).await? {
+            return Ok(1);
+        }
+        world.release(SECOND, Timestamp::now()).await?;
+        wanted = SECOND;
+    }
+    if !arguments.once {
+        std::future::pending::<()>().await;
+    }
+    Ok(i32::from(!arrive(world, wanted, arguments, started).await?))
+}
+
+/// Waits for a version to be verified in prod. A version that was replaced by a newer one has arrived before.
+async fn arrive(world: &Arc<World>, version: &str, arguments: &Arguments, started: Instant) -> anyhow::Result<bool> {
+    let mut entries = world.journal.listen();
+    loop {
+        if world.has_arrived(version).await? || (version == FIRST && world.has_arrived(SECOND).await?) {
+            println!("{version} is verified in prod");
+            return Ok(true);
+        }
+        let over = started.elapsed() > Duration::from_secs(arguments.timeout);
+        if let Some(gate) = world.refused().or_else(|| over.then(|| world.waits().join("\n"))) {
+            println!("{version} is held: {gate}");
+            return Ok(false);
+        }
+        // An entry may be what is waited for; without one there is still the end of patience.
+        let _ = tokio::time::timeout(Duration::from_millis(250), entries.recv()).await;
+    }
+}
+
+/// Tells the story as it happens.
+async fn tell(journal: Journal) {
+    let mut entries = journal.listen();
+    loop {
+        match entries.recv().await {
+            Ok(entry) => {
+                if let Some(line) = story::line(&entry) {
+                    println!("{line}");
+                }
+            }
+            Err(tokio::sync::broadcast::error::RecvError::Lagged(count)) => println!("({count} lines left out)"),
+            Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
+        }
+    }
+}
+
+async fn wait_for_end() {
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminate => {}
+    }
+}
+
+/// What `status` tells, and the kubeconfig.
+struct Place {
+    value: Value,
+}
+
+impl Place {
+    fn write(data: &Data, listeners: &Listeners, credentials: &Credentials, tls: &Tls) -> anyhow::Result<Self> {
+        let kubeconfig = data.path("kubeconfig");
+        write_private(&kubeconfig, kubeconfig_of(listeners, credentials, &tls.authority).as_bytes())?;
+        let clusters: BTreeMap<&str, String> = CLUSTERS.iter().map(|name| (*name, listeners.url(name, "https"))).collect();
+        let value = json!({
+            "registry": listeners.url("registry", "http"), "forge": listeners.url("forge", "http"), "identity": listeners.url("identity", "http"),
+            "ca": data.path("identity/ca.pem"), "kubeconfig": kubeconfig, "clusters": clusters, "pid": std::process::id(),
+            "hosts": {(REGISTRY): listeners.url("registry", "http"), (FORGE): listeners.url("forge", "http"), (IDENTITY): listeners.url("identity", "http")},
+        });
+        write_private(&data.path("place.json"), &serde_json::to_vec_pretty(&value)?)?;
+        Ok(Self { value })
+    }
+
+    fn tell(&self, fresh: bool, credentials: &Credentials, data: &Data) {
+        let text = |name: &str| self.value[name].as_str().unwrap_or_default();
+        println!("registry   {}  ({REGISTRY})", text("registry"));
+        println!("forge      {}  ({FORGE})", text("forge"));
+        println!("identity   {}  ({IDENTITY})", text("identity"));
+        println!("kubeconfig {}  contexts {}", text("kubeconfig"), CLUSTERS.join(", "));
+        if fresh {
+            println!("registry login   admin / {}", credentials.registry);
+            println!("forge token      maintainer / {}", credentials.forge.get("maintainer").map_or("", String::as_str));
+            println!("credentials are shown once; they lie in {}", data.path("credentials.json").display());
+        }
+    }
+}
+
+fn kubeconfig_of(listeners: &Listeners, credentials: &Credentials, authority: &str) -> String {
+    use base64::Engine as _;
+    let ca = base64::engine::general_purpose::STANDARD.encode(authority);
+    let list = |make: &dyn Fn(&str) -> Value| Value::Array(CLUSTERS.iter().map(|name| make(name)).collect());
+    let token = |name: &str| credentials.clusters.get(name).cloned().unwrap_or_default();
+    yaml::write(&json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": CLUSTERS[0],
+        "clusters": list(&|name| json!({"name": name, "cluster": {"server": listeners.url(name, "https"), "certificate-authority-data": ca}})),
+        "users": list(&|name| json!({"name": name, "user": {"token": token(name)}})),
+        "contexts": list(&|name| json!({"name": name, "context": {"cluster": name, "user": name}})),
+    }))
+}

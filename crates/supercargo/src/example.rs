@@ -1,0 +1,66 @@
+//! The example pipeline: our own repositories in the article's layout, carried in the binary.
+
+use model::Tree;
+
+/// A file of the example: path and content.
+type File = (&'static str, &'static str);
+
+macro_rules! files {
+    ($folder:literal: $($path:literal),* $(,)?) => {
+        [$(($path, include_str!(concat!("../../../examples/pipeline/", $folder, "/", $path)))),*]
+    };
+}
+
+/// The deployment repository.
+const DEPLOYMENT: [File; 29] = files!("deployment":
+    ".gitea/workflows/build-deployment-artifact.yml",
+    "CODEOWNERS",
+    "README.md",
+    "apps/myapp/base/deployment.yaml",
+    "apps/myapp/base/kustomization.yaml",
+    "apps/myapp/base/namespace.yaml",
+    "apps/myapp/base/networkpolicy.yaml",
+    "apps/myapp/base/service.yaml",
+    "apps/myapp/overlays/dev/kustomization.yaml",
+    "apps/myapp/overlays/staging/kustomization.yaml",
+    "apps/myapp/overlays/prod/kustomization.yaml",
+    "clusters/dev/image-policy.yaml",
+    "clusters/dev/myapp.yaml",
+    "clusters/staging/image-policy.yaml",
+    "clusters/staging/myapp.yaml",
+    "clusters/prod/image-policy.yaml",
+    "clusters/prod/myapp.yaml",
+    "flux-system/dev.yaml",
+    "flux-system/management.yaml",
+    "flux-system/prod.yaml",
+    "flux-system/staging.yaml",
+    "kargo/analysis.yaml",
+    "kargo/project.yaml",
+    "kargo/stages.yaml",
+    "kargo/warehouse.yaml",
+    "policy/README.md",
+    "policy/main.json",
+    "policy/keys.json",
+    "renovate.json",
+);
+
+/// The application repository.
+const APPLICATION: [File; 5] = files!("app-myapp": ".gitea/workflows/build.yml", "Dockerfile", "README.md", "VERSION", "site/index.html");
+
+/// Returns the deployment repository's content.
+pub fn deployment() -> Tree {
+    tree(&DEPLOYMENT)
+}
+
+/// Returns the application repository's content.
+pub fn application() -> Tree {
+    tree(&APPLICATION)
+}
+
+fn tree(files: &[File]) -> Tree {
+    let mut tree = Tree::default();
+    for (path, content) in files {
+        tree.put(*path, *content);
+    }
+    tree
+}

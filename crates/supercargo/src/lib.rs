@@ -1,0 +1,11 @@
+//! The composition root: hosts and effects are put together here, and nowhere else do they meet.
+//! Read first: [`world::World`].
+
+pub mod commands;
+pub mod credentials;
+pub mod data;
+pub mod example;
+pub mod serve;
+pub mod story;
+pub mod tls;
+pub mod world;

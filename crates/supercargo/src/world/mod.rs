@@ -1,0 +1,171 @@
+//! A whole world in one process: hosts, ports, controllers. `up` gives it disk, listeners and a node; a simulation gives it
+//! memory and a clock of its own. Read first: [`World::new`].
+
+mod hosts;
+mod names;
+pub mod release;
+mod roles;
+mod seed;
+mod test_image;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use controllers::{Driver, Event, Journal};
+use doors::news::{News, of_forge, of_registry};
+use futures::future::BoxFuture;
+use http::{Request, Response};
+use model::Clock;
+use ports::{Ports, Web};
+use store::{Blobs, Store};
+use tokio::sync::watch;
+
+use crate::credentials::Credentials;
+
+pub use hosts::Hosts;
+pub use names::{DOORS, FORGE, IDENTITY, REGISTRY, forge_url, identity_url};
+pub use roles::{Roles, controllers_of};
+pub use seed::{Bootstrap, Seed};
+
+/// Where everything is kept.
+#[derive(Clone)]
+pub struct Stores {
+    /// The forge's.
+    pub forge: Store,
+    /// Where repositories lie.
+    pub repositories: forge::Repositories,
+    /// The registry's.
+    pub registry: Store,
+    /// The registry's blobs.
+    pub blobs: Blobs,
+    /// The identity host's.
+    pub identity: Store,
+    /// Each cluster's.
+    pub clusters: BTreeMap<String, Store>,
+}
+
+/// What a world is made of.
+pub struct Setup {
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Where everything is kept.
+    pub stores: Stores,
+    /// All secrets.
+    pub credentials: Credentials,
+    /// The story.
+    pub journal: Journal,
+    /// Certificate authorities to trust on the network (PEM).
+    pub authorities: Vec<Vec<u8>>,
+}
+
+/// A world. Nothing runs until somebody starts its driver.
+pub struct World {
+    /// The hosts.
+    pub hosts: Hosts,
+    /// The clients.
+    pub ports: Ports,
+    /// HTTP to the hosts by name.
+    pub web: Web,
+    /// Runs the controllers.
+    pub driver: Driver,
+    /// The story.
+    pub journal: Journal,
+    /// All secrets.
+    pub credentials: Credentials,
+    /// Counts what may be news for workflow runners.
+    pub jobs: watch::Sender<u64>,
+}
+
+/// What hosts call when something is to be sent; it is known only after they are made.
+#[derive(Clone, Default)]
+pub(crate) struct Late(Arc<OnceLock<Web>>);
+
+type Sent = BoxFuture<'static, Result<Response<bytes::Bytes>, String>>;
+
+impl Late {
+    fn outgoing(&self) -> Arc<dyn Fn(Request<bytes::Bytes>) -> Sent + Send + Sync> {
+        let late = self.clone();
+        Arc::new(move |request| {
+            let late = late.clone();
+            Box::pin(async move {
+                let Some(web) = late.0.get() else { return Err("the world is not complete yet".to_owned()) };
+                web.send(request, None).await.map_err(|error| error.to_string())
+            })
+        })
+    }
+}
+
+impl World {
+    /// Puts a world together.
+    pub fn new(setup: Setup) -> anyhow::Result<Self> {
+        let Setup { clock, stores, credentials, journal, authorities } = setup;
+        let late = Late::default();
+        let hosts = Hosts::new(&clock, &stores, &credentials, &late)?;
+        let driver: Arc<OnceLock<Driver>> = Arc::default();
+        let jobs = watch::channel(0).0;
+        let web = hosts.web(Web::new(&authorities));
+        let trust = Arc::new(sign::TrustRoot::parse(&hosts.identity.trusted_root())?);
+        let ports = roles::ports(&clock, &hosts, &web, &credentials, trust)?;
+        let web = web.with_handler(DOORS, door(driver.clone(), jobs.clone(), ports.clone()));
+        let _ = late.0.set(web.clone());
+        let made = Driver::new(controllers_of(&Roles::All, &ports), ports.clone(), journal.clone());
+        let _ = driver.set(made.clone());
+        Ok(Self { hosts, ports, web, driver: made, journal, credentials, jobs })
+    }
+
+    /// Tells everybody again what may have been missed: what waited to be sent, and every repository.
+    pub async fn wake(&self) {
+        self.hosts.forge.deliver_pending().await;
+        self.hosts.registry.deliver_pending().await;
+        self.jobs.send_modify(|count| *count += 1);
+        for repository in seed::REPOSITORIES {
+            for key in roles::repository_keys(&forge_url(repository)) {
+                self.driver.wake(key);
+            }
+        }
+    }
+}
+
+/// Answers what hosts send to the roles: webhooks, notifications, admission reviews.
+fn door(driver: Arc<OnceLock<Driver>>, jobs: watch::Sender<u64>, ports: Ports) -> ports::Handler {
+    Arc::new(move |request: Request<bytes::Bytes>| {
+        let (driver, jobs, ports) = (driver.clone(), jobs.clone(), ports.clone());
+        Box::pin(async move {
+            let path = request.uri().path().to_owned();
+            let tell = |news: News| {
+                if let News::Forge { event, action, .. } = &news
+                    && event == "workflow_job"
+                    && action == "queued"
+                {
+                    jobs.send_modify(|count| *count += 1);
+                }
+                if let Some(driver) = driver.get() {
+                    driver.happened(&event_of(news));
+                }
+            };
+            let answer = |status: http::StatusCode, body: Vec<u8>| Response::builder().status(status).header("content-type", "application/json").body(body.into()).expect("a status and a body make an answer");
+            if path == "/forge" {
+                let event = request.headers().get("x-gitea-event").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+                of_forge(&format!("https://{FORGE}"), &event, request.body()).into_iter().for_each(tell);
+                return Ok(answer(http::StatusCode::NO_CONTENT, Vec::new()));
+            }
+            if path == "/registry" {
+                of_registry(REGISTRY, request.body()).into_iter().for_each(tell);
+                return Ok(answer(http::StatusCode::NO_CONTENT, Vec::new()));
+            }
+            if let Some(cluster) = path.strip_prefix("/admission/") {
+                let reviewed = doors::admission::review(&ports, &model::ClusterName(cluster.to_owned()), request.body()).await;
+                return Ok(answer(http::StatusCode::OK, reviewed.to_string().into_bytes()));
+            }
+            Ok(answer(http::StatusCode::NOT_FOUND, Vec::new()))
+        })
+    })
+}
+
+fn event_of(news: News) -> Event {
+    match news {
+        News::Pushed { repository, name } => Event::Pushed { repository, name },
+        News::Forge { repository, event, .. } => Event::Forge { repository, event },
+        News::Tagged { repository, tag } => Event::Tagged { repository, tag },
+    }
+}

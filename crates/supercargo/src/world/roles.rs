@@ -1,0 +1,88 @@
+//! The roles: their clients, their identities, and their controllers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use controllers::repositories::Checks;
+use controllers::{Controller, Key, cluster, flux, kargo};
+use model::{Caller, Clock, ClusterName};
+use ports::{Clusters, Forge, Git, Identity, Login, Ports, Registry, Trees, Web};
+use tower::Layer as _;
+
+use super::Hosts;
+use crate::credentials::{CLUSTERS, Credentials};
+
+/// As whom built-in checks report.
+const CHECKS: &str = "checks";
+/// As whom repositories and registries are read.
+const READER: &str = "flux";
+
+/// Which roles run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Roles {
+    /// All of an embedded world.
+    All,
+    /// Flux's, in the clusters that are known.
+    Deploy,
+}
+
+/// Returns the clients of a world whose hosts are in this process.
+pub(super) fn ports(clock: &Arc<dyn Clock>, hosts: &Hosts, web: &Web, credentials: &Credentials, trust: Arc<sign::TrustRoot>) -> anyhow::Result<Ports> {
+    let mut clusters = Clusters::default();
+    for (name, server) in &hosts.clusters {
+        let service = axum::Extension(Caller::master("supercargo")).layer(server.router());
+        clusters = clusters.with(name, kube::Client::new(service, "default"));
+    }
+    let identities = identities(credentials)?;
+    let reader = identities.get(READER).cloned().context("the reader is an identity")?;
+    Ok(Ports {
+        clock: clock.clone(),
+        clusters,
+        registry: Registry::new(web.clone(), Login::Caller(Caller::new(READER))),
+        git: Git::new(web.clone(), identities.clone(), reader),
+        forge: Forge::new(web.clone(), identities),
+        trees: Trees::default(),
+        trust: Some(trust),
+    })
+}
+
+/// Who acts on the embedded forge, by login.
+fn identities(credentials: &Credentials) -> anyhow::Result<BTreeMap<String, Identity>> {
+    let mut identities = BTreeMap::new();
+    for (login, name) in [("maintainer", "Maintainer"), ("renovate", "Renovate"), ("kargo", "Kargo"), (CHECKS, "Checks"), (READER, "Flux"), ("forge-admin", "Forge"), ("forge-runner", "Runner")] {
+        let key = if credentials.signing.contains_key(login) { Some(Arc::new(credentials.signing_key(login)?)) } else { None };
+        let identity = Identity { caller: Caller::new(login), basic: None, name: name.to_owned(), email: format!("{login}@supercargo.internal"), key };
+        identities.insert(login.to_owned(), identity);
+    }
+    Ok(identities)
+}
+
+/// Returns the controllers of some roles.
+pub fn controllers_of(roles: &Roles, ports: &Ports) -> Vec<Arc<dyn Controller>> {
+    let deploy: [Arc<dyn Controller>; 3] =
+        [Arc::new(flux::GitRepository::new(ports.clone())), Arc::new(flux::OciRepository::new(ports.clone())), Arc::new(flux::Kustomization::new(ports.clone()))];
+    let mut all = deploy.to_vec();
+    if *roles == Roles::Deploy {
+        return all;
+    }
+    let home = kargo::Home(ClusterName(CLUSTERS[0].to_owned()));
+    let embedded: Vec<ClusterName> = CLUSTERS.iter().map(|name| ClusterName((*name).to_owned())).collect();
+    let rest: [Arc<dyn Controller>; 8] = [
+        Arc::new(kargo::Warehouse::new(ports.clone(), home.clone())),
+        Arc::new(kargo::Stage::new(ports.clone(), home.clone())),
+        Arc::new(kargo::Promotion::new(ports.clone(), home.clone(), "kargo")),
+        Arc::new(kargo::AnalysisRun::new(ports.clone(), home)),
+        Arc::new(cluster::Deployment::new(ports.clone(), embedded.clone())),
+        Arc::new(cluster::ReplicaSet::new(ports.clone(), embedded.clone())),
+        Arc::new(cluster::Job::new(ports.clone(), embedded)),
+        Arc::new(Checks::new(ports.clone(), CHECKS)),
+    ];
+    all.extend(rest);
+    all
+}
+
+/// Returns the keys under which a repository is looked at.
+pub(super) fn repository_keys(repository: &str) -> Vec<Key> {
+    vec![Checks::key(repository)]
+}

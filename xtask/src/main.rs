@@ -1,0 +1,70 @@
+//! The house tools: proofs against real programs, recordings of what real programs answer, and figures.
+//! Read first: [`prove`], [`record`], [`bench`]; each has one file a proof, recording or figure, and one line in its list.
+
+mod bench;
+mod place;
+mod program;
+mod prove;
+mod record;
+mod world;
+
+use anyhow::bail;
+use clap::{Parser, Subcommand};
+
+use crate::place::Settings;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Proofs, recordings and figures of Supercargo")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Proves something against real programs; `list` names the proofs.
+    Prove {
+        /// The proof.
+        name: String,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Records what a real program answers, for proofs that then need it no more; `list` names the recordings.
+    Record {
+        /// The recording.
+        name: String,
+    },
+    /// Measures the figures of the README.
+    Bench {
+        /// Writes the table into README.md.
+        #[arg(long)]
+        write: bool,
+        /// How many releases are measured.
+        #[arg(long, default_value_t = 50)]
+        releases: u32,
+        #[command(flatten)]
+        settings: Settings,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().command {
+        Command::Prove { name, settings } => choose("proof", &name, &prove::PROOFS)?.map_or(Ok(()), |prove| prove(&settings)),
+        Command::Record { name } => choose("recording", &name, &record::RECORDINGS)?.map_or(Ok(()), |record| record()),
+        Command::Bench { write, releases, settings } => bench::run(&settings, releases, write),
+    }
+}
+
+/// Finds an entry by its name; `list` prints all and finds none.
+fn choose<F: Copy>(what: &str, name: &str, all: &[(&str, &str, F)]) -> anyhow::Result<Option<F>> {
+    if name == "list" {
+        for (name, about, _) in all {
+            println!("{name:10} {about}");
+        }
+        return Ok(None);
+    }
+    match all.iter().find(|(known, ..)| *known == name) {
+        Some((.., found)) => Ok(Some(*found)),
+        None => bail!("there is no {what} {name:?}; `list` names them"),
+    }
+}

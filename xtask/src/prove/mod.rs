@@ -1,0 +1,22 @@
+//! Proofs: one file each, one line in [`PROOFS`]. A program that is missing is a failure.
+
+mod git;
+mod kill;
+mod kubectl;
+mod kustomize;
+mod pipeline;
+mod records;
+
+use crate::place::Settings;
+
+/// Proves something or says why not.
+type Prove = fn(&Settings) -> anyhow::Result<()>;
+
+/// All proofs: name, what it proves, how.
+pub const PROOFS: [(&str, &str, Prove); 5] = [
+    ("git", "the git program clones, fetches and pushes; the forge refuses what it must", git::prove),
+    ("kill", "a journey that is killed at a random moment is completed once, by the next start", kill::prove),
+    ("kubectl", "kubectl reads, applies, watches and deletes in every cluster", kubectl::prove),
+    ("kustomize", "the example's overlays render to the bytes that kubectl kustomize was recorded to print", kustomize::prove),
+    ("pipeline", "a release travels from its tag to production by itself", pipeline::prove),
+];
