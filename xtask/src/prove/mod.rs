@@ -17,6 +17,6 @@ pub const PROOFS: [(&str, &str, Prove); 5] = [
     ("git", "the git program clones, fetches and pushes; the forge refuses what it must", git::prove),
     ("kill", "a journey that is killed at a random moment is completed once, by the next start", kill::prove),
     ("kubectl", "kubectl reads, applies, watches and deletes in every cluster", kubectl::prove),
-    ("kustomize", "the example's overlays render to the bytes that kubectl kustomize was recorded to print", kustomize::prove),
+    ("kustomize", "the example's overlays render to the bytes of the recorded kubectl kustomize", kustomize::prove),
     ("pipeline", "a release travels from its tag to production by itself", pipeline::prove),
 ];

@@ -91,6 +91,9 @@ fn definition(name: &str, compiled: &RefCell<HashMap<String, Arc<Schema>>>) -> A
             if schema.kind == Some(schema::Type::Object) && schema.properties.is_empty() && schema.additional.is_none() {
                 schema.preserve_unknown = true;
             }
+            if last == "Quantity" {
+                schema.format = Some(crate::quantity::FORMAT.to_owned());
+            }
             // Metadata is always there; what else is required is checked kind by kind.
             schema.required.retain(|field| field != "metadata");
             schema

@@ -27,7 +27,10 @@ pub(crate) fn body(headers: &HeaderMap, bytes: &[u8]) -> ApiResult<(Value, Vec<S
         "application/yaml" => Ok((yaml_body(bytes)?, Vec::new())),
         "application/vnd.kubernetes.protobuf" => match crate::protobuf::read(bytes) {
             Ok(object) => Ok((object, Vec::new())),
-            Err(why) => Err(unsupported_media(&format!("the body of the request was application/vnd.kubernetes.protobuf: {why}"))),
+            Err(crate::protobuf::Fault::Unread(why)) => {
+                Err(unsupported_media(&format!("the body of the request was application/vnd.kubernetes.protobuf: {why}")))
+            }
+            Err(crate::protobuf::Fault::Broken(why)) => Err(ApiError::bad_request(format!("the object provided is unrecognized: {why}"))),
         },
         other => Err(unsupported_media(&format!(
             "the body of the request was in an unknown format ({other}) - accepted media types include: application/json, application/yaml"
@@ -131,6 +134,7 @@ fn native(resource: &Resource, object: &mut Value) -> ApiResult<Vec<String>> {
     empty_texts(&resource.schema, object);
     schema::drop_nulls(&resource.schema, object);
     let unknown = schema::prune(&resource.schema, object, false);
+    crate::quantity::normalize(&resource.schema, object).map_err(|why| unhandled(resource, &why))?;
     types(resource, &resource.schema, object, &resource.kind)?;
     tidy(&resource.schema, object);
     if resource.kind == "Secret" {

@@ -121,9 +121,6 @@ fn job_spec(spec: &mut Map<String, Value>) {
     fill(spec, "suspend", json!(false));
     fill(spec, "manualSelector", json!(false));
     fill(spec, "podReplacementPolicy", json!(if spec.contains_key("podFailurePolicy") { "Failed" } else { "TerminatingOrFailed" }));
-    if spec.get("manualSelector") == Some(&json!(false)) {
-        spec.remove("manualSelector");
-    }
     if let Some(template) = spec.get_mut("template").and_then(|template| object(template, "spec")) {
         pod_spec_with(template, None);
     }

@@ -90,6 +90,21 @@ fn field(word: &'static str) -> Option<(u64, Field)> {
     Some((number.parse().ok()?, Field { name, list, keep, form }))
 }
 
+/// Why a body was not read.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It is whole, but this server's table does not have it.
+    Unread(String),
+    /// It is no protobuf of Kubernetes.
+    Broken(String),
+}
+
+impl From<&str> for Fault {
+    fn from(why: &str) -> Self {
+        Self::Broken(why.to_owned())
+    }
+}
+
 /// One field as it lies in the bytes.
 enum Raw<'a> {
     Number(u64),
@@ -98,12 +113,12 @@ enum Raw<'a> {
 
 struct Reader<'a>(&'a [u8]);
 
-fn broken() -> String {
-    "unexpected EOF".to_owned()
+fn broken() -> Fault {
+    "unexpected EOF".into()
 }
 
 impl<'a> Reader<'a> {
-    fn number(&mut self) -> Result<u64, String> {
+    fn number(&mut self) -> Result<u64, Fault> {
         let mut value = 0_u64;
         for shift in (0..64).step_by(7) {
             let (byte, rest) = self.0.split_first().ok_or_else(broken)?;
@@ -113,10 +128,10 @@ impl<'a> Reader<'a> {
                 return Ok(value);
             }
         }
-        Err("a number is too long".to_owned())
+        Err("a number is too long".into())
     }
 
-    fn next(&mut self) -> Result<Option<(u64, Raw<'a>)>, String> {
+    fn next(&mut self) -> Result<Option<(u64, Raw<'a>)>, Fault> {
         if self.0.is_empty() {
             return Ok(None);
         }
@@ -129,34 +144,34 @@ impl<'a> Reader<'a> {
                 self.0 = rest;
                 Raw::Bytes(bytes)
             }
-            other => return Err(format!("wire type {other} is not used here")),
+            other => return Err(Fault::Broken(format!("wire type {other} is not used here"))),
         };
         Ok(Some((tag >> 3, raw)))
     }
 }
 
 impl<'a> Raw<'a> {
-    fn bytes(&self) -> Result<&'a [u8], String> {
+    fn bytes(&self) -> Result<&'a [u8], Fault> {
         match self {
             Self::Bytes(bytes) => Ok(bytes),
-            Self::Number(_) => Err("a number stands where bytes should".to_owned()),
+            Self::Number(_) => Err("a number stands where bytes should".into()),
         }
     }
 
-    fn text(&self) -> Result<&'a str, String> {
-        std::str::from_utf8(self.bytes()?).map_err(|_| "a text is not UTF-8".to_owned())
+    fn text(&self) -> Result<&'a str, Fault> {
+        std::str::from_utf8(self.bytes()?).map_err(|_| Fault::from("a text is not UTF-8"))
     }
 
-    fn number(&self) -> Result<u64, String> {
+    fn number(&self) -> Result<u64, Fault> {
         match self {
             Self::Number(number) => Ok(*number),
-            Self::Bytes(_) => Err("bytes stand where a number should".to_owned()),
+            Self::Bytes(_) => Err("bytes stand where a number should".into()),
         }
     }
 }
 
 /// Reads a body.
-pub(crate) fn read(body: &[u8]) -> Result<Value, String> {
+pub(crate) fn read(body: &[u8]) -> Result<Value, Fault> {
     let mut envelope = Reader(body.strip_prefix(MAGIC).ok_or("the body does not begin as Kubernetes' protobuf does")?);
     let (mut version, mut kind, mut raw) = (String::new(), String::new(), &[][..]);
     while let Some((number, value)) = envelope.next()? {
@@ -177,9 +192,9 @@ pub(crate) fn read(body: &[u8]) -> Result<Value, String> {
     }
     let known = TABLE.kinds.iter().find(|(one, name)| *one == version && *name == kind);
     let Some((_, name)) = known else {
-        return Err(format!(
+        return Err(Fault::Unread(format!(
             "{version} {kind} is not read from protobuf by this server; send application/json (kubectl: use create -f or apply -f)"
-        ));
+        )));
     };
     let mut object = message(name, raw, 0)?;
     object.insert("apiVersion".to_owned(), json!(version));
@@ -187,11 +202,11 @@ pub(crate) fn read(body: &[u8]) -> Result<Value, String> {
     Ok(Value::Object(object))
 }
 
-fn message(name: &str, bytes: &[u8], depth: usize) -> Result<Map<String, Value>, String> {
+fn message(name: &str, bytes: &[u8], depth: usize) -> Result<Map<String, Value>, Fault> {
     if depth > DEPTH {
-        return Err("messages nest too deep".to_owned());
+        return Err("messages nest too deep".into());
     }
-    let fields = TABLE.messages.get(name).ok_or_else(|| format!("{name} is not known"))?;
+    let fields = TABLE.messages.get(name).ok_or_else(|| Fault::Unread(format!("{name} is not known")))?;
     let mut reader = Reader(bytes);
     let mut object = Map::new();
     while let Some((number, raw)) = reader.next()? {
@@ -200,16 +215,16 @@ fn message(name: &str, bytes: &[u8], depth: usize) -> Result<Map<String, Value>,
             if matches!(raw, Raw::Bytes([])) {
                 continue;
             }
-            return Err(format!(
+            return Err(Fault::Unread(format!(
                 "field {number} of {name} is not read from protobuf by this server; send application/json (kubectl: use create -f or apply -f)"
-            ));
+            )));
         };
         put(&mut object, field, &raw, depth)?;
     }
     Ok(object)
 }
 
-fn put(object: &mut Map<String, Value>, field: &Field, raw: &Raw<'_>, depth: usize) -> Result<(), String> {
+fn put(object: &mut Map<String, Value>, field: &Field, raw: &Raw<'_>, depth: usize) -> Result<(), Fault> {
     let value = match field.form {
         Form::Ignored => return Ok(()),
         Form::Inline(name) => {
@@ -250,7 +265,7 @@ fn put(object: &mut Map<String, Value>, field: &Field, raw: &Raw<'_>, depth: usi
     Ok(())
 }
 
-fn pair(entry: Entry, bytes: &[u8]) -> Result<(String, Value), String> {
+fn pair(entry: Entry, bytes: &[u8]) -> Result<(String, Value), Fault> {
     let mut reader = Reader(bytes);
     let (mut key, mut value) = (String::new(), json!(""));
     while let Some((number, raw)) = reader.next()? {
@@ -272,7 +287,7 @@ fn pair(entry: Entry, bytes: &[u8]) -> Result<(String, Value), String> {
     Ok((key, value))
 }
 
-fn time(bytes: &[u8]) -> Result<Value, String> {
+fn time(bytes: &[u8]) -> Result<Value, Fault> {
     let mut reader = Reader(bytes);
     let mut seconds = None;
     while let Some((number, raw)) = reader.next()? {
@@ -281,10 +296,10 @@ fn time(bytes: &[u8]) -> Result<Value, String> {
         }
     }
     let Some(seconds) = seconds else { return Ok(Value::Null) };
-    model::Timestamp::from_second(seconds).map(|time| json!(crate::object::seconds(time))).map_err(|error| error.to_string())
+    model::Timestamp::from_second(seconds).map(|time| json!(crate::object::seconds(time))).map_err(|error| Fault::Broken(error.to_string()))
 }
 
-fn number_or_text(bytes: &[u8]) -> Result<Value, String> {
+fn number_or_text(bytes: &[u8]) -> Result<Value, Fault> {
     let mut reader = Reader(bytes);
     let (mut is_text, mut number, mut text) = (false, 0, String::new());
     while let Some((field, raw)) = reader.next()? {
@@ -326,6 +341,6 @@ mod tests {
             let _ = read(&body[..end]);
         }
         let unknown = b"k8s\0\x0a\x0f\x0a\x02v1\x12\x09ConfigMap\x12\x03\x7a\x01x";
-        assert!(read(unknown).is_err_and(|why| why.contains("field 15 of ConfigMap")));
+        assert!(read(unknown).is_err_and(|fault| matches!(fault, Fault::Unread(why) if why.contains("field 15 of ConfigMap"))));
     }
 }

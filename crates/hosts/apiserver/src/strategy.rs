@@ -171,11 +171,15 @@ fn job(object: &mut Value) {
             }
         }
     }
+    let labels = spec.get("template").and_then(|template| template["metadata"].get("labels")).cloned();
     let selector = spec.entry("selector").or_insert_with(|| json!({}));
     if !selector.get("matchLabels").is_some_and(Value::is_object) {
         selector["matchLabels"] = json!({});
     }
     selector["matchLabels"]["batch.kubernetes.io/controller-uid"] = json!(uid);
+    if let (None, Some(labels)) = (object::pairs(object, "labels").filter(|own| !own.is_empty()), labels) {
+        meta_mut(object).insert("labels".to_owned(), labels);
+    }
 }
 
 /// Makes a written object one that may follow the old one: the endpoint's part from it, the rest from the old.

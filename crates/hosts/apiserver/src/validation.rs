@@ -72,7 +72,8 @@ fn metadata(resource: &Resource, object: &Value) -> Vec<Violation> {
     let list = finalizers(object);
     for (index, one) in list.iter().enumerate() {
         let standard = matches!(*one, "orphan" | "foregroundDeletion" | "kubernetes");
-        if !standard && !one.contains('/') {
+        // Custom kinds take any qualified name; only Kubernetes' own demand a domain in front.
+        if !standard && !one.contains('/') && resource.custom.is_none() {
             let why = "name is neither a standard finalizer name nor is it fully qualified";
             found.push(Violation::invalid(&format!("metadata.finalizers[{index}]"), &json!(one), why));
         } else if !standard {

@@ -180,7 +180,7 @@ async fn unknown_fields_and_places_are_refused() {
     refused(world.get("/openapi/v2").await, 404, "404 page not found");
     refused(world.post(MAPS, map("B", "1")).await, 422, "metadata.name: Invalid value");
     let protobuf = world.request(Method::POST, MAPS, "application/vnd.kubernetes.protobuf", json!({}));
-    refused(world.send(protobuf).await, 415, "application/vnd.kubernetes.protobuf: the body does not begin");
+    refused(world.send(protobuf).await, 400, "the object provided is unrecognized");
 }
 
 #[tokio::test]

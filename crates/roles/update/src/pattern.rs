@@ -28,7 +28,9 @@ impl Patterns {
     pub(crate) fn match_text(&self, text: &str) -> bool {
         let positive = || self.0.iter().filter(|pattern| !pattern.negative);
         let negative = self.0.iter().filter(|pattern| pattern.negative);
-        !self.0.is_empty() && (positive().next().is_none() || positive().any(|pattern| pattern.finds(text))) && !negative.into_iter().any(|pattern| pattern.finds(text))
+        !self.0.is_empty()
+            && (positive().next().is_none() || positive().any(|pattern| pattern.finds(text)))
+            && !negative.into_iter().any(|pattern| pattern.finds(text))
     }
 
     /// Tells whether any pattern by itself matches.

@@ -62,7 +62,7 @@ fn pack(program: &Path) -> anyhow::Result<oci::Artifact> {
     files.sort_by(|a, b| a.path.cmp(&b.path));
     let config = ImageConfig {
         env: vec![format!("LD_LIBRARY_PATH=/{LIBRARIES}")],
-        entrypoint: vec![format!("/{PROGRAM}"), "check".to_owned()],
+        entrypoint: vec![format!("/{PROGRAM}")],
         user: "65532:65532".to_owned(),
         architecture: if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" }.to_owned(),
         os: "linux".to_owned(),

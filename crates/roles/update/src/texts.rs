@@ -1,0 +1,100 @@
+//! Names of branches, titles and bodies of pull requests. Read first: [`branch_name`], [`title`].
+
+use crate::branch::Plan;
+
+/// Below this all branches of the bot are.
+pub(crate) const PREFIX: &str = "renovate/";
+
+/// Returns the branch of a dependency's updates within a major version: `renovate/registry.internal-myapp-1.x`.
+pub(crate) fn branch_name(dependency: &str, major: u64) -> String {
+    let lower = dependency.to_lowercase().replacen("@types/", "", 1);
+    let topic: String =
+        lower.chars().filter(|c| *c != '@').map(|c| if c == '/' || c == ':' || c.is_whitespace() { '-' } else { c }).collect();
+    format!("{PREFIX}{}", clean(&format!("{topic}-{major}.x")))
+}
+
+/// Makes a text fit for a ref: what Git forbids becomes a dash, repeats become one, a dot or a dash never comes first.
+fn clean(text: &str) -> String {
+    let mut out = String::new();
+    for character in text.chars() {
+        let character = if character.is_control() || "~^:?*[]\\ ".contains(character) { '-' } else { character };
+        let surplus = match character {
+            '-' => out.is_empty() || out.ends_with(['-', '.']),
+            '.' => out.is_empty() || out.ends_with('.'),
+            _ => false,
+        };
+        if !surplus {
+            out.push(character);
+        }
+    }
+    out.trim_end_matches(['.', '/']).to_owned()
+}
+
+/// Returns the title of an update, which is also its commit's message. With the semantic prefix it is in lower case.
+pub(crate) fn title(dependency: &str, version: &str, semantic: bool) -> String {
+    let plain = format!("Update {dependency} Docker tag to {version}");
+    if semantic { format!("chore(deps): {plain}").to_lowercase() } else { plain }
+}
+
+/// Tells whether more than half of these messages have a semantic prefix.
+pub(crate) fn semantic(messages: &[String]) -> bool {
+    let newest = &messages[..messages.len().min(20)];
+    newest.iter().filter(|message| has_prefix(message)).count() * 2 > newest.len()
+}
+
+/// `type: text` or `type(scope): text`.
+fn has_prefix(message: &str) -> bool {
+    let Some((prefix, text)) = message.lines().next().unwrap_or_default().split_once(": ") else { return false };
+    let prefix = prefix.strip_suffix('!').unwrap_or(prefix);
+    let kind = match prefix.split_once('(') {
+        Some((kind, scope)) if scope.ends_with(')') && scope.len() > 1 => kind,
+        Some(_) => return false,
+        None => prefix,
+    };
+    !text.trim().is_empty() && !kind.is_empty() && kind.bytes().all(|byte| byte.is_ascii_lowercase())
+}
+
+/// Returns the body of an update's pull request.
+pub(crate) fn body(plan: &Plan) -> String {
+    let mut text = String::from("This pull request brings in a new version.\n\n| Package | Update | Change | Where |\n|---|---|---|---|\n");
+    for update in &plan.updates {
+        let (from, to) = (&update.from, &update.to);
+        let place = format!("{}:{}", update.dependency.file, update.dependency.line);
+        text.push_str(&format!("| {} | {} | `{from}` -> `{to}` | `{place}` |\n", update.dependency.name, update.kind.word()));
+    }
+    let merging = if plan.automerge { "it merges itself when its checks are green" } else { "a person decides" };
+    text.push_str(&format!("\nMerging: {merging}. Close it to be left alone with this version.\n"));
+    if !plan.reviewers.is_empty() {
+        text.push_str(&format!("\nA review is wanted from: {}.\n", plan.reviewers.join(", ")));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn branches_are_named() {
+        for (name, expected) in [
+            ("registry.internal/myapp", "renovate/registry.internal-myapp-1.x"),
+            ("registry.internal:5000/Team/API", "renovate/registry.internal-5000-team-api-1.x"),
+            ("@types/node", "renovate/node-1.x"),
+            ("../a~b..c/", "renovate/a-b.c-1.x"),
+            ("a b~c", "renovate/a-b-c-1.x"),
+            (".x/-y-", "renovate/x-y-1.x"),
+        ] {
+            assert_eq!(branch_name(name, 1), expected);
+        }
+    }
+
+    #[test]
+    fn titles_follow_the_history() {
+        let messages = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        assert!(semantic(&messages(&["fix: a", "chore(deps): b", "Merge"])));
+        assert!(semantic(&messages(&["feat(x)!: a\n\nbody"])));
+        assert!(!semantic(&messages(&["fix: a", "Add b"])) && !semantic(&[]) && !semantic(&messages(&["Promote: x", "a(: b", "fix:x"])));
+        assert_eq!(title("registry.internal/MyApp", "v1.5.0", true), "chore(deps): update registry.internal/myapp docker tag to v1.5.0");
+        assert_eq!(title("nginx", "v2", false), "Update nginx Docker tag to v2");
+    }
+}
