@@ -113,6 +113,11 @@ impl Git {
         self.identities.get(name).ok_or_else(|| GitPortError::NoIdentity(name.to_owned()))
     }
 
+    /// Returns the address that stands in an identity's commits.
+    pub fn email(&self, identity: &str) -> Option<&str> {
+        self.identities.get(identity).map(|identity| identity.email.as_str())
+    }
+
     fn repository(&self, url: &str) -> Arc<Repository> {
         self.repositories.lock().expect("no holder panics").entry(plain(url).to_owned()).or_default().clone()
     }

@@ -30,8 +30,19 @@ pub struct Observed {
     pub runs: Vec<Value>,
     /// The templates that verification names: name and object.
     pub templates: Vec<(String, Option<Value>)>,
-    /// What the target cluster says of the digests of the current Freight.
+    /// What the target cluster says of [`current_digests`] of the Stage as it was read.
     pub deployed: Verdict,
+}
+
+impl Observed {
+    /// Returns what the target cluster says of the Freight that this status names. The cluster was asked about the Freight
+    /// before; of one that came only now nothing is known.
+    fn deployed(&self, status: &Value) -> Verdict {
+        if digests_of(status) == current_digests(&self.object) {
+            return self.deployed.clone();
+        }
+        Verdict::Wait { code: Code::NotDeployed, why: "the target has not been asked about the promoted digest yet".into(), until: Some(self.now) }
+    }
 }
 
 /// What a Promotion's steps edit: where a Stage's target is found.
@@ -90,7 +101,11 @@ impl expr::Scope for Known<'_> {
 
 /// Returns the digests of the Freight that a Stage runs now, or is to run.
 pub fn current_digests(stage: &Value) -> Vec<String> {
-    let items = stage["status"]["freightHistory"][0]["items"].as_object();
+    digests_of(&stage["status"])
+}
+
+fn digests_of(status: &Value) -> Vec<String> {
+    let items = status["freightHistory"][0]["items"].as_object();
     let images = items.into_iter().flat_map(|items| items.values()).filter_map(|item| item["images"].as_array()).flatten();
     images.filter_map(|image| image["digest"].as_str().map(str::to_owned)).collect()
 }
@@ -131,7 +146,8 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
     let mut decision = Decision::of(Value::Null);
     sync_promotions(seen, &mut status, &mut decision);
     let promoting = status["currentPromotion"].is_object();
-    let health = if status["freightHistory"][0].is_null() { None } else { Some(&seen.deployed) };
+    let deployed = seen.deployed(&status);
+    let health = if status["freightHistory"][0].is_null() { None } else { Some(&deployed) };
     tell_health(seen, &mut status, health, promoting);
     if let Some(current) = current(&status) {
         place(seen, &current, &mut decision);
@@ -196,7 +212,7 @@ fn verification_open(status: &Value, seen: &Observed) -> bool {
     let Some(newest) = status["freightHistory"].get(0) else { return false };
     let asked = seen.object["spec"]["verification"].is_object();
     let phase = text(&newest["verificationHistory"][0], &["phase"]);
-    asked && seen.deployed == Verdict::Pass && matches!(phase, "" | "Pending" | "Running")
+    asked && seen.deployed(status) == Verdict::Pass && matches!(phase, "" | "Pending" | "Running")
 }
 
 struct Current {
@@ -283,8 +299,9 @@ fn summary(status: &Value) -> String {
 
 /// Verifies what runs: only once the target reports the promoted digest applied and healthy.
 fn verify(seen: &Observed, status: &mut Value, current: &Current, decision: &mut Decision<Value>) {
-    if seen.deployed != Verdict::Pass {
-        *decision = std::mem::replace(decision, Decision::of(Value::Null)).heed(&seen.deployed);
+    let deployed = seen.deployed(status);
+    if deployed != Verdict::Pass {
+        *decision = std::mem::replace(decision, Decision::of(Value::Null)).heed(&deployed);
         return;
     }
     let spec = &seen.object["spec"]["verification"];
@@ -581,10 +598,17 @@ mod tests {
         promotion["status"] = json!({"phase": "Succeeded", "finishedAt": "2026-01-01T00:00:11Z", "freightCollection": {
             "id": "c1", "items": {"Warehouse/w": {"name": "abcdefgh", "images": [{"digest": "sha256:aa"}]}}}});
         seen.promotions = vec![promotion];
+        // What was asked before was about the Freight before: even a good answer says nothing of this one.
+        seen.deployed = Verdict::Pass;
         let third = decide(&seen);
         assert!(created(&third, "AnalysisRun").is_none());
-        assert!(told(&third).contains("not yet"), "{}", told(&third));
+        assert!(told(&third).contains("not been asked about"), "{}", told(&third));
         seen.object["status"] = third.status;
+        seen.deployed = Verdict::Wait { code: Code::NotDeployed, why: "not yet".into(), until: None };
+        let waiting = decide(&seen);
+        assert!(created(&waiting, "AnalysisRun").is_none());
+        assert!(told(&waiting).contains("not yet"), "{}", told(&waiting));
+        seen.object["status"] = waiting.status;
         assert_eq!(current_digests(&seen.object), ["sha256:aa"]);
         seen.deployed = Verdict::Pass;
         let fourth = decide(&seen);

@@ -72,6 +72,10 @@ pub async fn has_arrived(ports: &ports::Ports, version: &str) -> anyhow::Result<
     if !image.ends_with(&format!(":{version}")) {
         return Ok(false);
     }
+    let delivery = ObjectRef { api_version: "kustomize.toolkit.fluxcd.io/v1".into(), kind: "Kustomization".into(), namespace: "flux-system".into(), name: "myapp".into() };
+    let Some(delivery) = prod.get(&delivery).await? else { return Ok(false) };
+    let applied = delivery["status"]["lastAppliedRevision"].as_str().unwrap_or_default();
     let freight = ports.clusters.get(&ClusterName("management".into()))?.list("kargo.akuity.io/v1alpha1", "Freight", None, None).await?;
-    Ok(freight.iter().any(|freight| freight["status"]["currentlyIn"]["prod"].is_object() && freight["status"]["verifiedIn"]["prod"].is_object()))
+    let runs = |freight: &serde_json::Value| freight["images"].as_array().into_iter().flatten().any(|image| image["digest"].as_str().is_some_and(|digest| applied.ends_with(digest)));
+    Ok(freight.iter().any(|freight| runs(freight) && freight["status"]["currentlyIn"]["prod"].is_object() && freight["status"]["verifiedIn"]["prod"].is_object()))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use controllers::repositories::Checks;
+use controllers::repositories::{Checks, Updates};
 use controllers::{Controller, Key, cluster, flux, kargo};
 use model::{Caller, Clock, ClusterName};
 use ports::{Clusters, Forge, Git, Identity, Login, Ports, Registry, Trees, Web};
@@ -68,7 +68,7 @@ pub fn controllers_of(roles: &Roles, ports: &Ports) -> Vec<Arc<dyn Controller>> 
     }
     let home = kargo::Home(ClusterName(CLUSTERS[0].to_owned()));
     let embedded: Vec<ClusterName> = CLUSTERS.iter().map(|name| ClusterName((*name).to_owned())).collect();
-    let rest: [Arc<dyn Controller>; 8] = [
+    let rest: [Arc<dyn Controller>; 9] = [
         Arc::new(kargo::Warehouse::new(ports.clone(), home.clone())),
         Arc::new(kargo::Stage::new(ports.clone(), home.clone())),
         Arc::new(kargo::Promotion::new(ports.clone(), home.clone(), "kargo")),
@@ -77,6 +77,7 @@ pub fn controllers_of(roles: &Roles, ports: &Ports) -> Vec<Arc<dyn Controller>> 
         Arc::new(cluster::ReplicaSet::new(ports.clone(), embedded.clone())),
         Arc::new(cluster::Job::new(ports.clone(), embedded)),
         Arc::new(Checks::new(ports.clone(), CHECKS)),
+        Arc::new(Updates::new(ports.clone(), "renovate")),
     ];
     all.extend(rest);
     all
@@ -84,5 +85,5 @@ pub fn controllers_of(roles: &Roles, ports: &Ports) -> Vec<Arc<dyn Controller>> 
 
 /// Returns the keys under which a repository is looked at.
 pub(super) fn repository_keys(repository: &str) -> Vec<Key> {
-    vec![Checks::key(repository)]
+    vec![Checks::key(repository), Updates::key(repository)]
 }

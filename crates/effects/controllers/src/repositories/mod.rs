@@ -1,8 +1,10 @@
 //! What looks after Git repositories: the built-in checks and the updates.
 
 mod checks;
+mod updates;
 
 pub use checks::Checks;
+pub use updates::Updates;
 
 use model::ClusterName;
 
