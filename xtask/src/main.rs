@@ -8,6 +8,8 @@ mod prove;
 mod record;
 mod world;
 
+use std::process::ExitCode;
+
 use anyhow::bail;
 use clap::{Parser, Subcommand};
 
@@ -47,8 +49,18 @@ enum Command {
     },
 }
 
-fn main() -> anyhow::Result<()> {
-    match Arguments::parse().command {
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("Error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    match command {
         Command::Prove { name, settings } => choose("proof", &name, &prove::PROOFS)?.map_or(Ok(()), |prove| prove(&settings)),
         Command::Record { name } => choose("recording", &name, &record::RECORDINGS)?.map_or(Ok(()), |record| record()),
         Command::Bench { write, releases, settings } => bench::run(&settings, releases, write),

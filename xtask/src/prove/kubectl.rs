@@ -1,4 +1,4 @@
-//! The real kubectl against every cluster of an empty world: read, apply, describe, watch, wait, delete.
+//! The real kubectl against every cluster of a world: read, apply, describe, watch, wait, delete.
 
 use std::path::Path;
 use std::time::Duration;
@@ -35,14 +35,16 @@ spec:
     spec: { containers: [{ name: web, image: registry.internal/web:1.0.0 }] }
 ";
 
-/// A Warehouse with a field that its definition does not know.
+/// A Kustomization with a field that its definition does not know.
 const UNKNOWN: &str = "\
-apiVersion: kargo.akuity.io/v1alpha1
-kind: Warehouse
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
 metadata: { name: wrong, namespace: proof }
 spec:
   colour: green
-  subscriptions: [{ image: { repoURL: registry.internal/web } }]
+  interval: 1m
+  prune: true
+  sourceRef: { kind: OCIRepository, name: nothing }
 ";
 
 struct Kubectl<'a> {
@@ -79,14 +81,14 @@ impl Kubectl<'_> {
     }
 }
 
-/// Starts an empty world and talks to each of its clusters.
+/// Starts a new world, which loads the example meanwhile, and talks to each of its clusters.
 pub fn prove(settings: &Settings) -> anyhow::Result<()> {
     program::output("kubectl", &["version", "--client"], Path::new("."), LIMIT)?;
     let folder = scratch(settings)?;
     let world = World::new(settings, folder.path().join("data"))?;
     std::fs::write(folder.path().join("objects.yaml"), OBJECTS)?;
     std::fs::write(folder.path().join("unknown.yaml"), UNKNOWN)?;
-    let mut up = world.up(&["--empty"])?;
+    let mut up = world.up(&[])?;
     world.ready(&mut up)?;
     for context in CONTEXTS {
         let kubectl = Kubectl { kubeconfig: world.data.join("kubeconfig").display().to_string(), context, folder: folder.path() };

@@ -49,6 +49,15 @@ impl Blobs {
         Self(Place::Memory(Arc::default()))
     }
 
+    /// Returns a place in memory with what is in this one, or `None` for a folder: that is copied as a folder. From then on the
+    /// two are separate.
+    pub fn copy(&self) -> Option<Self> {
+        match &self.0 {
+            Place::Memory(all) => Some(Self(Place::Memory(Arc::new(Mutex::new(all.lock().expect("no holder panics").clone()))))),
+            Place::Folder(_) => None,
+        }
+    }
+
     /// Stores bytes and returns their digest. What is returned is durable. Storing twice is the same as once.
     pub fn put(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
         let digest = Digest::of(bytes);

@@ -125,6 +125,12 @@ impl Store {
         Self::with(BTreeMap::new(), 0, None)
     }
 
+    /// Returns a store in memory with this content at this revision, without its history. From then on the two are separate.
+    pub fn copy(&self) -> Self {
+        let inner = self.lock();
+        Self::with(inner.entries.clone(), inner.revision, None)
+    }
+
     fn with(entries: BTreeMap<String, Entry>, revision: u64, database: Option<Connection>) -> Self {
         let inner = Inner { entries, history: VecDeque::new(), revision, forgotten: revision, database };
         Self { inner: Arc::new(Mutex::new(inner)), latest: Arc::new(watch::channel(revision).0) }
@@ -272,5 +278,16 @@ mod tests {
         assert!(matches!(lost, Err(StoreError::Conflict { found: 1, .. })));
         assert_eq!(store.get("c"), None);
         assert_eq!(store.changes_after(0).expect("known").len(), 1);
+    }
+
+    #[test]
+    fn a_copy_goes_its_own_way() {
+        let store = Store::memory();
+        store.commit(Batch::new().put("a", "1")).expect("commits");
+        let copy = store.copy();
+        copy.commit(Batch::new().expect("a", 1).put("a", "2")).expect("commits");
+        assert_eq!((store.revision(), copy.revision()), (1, 2));
+        assert_eq!(store.get("a").expect("there").value, "1");
+        assert_eq!(copy.changes_after(1).expect("known").len(), 1);
     }
 }
