@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// The clusters of an embedded world. The first is where Kargo lives.
 pub const CLUSTERS: [&str; 4] = ["management", "dev", "staging", "prod"];
 /// Who signs commits: people and roles.
-pub const SIGNERS: [&str; 3] = ["maintainer", "renovate", "kargo"];
+pub const SIGNERS: [&str; 4] = ["maintainer", "developer", "renovate", "kargo"];
 
 /// All secrets.
 #[derive(Clone, Serialize, Deserialize)]
@@ -32,7 +32,7 @@ impl Credentials {
     /// Makes all of them anew from a source of randomness.
     pub fn make(mut random: impl FnMut() -> [u8; 32]) -> Self {
         let mut token = || hex::encode(&random()[..20]);
-        let forge = ["forge-admin", "forge-runner"].iter().chain(&SIGNERS).map(|login| ((*login).to_owned(), token())).collect();
+        let forge = ["forge-admin", "forge-runner", "flux"].iter().chain(&SIGNERS).map(|login| ((*login).to_owned(), token())).collect();
         let clusters = CLUSTERS.iter().map(|name| ((*name).to_owned(), token())).collect();
         let readers = CLUSTERS.iter().map(|name| ((*name).to_owned(), token())).collect();
         let registry = token();

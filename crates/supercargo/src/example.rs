@@ -1,6 +1,8 @@
 //! The example pipeline: our own repositories in the article's layout, carried in the binary.
 
-use model::Tree;
+use std::collections::BTreeSet;
+
+use model::{Digest, Tree};
 
 /// A file of the example: path and content.
 type File = (&'static str, &'static str);
@@ -55,6 +57,12 @@ pub fn deployment() -> Tree {
 /// Returns the application repository's content.
 pub fn application() -> Tree {
     tree(&APPLICATION)
+}
+
+/// Returns the digests of the example's own workflow files.
+pub fn workflows() -> BTreeSet<Digest> {
+    let all = DEPLOYMENT.iter().chain(&APPLICATION);
+    all.filter(|(path, _)| path.contains("/workflows/")).map(|(_, content)| Digest::of(content.as_bytes())).collect()
 }
 
 fn tree(files: &[File]) -> Tree {

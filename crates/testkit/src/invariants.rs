@@ -228,8 +228,8 @@ async fn history(world: &World) -> anyhow::Result<Vec<String>> {
             while let Some(id) = at {
                 let bytes = objects.need(&id, Kind::Commit)?.data;
                 let commit = git::parse_commit(&bytes)?;
-                let finding = git::verify(&bytes, &keys)?;
-                if !matches!(finding, git::Finding::SignedBy(_)) {
+                let finding = git::signature::verify(&bytes, &keys)?;
+                if !matches!(finding, git::signature::Finding::SignedBy(_)) {
                     wrong = Some(format!("commit {id} on main is not signed: {finding:?}"));
                 }
                 if commit.parents.len() > 1 {

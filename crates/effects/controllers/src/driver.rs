@@ -1,6 +1,6 @@
 //! One driver for all kinds: it listens, lets controllers look, performs what they want, and writes the journal.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -45,6 +45,8 @@ struct State {
     later: BTreeSet<(Timestamp, Key)>,
     due: HashMap<Key, Timestamp>,
     memory: HashMap<Key, Memory>,
+    /// Keys that are looked at because a time came, and nothing else happened to them meanwhile.
+    rung: HashSet<Key>,
     /// Everything each controller looks after.
     known: BTreeMap<&'static str, BTreeSet<Key>>,
 }
@@ -56,6 +58,8 @@ struct Memory {
     wish: u64,
     repeats: u32,
     told: u64,
+    /// Whether this pass was started by a time that came.
+    rung: bool,
     /// What the last decision waits for.
     held: Vec<Reason>,
 }
@@ -166,6 +170,7 @@ impl Driver {
             return;
         }
         state.forget_alarm(&key);
+        state.rung.remove(&key);
         if !state.ready.contains(&key) {
             state.ready.push_back(key);
             drop(state);
@@ -213,6 +218,7 @@ impl Driver {
                 if let Some(again) = state.busy.get_mut(&key) {
                     *again = true;
                 } else if !state.ready.contains(&key) {
+                    state.rung.insert(key.clone());
                     state.ready.push_back(key);
                     rang = true;
                 }
@@ -238,7 +244,11 @@ impl Driver {
 
     /// Looks at a key that [`Driver::take`] gave, and does what is wanted.
     pub async fn process(&self, key: Key) {
-        let memory = self.state().memory.get(&key).cloned().unwrap_or_default();
+        let memory = {
+            let mut state = self.state();
+            let rung = state.rung.remove(&key);
+            Memory { rung, ..state.memory.get(&key).cloned().unwrap_or_default() }
+        };
         let after = self.pass(&key, memory).await;
         let mut state = self.state();
         let woken = state.busy.remove(&key).unwrap_or(false);
@@ -366,7 +376,8 @@ impl Driver {
 
     /// Appends to the journal if this pass found or did something else than the last one.
     fn note(&self, key: &Key, now: Timestamp, memory: &mut Memory, because: Vec<String>, done: &[model::Action], failure: Option<&str>) {
-        let entry = Entry::new(key, now, because, done, failure);
+        let mut entry = Entry::new(key, now, because, done, failure);
+        entry.timer = memory.rung;
         let told = entry.fingerprint();
         if (done.is_empty() && failure.is_none() && told == memory.told) || entry.is_empty() {
             return;

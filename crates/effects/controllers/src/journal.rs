@@ -33,6 +33,13 @@ pub struct Entry {
     pub done: Vec<String>,
     /// Why it stopped.
     pub failure: Option<String>,
+    /// Whether a time that came made it look; an event did otherwise.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub timer: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl Entry {
@@ -45,6 +52,7 @@ impl Entry {
             because,
             done: done.iter().map(summary).collect(),
             failure: failure.map(str::to_owned),
+            timer: false,
         }
     }
 

@@ -346,7 +346,7 @@ impl Node {
 
     /// Without root: the image's program as a plain process of this user, where that is allowed.
     async fn plain(&self, pulled: &Pulled, program: &Program, timeout: Duration) -> Result<Ended, SandboxError> {
-        if self.options.host_jobs == HostJobs::Refused {
+        if !self.options.host_jobs.allow(&pulled.digest) {
             return Err(SandboxError::Refused("this process is not root, and Jobs outside a sandbox are not allowed (--allow-host-jobs)".into()));
         }
         if !program.files.is_empty() || !program.folders.is_empty() {

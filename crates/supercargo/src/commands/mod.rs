@@ -1,6 +1,7 @@
 //! The commands of the program itself: one file each.
 
 mod demo;
+mod run;
 mod status;
 mod up;
 
@@ -20,6 +21,8 @@ enum Command {
     Up(up::Arguments),
     /// Tells what runs where, and what is held by which gate.
     Status(status::Arguments),
+    /// Runs one role with no host in this process, against clusters, registries and forges that are elsewhere.
+    Run(run::Arguments),
     /// Plays the example's people.
     Demo(demo::Arguments),
 }
@@ -37,6 +40,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<i32> {
     match arguments.command {
         Command::Up(arguments) => up::run(arguments).await,
         Command::Status(arguments) => status::run(arguments).await,
+        Command::Run(arguments) => run::run(arguments).await,
         Command::Demo(arguments) => demo::run(arguments).await,
     }
 }

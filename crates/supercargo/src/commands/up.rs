@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
@@ -20,7 +20,7 @@ use crate::credentials::{CLUSTERS, Credentials, write_private};
 use crate::data::Data;
 use crate::tls::Tls;
 use crate::world::{Bootstrap, FORGE, IDENTITY, REGISTRY, Seed, Setup, Stores, World};
-use crate::{serve, story};
+use crate::{example, serve, story};
 
 /// The version with which the example begins.
 const FIRST: &str = "1.4.2";
@@ -33,7 +33,7 @@ const WORKERS: usize = 8;
 pub(super) struct Arguments {
     #[command(flatten)]
     folder: Folder,
-    /// First of nine ports; where one is taken, a free one is used.
+    /// First of seven ports; where one is taken, a free one is used. 0 takes free ones.
     #[arg(long, default_value_t = 7400)]
     port_base: u16,
     /// Starts the hosts with nothing in them.
@@ -71,7 +71,7 @@ impl Listeners {
         let mut all = BTreeMap::new();
         let names = ["registry", "forge", "identity"].into_iter().chain(CLUSTERS);
         for (offset, name) in (0u16..).zip(names) {
-            all.insert(name.to_owned(), serve::listen(base.saturating_add(offset)).await?);
+            all.insert(name.to_owned(), serve::listen(if base == 0 { 0 } else { base.saturating_add(offset) }).await?);
         }
         Ok(Self { all })
     }
@@ -109,16 +109,22 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<i32> {
         wait_for_end().await;
         return Ok(0);
     }
-    let host_jobs = if arguments.allow_host_jobs || arguments.demo { HostJobs::Allowed } else { HostJobs::Refused };
+    let known = Arc::new(Mutex::new(example::workflows()));
+    let host_jobs = match (arguments.allow_host_jobs, arguments.demo) {
+        (true, _) => HostJobs::Allowed,
+        (false, true) => HostJobs::Only(known.clone()),
+        (false, false) => HostJobs::Refused,
+    };
     let seed = Seed(&world);
     seed.clusters(&Bootstrap { servers: &servers, authority: &tls.authority }).await.context("the clusters' bootstrap")?;
     seed.forge().await.context("the forge's users and repositories")?;
     let mut running = world.driver.start(WORKERS);
-    start_node(&world, &data, &table, host_jobs, &mut tasks);
+    start_node(&world, &data, &table, host_jobs.clone(), &mut tasks);
     start_runner(&world, &data, &table, forge_address, host_jobs, &mut tasks);
     world.wake().await;
     let program = std::env::current_exe().context("this program's file")?;
-    world.test_image(&program, &data.path("test-image")).await.context("the test image")?;
+    let image = world.test_image(&program, &data.path("test-image")).await.context("the test image")?;
+    known.lock().expect("no holder panics").insert(image);
     let journey = journey(&world, &arguments);
     let code = tokio::select! {
         code = journey => code?,

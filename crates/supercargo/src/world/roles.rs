@@ -23,7 +23,7 @@ const READER: &str = "flux";
 pub enum Roles {
     /// All of an embedded world.
     All,
-    /// Flux's, in the clusters that are known.
+    /// Flux's, in every cluster that is known.
     Deploy,
 }
 

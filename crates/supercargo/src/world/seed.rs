@@ -126,6 +126,7 @@ impl Seed<'_> {
         let token = |login: &str| credentials.forge.get(login).cloned().into_iter().collect::<Vec<_>>();
         for (login, name, teams) in [
             ("maintainer", "Maintainer", vec!["org/platform-team", "org/myapp-team"]),
+            ("developer", "Developer", vec!["org/myapp-team"]),
             ("renovate", "Renovate", vec![]),
             ("kargo", "Kargo", vec![]),
             ("checks", "Checks", vec![]),
@@ -139,7 +140,7 @@ impl Seed<'_> {
             self.admin(Method::PUT, &format!("/api/v1/admin/users/{login}"), user).await?;
         }
         for repository in REPOSITORIES {
-            let collaborators = json!({"team:org/platform-team": "admin", "maintainer": "admin", "renovate": "write", "kargo": "write", "checks": "write"});
+            let collaborators = json!({"team:org/platform-team": "admin", "team:org/myapp-team": "write", "renovate": "write", "kargo": "write", "checks": "write"});
             let body = json!({"default_branch": "main", "private": true, "collaborators": merge(collaborators, json!({"flux": "read"}))});
             self.admin(Method::PUT, &format!("/api/v1/admin/repos/{repository}"), body).await?;
         }

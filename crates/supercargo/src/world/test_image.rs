@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use model::Caller;
+use model::{Caller, Digest};
 use oci::{ImageConfig, LayerContent, LayerFile, LayerSpec, Reference};
 use ports::{Login, Registry, Signer};
 use serde_json::json;
@@ -21,12 +21,13 @@ const PROGRAM: &str = "usr/bin/check";
 const LIBRARIES: &str = "usr/lib/supercargo";
 
 impl World {
-    /// Packs, pushes and signs the test image, unless that was done for this very file.
-    pub async fn test_image(&self, program: &Path, note: &Path) -> anyhow::Result<()> {
+    /// Packs, pushes and signs the test image, unless that was done for this very file; returns its digest.
+    pub async fn test_image(&self, program: &Path, note: &Path) -> anyhow::Result<Digest> {
         let found = std::fs::metadata(program).with_context(|| program.display().to_string())?;
         let stamp = format!("{}:{}:{}.{}:{}", program.display(), found.len(), found.mtime(), found.mtime_nsec(), found.ino());
-        if std::fs::read_to_string(note).is_ok_and(|known| known == stamp) {
-            return Ok(());
+        let known = std::fs::read_to_string(note).unwrap_or_default();
+        if let Some((digest, _)) = known.split_once('\n').filter(|(_, known)| *known == stamp) {
+            return Ok(digest.parse()?);
         }
         let registry = Registry::new(self.web.clone(), Login::Caller(Caller::new(PACKER)));
         let artifact = pack(program)?;
@@ -42,7 +43,8 @@ impl World {
             signer.sign(&registry, &place, &token, rand::random(), self.ports.clock.now()).await?;
         }
         registry.put_manifest(&place, "latest", &artifact.media_type, &artifact.manifest).await?;
-        std::fs::write(note, stamp).with_context(|| note.display().to_string())
+        std::fs::write(note, format!("{}\n{stamp}", artifact.digest)).with_context(|| note.display().to_string())?;
+        Ok(artifact.digest)
     }
 }
 
