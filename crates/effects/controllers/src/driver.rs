@@ -293,7 +293,7 @@ impl Driver {
             Err(error) => {
                 memory.failures += 1;
                 tracing::debug!(?key, error = chain(&error), "looking failed");
-                self.note(key, now, &mut memory, vec![format!("cannot look: {}", chain(&error))], &[], None);
+                self.note(key, &mut memory, vec![format!("cannot look: {}", chain(&error))], &[], None);
                 let at = now.checked_add(retry(memory.failures)).unwrap_or(now);
                 return After::Look(memory, When::At(at));
             }
@@ -322,7 +322,7 @@ impl Driver {
         for (done, action) in decision.actions.iter().enumerate() {
             if let Err(error) = executor::perform(action, &self.inner.ports, manager).await {
                 let text = chain(&error);
-                self.note(key, now, &mut memory, because, &decision.actions[..done], Some(&text));
+                self.note(key, &mut memory, because, &decision.actions[..done], Some(&text));
                 if error.is_race() {
                     return After::Look(memory, When::Now);
                 }
@@ -331,7 +331,7 @@ impl Driver {
                 return After::Look(memory, When::Now);
             }
         }
-        self.note(key, now, &mut memory, because, &decision.actions, None);
+        self.note(key, &mut memory, because, &decision.actions, None);
         match self.write_status(key, subject, &decision.status, manager).await {
             Ok(()) => {}
             // Somebody else wrote first, or it is gone: look again.
@@ -375,8 +375,8 @@ impl Driver {
     }
 
     /// Appends to the journal if this pass found or did something else than the last one.
-    fn note(&self, key: &Key, now: Timestamp, memory: &mut Memory, because: Vec<String>, done: &[model::Action], failure: Option<&str>) {
-        let mut entry = Entry::new(key, now, because, done, failure);
+    fn note(&self, key: &Key, memory: &mut Memory, because: Vec<String>, done: &[model::Action], failure: Option<&str>) {
+        let mut entry = Entry::new(key, self.inner.ports.clock.now(), because, done, failure);
         entry.timer = memory.rung;
         let told = entry.fingerprint();
         if (done.is_empty() && failure.is_none() && told == memory.told) || entry.is_empty() {

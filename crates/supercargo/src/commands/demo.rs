@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
+use http::Method;
 use jiff::Timestamp;
-use model::{Caller, Clock};
+use model::{Caller, Clock, FileEdit};
+use ports::git::Push;
 use ports::{Clusters, Forge, Git, Identity, Login, Ports, Registry, Trees, Web};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Folder;
 use crate::credentials::Credentials;
-use crate::world::release;
+use crate::world::{DEPLOYMENT, forge_url, release};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -28,6 +30,18 @@ enum Command {
         #[command(flatten)]
         folder: Folder,
     },
+    /// Changes files of the deployment repository as people do: the developer opens a pull request, the maintainer approves
+    /// it, and it merges when its checks are green.
+    Change {
+        /// `PATH=FILE`: the path in the repository and a local file with its new content.
+        #[arg(required = true)]
+        files: Vec<String>,
+        /// The commit's message.
+        #[arg(short, long)]
+        message: String,
+        #[command(flatten)]
+        folder: Folder,
+    },
 }
 
 struct System;
@@ -39,10 +53,34 @@ impl Clock for System {
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<i32> {
-    let Command::Release { version, folder } = arguments.command;
-    release::release(&ports_of(&folder)?, &version, Timestamp::now()).await?;
-    println!("pushed {version} to the application repository");
+    match arguments.command {
+        Command::Release { version, folder } => {
+            release::release(&ports_of(&folder)?, &version, Timestamp::now()).await?;
+            println!("pushed {version} to the application repository");
+        }
+        Command::Change { files, message, folder } => change(&ports_of(&folder)?, &files, &message).await?,
+    }
     Ok(0)
+}
+
+async fn change(ports: &Ports, files: &[String], message: &str) -> anyhow::Result<()> {
+    let url = forge_url(DEPLOYMENT);
+    let base = ports.git.tip(&url, "main").await?.context("the deployment repository has no branch main")?.to_string();
+    let mut edits = Vec::new();
+    for pair in files {
+        let (path, file) = pair.split_once('=').with_context(|| format!("{pair:?}: expected PATH=FILE"))?;
+        edits.push(FileEdit { path: path.to_owned(), content: Some(std::fs::read(file).with_context(|| file.to_owned())?) });
+    }
+    let branch = format!("people/{}", &base[..12]);
+    let push = Push { repository: &url, branch: &branch, base: Some(&base), expected: None, edits: &edits, message, identity: "developer", at: Timestamp::now() };
+    let head = ports.git.push(&push).await?.to_string();
+    ports.forge.open_pull(&url, &branch, "main", message, "", "developer").await?;
+    let pull = ports.forge.find_pull(&url, &branch, "main", "developer").await?.context("the pull request is there")?;
+    let review = json!({"event": "APPROVED", "body": "", "commit_id": head});
+    ports.forge.call(&url, Method::POST, &format!("/pulls/{}/reviews", pull.number), Some(review), "maintainer").await?;
+    ports.forge.merge_pull(&url, pull.number, &head, "fast-forward-only", true, "developer").await?;
+    println!("pull request {} merges when its checks are green: {}", pull.number, pull.url);
+    Ok(())
 }
 
 /// Clients of a running `up`, across its listeners, as the example's maintainer.
@@ -56,14 +94,17 @@ pub(super) fn ports_of(folder: &Folder) -> anyhow::Result<Ports> {
     for (name, url) in place["hosts"].as_object().into_iter().flatten() {
         web = web.with_address(name, url.as_str().unwrap_or_default());
     }
-    let token = credentials.forge.get("maintainer").context("the maintainer has a token")?;
-    let maintainer = Identity {
-        caller: Caller::new("maintainer"),
-        basic: Some(("maintainer".into(), token.clone())),
-        name: "Maintainer".into(),
-        email: "maintainer@supercargo.internal".into(),
-        key: Some(Arc::new(credentials.signing_key("maintainer")?)),
+    let person = |login: &str, name: &str| -> anyhow::Result<Identity> {
+        let token = credentials.forge.get(login).with_context(|| format!("{login} has no token"))?;
+        Ok(Identity {
+            caller: Caller::new(login),
+            basic: Some((login.to_owned(), token.clone())),
+            name: name.to_owned(),
+            email: format!("{login}@supercargo.internal"),
+            key: Some(Arc::new(credentials.signing_key(login)?)),
+        })
     };
+    let maintainer = person("maintainer", "Maintainer")?;
     let mut clusters = Clusters::default();
     for (name, url) in place["clusters"].as_object().into_iter().flatten() {
         let Some(url) = url.as_str() else { bail!("{} is malformed", path.display()) };
@@ -72,7 +113,7 @@ pub(super) fn ports_of(folder: &Folder) -> anyhow::Result<Ports> {
         config.auth_info.token = Some(credentials.clusters.get(name).cloned().unwrap_or_default().into());
         clusters = clusters.with(name, kube::Client::try_from(config).context("a client of a cluster")?);
     }
-    let identities = BTreeMap::from([("maintainer".to_owned(), maintainer.clone())]);
+    let identities = BTreeMap::from([("maintainer".to_owned(), maintainer.clone()), ("developer".to_owned(), person("developer", "Developer")?)]);
     Ok(Ports {
         clock: Arc::new(System),
         clusters,

@@ -25,7 +25,7 @@ use crate::credentials::Credentials;
 pub use hosts::Hosts;
 pub use names::{DOORS, FORGE, IDENTITY, REGISTRY, forge_url, identity_url};
 pub use roles::{Roles, controllers_of};
-pub use seed::{Bootstrap, Seed};
+pub use seed::{APPLICATION, Bootstrap, DEPLOYMENT, Seed};
 
 /// Where everything is kept.
 #[derive(Clone)]
