@@ -104,11 +104,44 @@ impl World {
     }
 
     /// Asks `supercargo status`.
-    pub fn status(&self) -> anyhow::Result<Value> {
+    fn status(&self) -> anyhow::Result<Value> {
         let data = self.data.display().to_string();
         let text = program::output(&self.binary, &["status", "--json", "--data", &data], Path::new("."), START)?;
         serde_json::from_str(&text).context("supercargo status --json did not print JSON")
     }
+}
+
+impl World {
+    /// Reads a file of the data folder as JSON.
+    fn file(&self, name: &str) -> anyhow::Result<Value> {
+        let path = self.data.join(name);
+        let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
+        serde_json::from_slice(&bytes).with_context(|| path.display().to_string())
+    }
+
+    /// Asks a running world's cluster, as its administrator.
+    pub fn ask_cluster(&self, cluster: &str, path: &str) -> anyhow::Result<Value> {
+        let (status, credentials) = (self.status()?, self.file("credentials.json")?);
+        let server = status["clusters"][cluster].as_str().with_context(|| format!("status tells no address of {cluster}"))?;
+        let token = credentials["clusters"][cluster].as_str().with_context(|| format!("there is no token of {cluster}"))?;
+        let authority = status["ca"].as_str().context("status tells no CA file")?;
+        get(&["--cacert", authority, "--header", &format!("Authorization: Bearer {token}"), &format!("{server}{path}")])
+    }
+
+    /// Asks a running world's registry, as its administrator.
+    pub fn ask_registry(&self, path: &str) -> anyhow::Result<Value> {
+        let (status, credentials) = (self.status()?, self.file("credentials.json")?);
+        let registry = status["registry"].as_str().context("status tells no address of the registry")?;
+        let password = credentials["registry"].as_str().context("there is no password of the registry")?;
+        get(&["--user", &format!("admin:{password}"), &format!("{registry}{path}")])
+    }
+}
+
+/// Gets JSON with curl.
+fn get(arguments: &[&str]) -> anyhow::Result<Value> {
+    let all = [&["--silent", "--show-error", "--fail", "--max-time", "20"], arguments].concat();
+    let text = program::output("curl", &all, Path::new("."), START)?;
+    serde_json::from_str(&text).context("the answer is no JSON")
 }
 
 /// Whether anything answers HTTP there, whatever it says. curl takes the certificate as it is: it is not what is asked.

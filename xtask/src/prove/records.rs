@@ -1,5 +1,6 @@
 //! What a journey leaves behind: each promotion is exactly one commit, each version one artifact and one Freight.
-//! Read first: [`check`]. The process is stopped by then; the repositories are read with git, the rest with `status`.
+//! Read first: [`check`]. The process is stopped by then: the
+//! repositories are read with git; for the rest it is started once more.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -29,11 +30,24 @@ pub fn check(settings: &Settings, world: &World) -> anyhow::Result<()> {
     if !tags.iter().any(|tag| tag == RELEASE) {
         faults.push(format!("the application repository lost its tag {RELEASE}"));
     }
-    faults.extend(freight(&world.status()?)?);
+    let builds = builds(&deployment)?;
+    faults.extend(served(world, builds)?);
     if !faults.is_empty() {
         bail!("the records are wrong:\n{}", faults.join("\n"));
     }
     Ok(())
+}
+
+/// Starts the world once more and asks for what only hosts know: Freight and tags. It must also stop cleanly.
+fn served(world: &World, builds: u64) -> anyhow::Result<Vec<String>> {
+    let mut up = world.up(&[])?;
+    world.ready(&mut up)?;
+    let told = world.ask_cluster("management", "/apis/kargo.akuity.io/v1alpha1/freights");
+    let tags = world.ask_registry("/v2/deployments/myapp/tags/list");
+    let mut faults = freight(&told.with_context(|| up.story())?, builds);
+    faults.extend(artifacts(&tags.with_context(|| up.story())?, builds));
+    up.stop()?;
+    Ok(faults)
 }
 
 fn lines(repository: &Path, arguments: &[&str]) -> anyhow::Result<Vec<String>> {
@@ -71,20 +85,28 @@ fn promotions(subjects: &[String], builds: u64) -> Vec<String> {
     faults
 }
 
-/// Says which tags have more than one Freight.
-fn freight(status: &Value) -> anyhow::Result<Vec<String>> {
-    let all = status["freight"].as_array().context("status tells no freight")?;
-    let mut names: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for one in all {
-        let images = one["images"].as_array().into_iter().flatten().filter_map(|image| image["tag"].as_str());
-        for tag in one["tag"].as_str().into_iter().chain(images) {
-            names.entry(tag.to_owned()).or_default().insert(one["name"].as_str().unwrap_or_default().to_owned());
+/// Every version up to the last has exactly one Freight.
+fn freight(list: &Value, builds: u64) -> Vec<String> {
+    let mut names: BTreeMap<String, Vec<&str>> = versions(builds).map(|version| (version, Vec::new())).collect();
+    for one in list["items"].as_array().into_iter().flatten() {
+        for tag in one["images"].as_array().into_iter().flatten().filter_map(|image| image["tag"].as_str()) {
+            names.entry(tag.to_owned()).or_default().push(one["metadata"]["name"].as_str().unwrap_or_default());
         }
     }
-    if names.is_empty() {
-        bail!("status tells no tag of any freight");
-    }
-    Ok(names.into_iter().filter(|(_, names)| names.len() > 1).map(|(tag, names)| format!("{tag} has the Freight {names:?}")).collect())
+    let wrong = names.into_iter().filter(|(_, names)| names.len() != 1);
+    wrong.map(|(tag, names)| format!("{tag} has {} Freight: {}", names.len(), names.join(", "))).collect()
+}
+
+/// Every version up to the last is a tag, and there are no other tags.
+fn artifacts(list: &Value, builds: u64) -> Vec<String> {
+    let tags: BTreeSet<String> = list["tags"].as_array().into_iter().flatten().filter_map(|tag| tag.as_str().map(str::to_owned)).collect();
+    let wanted: BTreeSet<String> = versions(builds).collect();
+    let missing = wanted.difference(&tags).map(|tag| format!("the artifact {tag} is missing"));
+    missing.chain(tags.difference(&wanted).map(|tag| format!("nobody asked for the artifact {tag}"))).collect()
+}
+
+fn versions(builds: u64) -> impl Iterator<Item = String> {
+    (1..=builds).map(|number| format!("0.5.{number}"))
 }
 
 #[cfg(test)]
@@ -108,17 +130,12 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_has_one_freight() {
-        let check = |freight: Value| freight_faults(&json!({"freight": freight}));
-        assert_eq!(check(json!([{"name": "a", "tag": "0.5.1"}, {"name": "b", "tag": "0.5.2"}])), Vec::<String>::new());
-        assert_eq!(
-            check(json!([{"name": "a", "tag": "0.5.1"}, {"name": "b", "images": [{"tag": "0.5.1"}]}])),
-            [r#"0.5.1 has the Freight {"a", "b"}"#]
-        );
-        assert!(freight(&json!({})).is_err());
-    }
-
-    fn freight_faults(status: &Value) -> Vec<String> {
-        freight(status).expect("the status tells freight")
+    fn a_version_has_one_freight_and_one_artifact() {
+        let one = |name: &str, tag: &str| json!({"metadata": {"name": name}, "images": [{"tag": tag}]});
+        assert_eq!(freight(&json!({"items": [one("a", "0.5.1"), one("b", "0.5.2")]}), 2), Vec::<String>::new());
+        assert_eq!(freight(&json!({"items": [one("a", "0.5.1"), one("b", "0.5.1")]}), 1), ["0.5.1 has 2 Freight: a, b"]);
+        assert_eq!(freight(&json!({"items": []}), 1), ["0.5.1 has 0 Freight: "]);
+        assert_eq!(artifacts(&json!({"tags": ["0.5.1", "0.5.2"]}), 2), Vec::<String>::new());
+        assert_eq!(artifacts(&json!({"tags": ["0.5.2"]}), 1), ["the artifact 0.5.1 is missing", "nobody asked for the artifact 0.5.2"]);
     }
 }

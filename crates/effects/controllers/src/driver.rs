@@ -378,6 +378,7 @@ impl Driver {
     fn note(&self, key: &Key, memory: &mut Memory, because: Vec<String>, done: &[model::Action], failure: Option<&str>) {
         let mut entry = Entry::new(key, self.inner.ports.clock.now(), because, done, failure);
         entry.timer = memory.rung;
+        entry.held = done.is_empty() && entry.because.len() == memory.held.len();
         let told = entry.fingerprint();
         if (done.is_empty() && failure.is_none() && told == memory.told) || entry.is_empty() {
             return;

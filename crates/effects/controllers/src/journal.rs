@@ -33,6 +33,9 @@ pub struct Entry {
     pub done: Vec<String>,
     /// Why it stopped.
     pub failure: Option<String>,
+    /// Whether everything it found is still awaited or refused: nothing moved.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub held: bool,
     /// Whether a time that came made it look; an event did otherwise.
     #[serde(default, skip_serializing_if = "is_false")]
     pub timer: bool,
@@ -52,8 +55,14 @@ impl Entry {
             because,
             done: done.iter().map(summary).collect(),
             failure: failure.map(str::to_owned),
+            held: false,
             timer: false,
         }
+    }
+
+    /// Tells of something that happened outside the driver: a job that ended, a push to the registry.
+    pub fn news(at: Timestamp, who: &str, about: &str, text: String, failure: Option<String>) -> Self {
+        Self { at, controller: who.to_owned(), about: about.to_owned(), because: vec![text], done: Vec::new(), failure, held: false, timer: false }
     }
 
     pub(crate) fn is_empty(&self) -> bool {

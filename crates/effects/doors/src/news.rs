@@ -27,6 +27,10 @@ pub enum News {
         repository: String,
         /// The tag; empty for a push by digest.
         tag: String,
+        /// The manifest's digest.
+        digest: String,
+        /// Who pushed.
+        by: String,
     },
 }
 
@@ -47,7 +51,12 @@ pub fn of_registry(host: &str, body: &[u8]) -> Vec<News> {
     let read = |event: &Value| {
         let target = &event["target"];
         let repository = format!("{host}/{}", target["repository"].as_str()?);
-        (event["action"] == "push").then(|| News::Tagged { repository, tag: target["tag"].as_str().unwrap_or_default().to_owned() })
+        (event["action"] == "push").then(|| News::Tagged {
+            repository,
+            tag: target["tag"].as_str().unwrap_or_default().to_owned(),
+            digest: target["digest"].as_str().unwrap_or_default().to_owned(),
+            by: event["actor"]["name"].as_str().unwrap_or_default().to_owned(),
+        })
     };
     events.into_iter().flatten().filter_map(read).collect()
 }
@@ -64,7 +73,7 @@ mod tests {
         let pull = br#"{"action":"opened","repository":{"full_name":"org/deployment"}}"#;
         assert_eq!(of_forge("https://gitea.internal", "pull_request", pull), Some(News::Forge { repository, event: "pull_request".into(), action: "opened".into() }));
         assert_eq!(of_forge("https://gitea.internal", "push", b"no"), None);
-        let pushed = br#"{"events":[{"action":"push","target":{"repository":"a/b","tag":"1"}},{"action":"pull","target":{"repository":"a/b"}}]}"#;
-        assert_eq!(of_registry("r", pushed), [News::Tagged { repository: "r/a/b".into(), tag: "1".into() }]);
+        let pushed = br#"{"events":[{"action":"push","actor":{"name":"ci"},"target":{"repository":"a/b","tag":"1","digest":"d"}},{"action":"pull","target":{"repository":"a/b"}}]}"#;
+        assert_eq!(of_registry("r", pushed), [News::Tagged { repository: "r/a/b".into(), tag: "1".into(), digest: "d".into(), by: "ci".into() }]);
     }
 }

@@ -11,4 +11,4 @@ pub mod steps;
 
 pub use images::{ImageError, Images};
 pub use node::{Node, Options as NodeOptions};
-pub use runner::{HostJobs, Options as RunnerOptions, Runner};
+pub use runner::{HostJobs, Options as RunnerOptions, Runner, Told};

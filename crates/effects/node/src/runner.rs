@@ -82,7 +82,12 @@ pub struct Options {
     pub environment: BTreeMap<String, String>,
     /// Whether jobs may run outside a sandbox.
     pub host_jobs: HostJobs,
+    /// Hears of every job that ended.
+    pub told: Told,
 }
+
+/// Hears of a job that ended: which one, and how.
+pub type Told = Arc<dyn Fn(&str, &Outcome) + Send + Sync>;
 
 /// Runs workflow jobs. Cloning shares it.
 #[derive(Clone)]
@@ -168,6 +173,9 @@ impl Runner {
                 (Outcome { success: false, outputs: BTreeMap::new(), description: text.clone() }, text)
             }
         };
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let about = format!("{} {} / {} #{}", text(&claimed["run"]["repository"]), text(&claimed["run"]["name"]), text(&claimed["job"]["name"]), claimed["run"]["number"]);
+        (self.0.told)(&about, &outcome);
         let state = if outcome.success { "success" } else { "failure" };
         let report = json!({"attempt": attempt, "state": state, "outputs": outcome.outputs, "description": outcome.description, "log": log});
         let mut pause = Duration::from_millis(50);

@@ -32,7 +32,7 @@ fn look(seen: &Observed) -> Result<Decision<Value>, Question> {
         return Ok(start.wait(Code::Missing, format!("{} has no default branch", seen.name), None));
     };
     let config = match Config::read(&base.2) {
-        None => return Ok(start.note(format!("{} has no {FILE}", seen.name))),
+        None => return Ok(start),
         Some(Err(error)) => return Ok(start.stall(error.code, &error.why, "nothing is updated until it is changed")),
         Some(Ok(config)) => config,
     };

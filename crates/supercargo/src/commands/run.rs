@@ -70,7 +70,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<i32> {
     let _running = driver.start(WORKERS);
     loop {
         tokio::select! {
-            entry = entries.recv() => if let Ok(entry) = entry && let Some(line) = story::line(&entry) { println!("{line}") },
+            entry = entries.recv() => if let Ok(entry) = entry && let Some(line) = story::line(&entry, true) { println!("{line}") },
             _ = tokio::signal::ctrl_c() => return Ok(0),
         }
     }

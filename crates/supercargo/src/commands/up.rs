@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use controllers::Journal;
+use controllers::{Entry, Journal};
 use jiff::Timestamp;
 use model::{Caller, Clock, ClusterName};
-use node::{HostJobs, Images, Node, NodeOptions, Runner, RunnerOptions};
+use node::{HostJobs, Images, Node, NodeOptions, Runner, RunnerOptions, Told};
 use ports::{Login, Registry};
 use serde_json::{Value, json};
 use store::{Blobs, Store};
@@ -48,6 +48,9 @@ pub(super) struct Arguments {
     /// How many seconds `--once` waits.
     #[arg(long, default_value_t = 300)]
     timeout: u64,
+    /// Tells also what waits, and what every source and cluster does.
+    #[arg(short, long)]
+    verbose: bool,
     /// Lets workflow jobs and tests run as plain processes where no sandbox can be made.
     #[arg(long)]
     allow_host_jobs: bool,
@@ -104,7 +107,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<i32> {
         };
         tasks.spawn(serve::serve(listener, router, tls.server.clone()));
     }
-    let mut told = tokio::spawn(tell(journal.clone()));
+    let mut told = tokio::spawn(tell(journal.clone(), arguments.verbose));
     if arguments.empty {
         wait_for_end().await;
         return Ok(0);
@@ -181,8 +184,18 @@ fn start_runner(world: &Arc<World>, data: &Data, table: &str, address: String, h
         links: cli::NAMES.iter().map(|name| (*name).to_owned()).collect(),
         environment: BTreeMap::from([("SUPERCARGO_HOSTS".to_owned(), table.to_owned())]),
         host_jobs,
+        told: told(world),
     });
     tasks.spawn(runner.run(world.jobs.subscribe()));
+}
+
+/// Lets the story hear of workflow jobs.
+fn told(world: &Arc<World>) -> Told {
+    let (journal, clock) = (world.journal.clone(), world.ports.clock.clone());
+    Arc::new(move |about, outcome| {
+        let failure = (!outcome.success).then(|| outcome.description.clone());
+        journal.append(Entry::news(clock.now(), "Workflow", about, outcome.description.clone(), failure));
+    })
 }
 
 /// Brings the example into being, and the demo's release.
@@ -232,12 +245,12 @@ async fn arrive(world: &Arc<World>, version: &str, arguments: &Arguments, starte
 }
 
 /// Tells the story as it happens.
-async fn tell(journal: Journal) {
+async fn tell(journal: Journal, verbose: bool) {
     let mut entries = journal.listen();
     loop {
         match entries.recv().await {
             Ok(entry) => {
-                if let Some(line) = story::line(&entry) {
+                if let Some(line) = story::line(&entry, verbose) {
                     println!("{line}");
                 }
             }

@@ -11,7 +11,7 @@ mod test_image;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use controllers::{Driver, Event, Journal};
+use controllers::{Driver, Entry, Event, Journal};
 use doors::news::{News, of_forge, of_registry};
 use futures::future::BoxFuture;
 use http::{Request, Response};
@@ -106,7 +106,7 @@ impl World {
         let web = hosts.web(Web::new(&authorities));
         let trust = Arc::new(sign::TrustRoot::parse(&hosts.identity.trusted_root())?);
         let ports = roles::ports(&clock, &hosts, &web, &credentials, trust)?;
-        let web = web.with_handler(DOORS, door(driver.clone(), jobs.clone(), ports.clone()));
+        let web = web.with_handler(DOORS, door(driver.clone(), jobs.clone(), ports.clone(), journal.clone()));
         let _ = late.0.set(web.clone());
         let made = Driver::new(controllers_of(&Roles::All, &ports), ports.clone(), journal.clone());
         let _ = driver.set(made.clone());
@@ -127,9 +127,9 @@ impl World {
 }
 
 /// Answers what hosts send to the roles: webhooks, notifications, admission reviews.
-fn door(driver: Arc<OnceLock<Driver>>, jobs: watch::Sender<u64>, ports: Ports) -> ports::Handler {
+fn door(driver: Arc<OnceLock<Driver>>, jobs: watch::Sender<u64>, ports: Ports, journal: Journal) -> ports::Handler {
     Arc::new(move |request: Request<bytes::Bytes>| {
-        let (driver, jobs, ports) = (driver.clone(), jobs.clone(), ports.clone());
+        let (driver, jobs, ports, journal) = (driver.clone(), jobs.clone(), ports.clone(), journal.clone());
         Box::pin(async move {
             let path = request.uri().path().to_owned();
             let tell = |news: News| {
@@ -138,6 +138,11 @@ fn door(driver: Arc<OnceLock<Driver>>, jobs: watch::Sender<u64>, ports: Ports) -
                     && action == "queued"
                 {
                     jobs.send_modify(|count| *count += 1);
+                }
+                if let News::Tagged { repository, tag, digest, by } = &news
+                    && !tag.is_empty()
+                {
+                    journal.append(Entry::news(ports.clock.now(), "Registry", repository, format!("{tag}@{digest} pushed by {by}"), None));
                 }
                 if let Some(driver) = driver.get() {
                     driver.happened(&event_of(news));
@@ -166,6 +171,6 @@ fn event_of(news: News) -> Event {
     match news {
         News::Pushed { repository, name } => Event::Pushed { repository, name },
         News::Forge { repository, event, .. } => Event::Forge { repository, event },
-        News::Tagged { repository, tag } => Event::Tagged { repository, tag },
+        News::Tagged { repository, tag, .. } => Event::Tagged { repository, tag },
     }
 }
