@@ -64,6 +64,8 @@ pub struct Node {
 impl Node {
     /// Makes the agent.
     pub fn new(options: Options) -> Self {
+        // What the life before left behind is nobody's any more.
+        let _ = std::fs::remove_dir_all(&options.place);
         Self { options: Arc::new(options), running: Arc::default() }
     }
 
@@ -282,7 +284,8 @@ impl Node {
         let running = container_status(pod, 0, &id, json!({"running": {"startedAt": started}}), true);
         let status = json!({"phase": "Running", "startTime": started, "hostIP": "127.0.0.1", "conditions": conditions(started, true, ""), "containerStatuses": [running]});
         self.tell(cluster, pod, status).await.map_err(|error| error.to_string())?;
-        let folder = self.options.place.join(format!("pod-{}", api::uid(pod)));
+        // The name is this process's own: a container of the life before may still be ending.
+        let folder = self.options.place.join(format!("pod-{}-{}", api::uid(pod), std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
         let ended = self.start(&folder, &pulled, &program, pod).await;
         let _ = std::fs::remove_dir_all(&folder);
@@ -313,7 +316,7 @@ impl Node {
             let path = path.display().to_string();
             move |source| SandboxError::File { path, source }
         };
-        let place = folder.join(api::uid(pod));
+        let place = folder.join(folder.file_name().unwrap_or_default());
         std::fs::create_dir_all(&place).map_err(file(&place))?;
         let mut mounts = Vec::new();
         for (number, (target, content)) in program.files.iter().enumerate() {

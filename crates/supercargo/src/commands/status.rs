@@ -77,7 +77,8 @@ async fn held(ports: &ports::Ports) -> anyhow::Result<Value> {
         for (api_version, kind) in KINDS {
             for object in ports.clusters.get(name)?.list(api_version, kind, None, None).await? {
                 if let Some(ready) = api::find_condition(&object, "Ready").filter(|ready| ready["status"] != "True") {
-                    held.push(format!("{kind} {}/{}: {}", name.0, api::name(&object), text(&ready["message"])));
+                    let why = object["status"]["health"]["issues"][0].as_str().unwrap_or_else(|| text(&ready["message"]));
+                    held.push(format!("{kind} {}/{}: {why}", name.0, api::name(&object)));
                 }
             }
         }
