@@ -13,6 +13,8 @@ use serde_json::Value;
 use crate::place::Settings;
 use crate::program;
 
+/// Lets jobs run where no sandbox can be made, as for somebody who is not root.
+pub const ANYWHERE: &str = "--allow-host-jobs";
 /// How long starting may take before it counts as failed.
 const START: Duration = Duration::from_secs(60);
 /// How long a clean stop may take.

@@ -110,9 +110,15 @@ impl Invariants {
         }
         let source = self.read(cluster, "/registry/source.toolkit.fluxcd.io/ocirepositories/flux-system/myapp").unwrap_or_default();
         let revision = text(&source, &["status", "artifact", "revision"]);
-        let freight = self.all(HOME, &format!("{KARGO}freights/")).into_iter().find(|freight| revision.ends_with(&format!("@{}", digest_of(freight))));
+        let freight = self
+            .all(HOME, &format!("{KARGO}freights/"))
+            .into_iter()
+            .find(|freight| revision.ends_with(&format!("@{}", digest_of(freight))));
         let freight = freight.with_context(|| format!("{revision} is no Freight"))?;
-        ensure!(freight["status"]["verifiedIn"][upstream].is_object(), "{cluster} rolls out {revision}, which is not verified in {upstream}");
+        ensure!(
+            freight["status"]["verifiedIn"][upstream].is_object(),
+            "{cluster} rolls out {revision}, which is not verified in {upstream}"
+        );
         Ok(())
     }
 
@@ -130,7 +136,10 @@ impl Invariants {
         let promotion = api::annotation(run, "kargo.akuity.io/promotion").context("it names a Promotion")?;
         let promoted = self.kargo("promotions", promotion)?;
         ensure!(text(&promoted, &["status", "phase"]) == "Succeeded", "{promotion} is {}", promoted["status"]["phase"]);
-        ensure!(promoted["spec"]["freight"] == current["name"] && promoted["spec"]["stage"] == stage, "{promotion} promoted something else");
+        ensure!(
+            promoted["spec"]["freight"] == current["name"] && promoted["spec"]["stage"] == stage,
+            "{promotion} promoted something else"
+        );
         let ulid = promotion.rsplit('.').nth(1).unwrap_or_default();
         ensure!(name(run).starts_with(&format!("{stage}.{ulid}.")), "its name does not belong to {promotion}");
         let runs = self.all(HOME, "/registry/argoproj.io/analysisruns/");
@@ -172,15 +181,24 @@ impl Invariants {
 
     fn has_good_run(&self, stage: &str, freight: &str) -> anyhow::Result<()> {
         let runs = self.all(HOME, "/registry/argoproj.io/analysisruns/");
-        let promotion = |run: &Value| self.kargo("promotions", api::annotation(run, "kargo.akuity.io/promotion").unwrap_or_default()).unwrap_or_default();
-        let good = |run: &&Value| label(run, "kargo.akuity.io/stage") == Some(stage) && text(run, &["status", "phase"]) == "Successful" && promotion(run)["spec"]["freight"] == freight;
+        let promotion = |run: &Value| {
+            self.kargo("promotions", api::annotation(run, "kargo.akuity.io/promotion").unwrap_or_default()).unwrap_or_default()
+        };
+        let good = |run: &&Value| {
+            label(run, "kargo.akuity.io/stage") == Some(stage)
+                && text(run, &["status", "phase"]) == "Successful"
+                && promotion(run)["spec"]["freight"] == freight
+        };
         ensure!(runs.iter().any(|run| good(&run)), "it is verified in {stage} without a run that succeeded");
         Ok(())
     }
 
     fn promoted_once(&self, promotion: &Value) -> anyhow::Result<()> {
         let all = self.all(HOME, &format!("{KARGO}promotions/"));
-        let same = |other: &&Value| ["stage", "freight"].iter().all(|field| other["spec"][field] == promotion["spec"][field]) && text(other, &["status", "phase"]) == "Succeeded";
+        let same = |other: &&Value| {
+            ["stage", "freight"].iter().all(|field| other["spec"][field] == promotion["spec"][field])
+                && text(other, &["status", "phase"]) == "Succeeded"
+        };
         let count = all.iter().filter(same).count();
         ensure!(count == 1, "{count} Promotions of the same Freight to the same Stage succeeded");
         Ok(())

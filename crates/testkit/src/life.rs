@@ -96,10 +96,20 @@ impl Life {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().max_blocking_threads(1).build().context("a runtime")?;
         let world = {
             let _inside = runtime.enter();
-            let setup = Setup { clock: Arc::new(clock.clone()), stores: stores.clone(), credentials: credentials.clone(), journal: journal.clone(), authorities: Vec::new() };
+            let setup = Setup {
+                clock: Arc::new(clock.clone()),
+                stores: stores.clone(),
+                credentials: credentials.clone(),
+                journal: journal.clone(),
+                authorities: Vec::new(),
+            };
             Arc::new(World::new(setup)?)
         };
-        let watched = world.driver.watched().into_iter().map(|(cluster, watched)| ((cluster, group(watched.api_version).to_owned(), watched.kind.to_owned()), watched));
+        let watched = world
+            .driver
+            .watched()
+            .into_iter()
+            .map(|(cluster, watched)| ((cluster, group(watched.api_version).to_owned(), watched.kind.to_owned()), watched));
         let jobs = world.jobs.subscribe();
         let mut life = Self {
             activities: Vec::new(),
@@ -164,7 +174,8 @@ impl Life {
         activity.woken.0.store(false, Ordering::SeqCst);
         let waker = Waker::from(activity.woken.clone());
         let uploads = activity.name == Name::Job;
-        let polled = self.runtime.block_on(std::future::poll_fn(|_| Poll::Ready(activity.work.as_mut().poll(&mut Context::from_waker(&waker)))));
+        let polled =
+            self.runtime.block_on(std::future::poll_fn(|_| Poll::Ready(activity.work.as_mut().poll(&mut Context::from_waker(&waker)))));
         if uploads {
             self.wait_for_threads();
         }

@@ -95,7 +95,8 @@ impl Life {
 
     async fn remove(&mut self) -> anyhow::Result<()> {
         self.pause().await;
-        let options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 0, "preconditions": {"uid": api::uid(&self.pod)}});
+        let options =
+            json!({"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 0, "preconditions": {"uid": api::uid(&self.pod)}});
         self.client.raw(Method::DELETE, &self.path(""), "application/json", options.to_string().into_bytes()).await?;
         Ok(())
     }
@@ -111,7 +112,12 @@ impl Life {
     }
 
     async fn tell(&self, status: Value) -> anyhow::Result<()> {
-        let reference = ObjectRef { api_version: "v1".into(), kind: "Pod".into(), namespace: api::namespace(&self.pod).into(), name: api::name(&self.pod).into() };
+        let reference = ObjectRef {
+            api_version: "v1".into(),
+            kind: "Pod".into(),
+            namespace: api::namespace(&self.pod).into(),
+            name: api::name(&self.pod).into(),
+        };
         self.client.patch(MANAGER, &reference, Some("status"), &json!({"status": status})).await?;
         Ok(())
     }
@@ -150,7 +156,10 @@ impl Life {
         self.bind().await?;
         let started = self.now();
         let running = self.container("", json!({"running": {"startedAt": started}}), true);
-        self.tell(json!({"phase": "Running", "startTime": started, "conditions": conditions(&started, true), "containerStatuses": [running]})).await?;
+        self.tell(
+            json!({"phase": "Running", "startTime": started, "conditions": conditions(&started, true), "containerStatuses": [running]}),
+        )
+        .await?;
         let end = self.node.clock.now().checked_add(PATIENCE)?;
         let failure = loop {
             self.pause().await;
@@ -163,7 +172,8 @@ impl Life {
         let now = self.now();
         let (code, reason, phase) = if failure.is_none() { (0, "Completed", "Succeeded") } else { (1, "Error", "Failed") };
         let state = json!({"terminated": {"exitCode": code, "reason": reason, "message": failure.unwrap_or_default(), "startedAt": started, "finishedAt": now}});
-        self.tell(json!({"phase": phase, "conditions": conditions(&now, false), "containerStatuses": [self.container("", state, false)]})).await
+        self.tell(json!({"phase": phase, "conditions": conditions(&now, false), "containerStatuses": [self.container("", state, false)]}))
+            .await
     }
 
     /// Asks the target cluster whether it runs what the Stage promoted; the inner result is the answer.
@@ -172,7 +182,12 @@ impl Life {
         let stage = secret.strip_suffix("-test-credentials").context("the Pod has the credentials of an environment")?;
         let digest = self.promoted(stage).await?;
         let target = self.node.world.ports.clusters.get(&ClusterName(stage.to_owned()))?;
-        let get = |api_version: &str, kind: &str, namespace: &str| ObjectRef { api_version: api_version.into(), kind: kind.into(), namespace: namespace.into(), name: "myapp".into() };
+        let get = |api_version: &str, kind: &str, namespace: &str| ObjectRef {
+            api_version: api_version.into(),
+            kind: kind.into(),
+            namespace: namespace.into(),
+            name: "myapp".into(),
+        };
         let delivery = target.get(&get("kustomize.toolkit.fluxcd.io/v1", "Kustomization", "flux-system")).await?.unwrap_or_default();
         let applied = text(&delivery, &["status", "lastAppliedRevision"]);
         if !applied.ends_with(&format!("@{digest}")) || !api::is_true(&delivery, "Ready") {
@@ -181,7 +196,10 @@ impl Life {
         let workload = target.get(&get("apps/v1", "Deployment", "myapp")).await?.unwrap_or_default();
         let count = |field: &str| workload["status"][field].as_i64().unwrap_or(0);
         let wanted = workload["spec"]["replicas"].as_i64().unwrap_or(1);
-        if workload["status"]["observedGeneration"] != workload["metadata"]["generation"] || count("updatedReplicas") != wanted || count("availableReplicas") != wanted {
+        if workload["status"]["observedGeneration"] != workload["metadata"]["generation"]
+            || count("updatedReplicas") != wanted
+            || count("availableReplicas") != wanted
+        {
             return Ok(Err(format!("Deployment myapp of {stage} is not complete")));
         }
         let image = text(&workload["spec"]["template"]["spec"]["containers"][0], &["image"]);
@@ -192,7 +210,12 @@ impl Life {
     }
 
     async fn promoted(&self, stage: &str) -> anyhow::Result<String> {
-        let reference = ObjectRef { api_version: "kargo.akuity.io/v1alpha1".into(), kind: "Stage".into(), namespace: api::namespace(&self.pod).into(), name: stage.into() };
+        let reference = ObjectRef {
+            api_version: "kargo.akuity.io/v1alpha1".into(),
+            kind: "Stage".into(),
+            namespace: api::namespace(&self.pod).into(),
+            name: stage.into(),
+        };
         let stage = self.client.get(&reference).await?.context("the Stage is there")?;
         let items = stage["status"]["freightHistory"][0]["items"].as_object();
         let digest = items.and_then(|items| items.values().next()).and_then(|item| item["images"][0]["digest"].as_str());

@@ -51,12 +51,18 @@ pub(crate) async fn run(world: Arc<World>, clock: SimulatedClock, job: Value, ra
     };
     done.with_context(|| format!("the job of {path}, attempt {attempt}"))?;
     work.pause().await;
-    call(&world, &format!("/jobs/{id}/finish"), json!({"attempt": attempt, "state": "success", "outputs": {}, "description": "", "log": ""})).await?;
+    call(
+        &world,
+        &format!("/jobs/{id}/finish"),
+        json!({"attempt": attempt, "state": "success", "outputs": {}, "description": "", "log": ""}),
+    )
+    .await?;
     Ok(())
 }
 
 async fn call(world: &World, path: &str, body: Value) -> anyhow::Result<Value> {
-    let answer = world.ports.forge.raw(&format!("https://{FORGE}"), Method::POST, &format!("/api/actions/v1{path}"), Some(body), IDENTITY).await;
+    let answer =
+        world.ports.forge.raw(&format!("https://{FORGE}"), Method::POST, &format!("/api/actions/v1{path}"), Some(body), IDENTITY).await;
     answer.with_context(|| format!("the runner's {path}"))
 }
 

@@ -129,7 +129,8 @@ impl Simulation {
     }
 
     fn fill(&mut self) -> anyhow::Result<()> {
-        let servers: BTreeMap<String, String> = self.stores.clusters.keys().map(|name| (name.clone(), format!("https://{name}.invalid"))).collect();
+        let servers: BTreeMap<String, String> =
+            self.stores.clusters.keys().map(|name| (name.clone(), format!("https://{name}.invalid"))).collect();
         self.begin_life()?;
         let life = self.life.as_ref().context("it has just begun")?;
         let world = life.world.clone();
@@ -412,7 +413,16 @@ async fn break_image(world: &World, at: Timestamp) -> anyhow::Result<()> {
         return Ok(());
     }
     let edit = FileEdit { path: "Dockerfile".into(), content: Some(format!("{file}{LINE}").into_bytes()) };
-    let push = Push { repository: &url, branch: "main", base: Some(&tip), expected: Some(&tip), edits: &[edit], message: "Crash", identity: "maintainer", at };
+    let push = Push {
+        repository: &url,
+        branch: "main",
+        base: Some(&tip),
+        expected: Some(&tip),
+        edits: &[edit],
+        message: "Crash",
+        identity: "maintainer",
+        at,
+    };
     if let Err(error) = world.ports.git.push(&push).await {
         bail!("the broken Dockerfile was not pushed: {error}");
     }

@@ -11,7 +11,7 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 
 use crate::place::{Settings, root};
-use crate::world::{World, scratch};
+use crate::world::{ANYWHERE, World, scratch};
 
 const BEGIN: &str = "<!-- figures -->";
 const END: &str = "<!-- /figures -->";
@@ -31,7 +31,7 @@ pub struct Figure {
 pub fn run(settings: &Settings, count: u32, write: bool) -> anyhow::Result<()> {
     let folder = scratch(settings)?;
     let world = World::new(settings, folder.path().join("data"))?;
-    world.journey(&["--once"], settings.limit()).context("loading")?;
+    world.journey(&["--once", ANYWHERE], settings.limit()).context("loading")?;
     let mut figures = Vec::new();
     figures.push(size::measure(&world)?);
     figures.push(start::measure(&world)?);

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::bench::{Figure, median};
 use crate::place::Settings;
 use crate::program;
-use crate::world::World;
+use crate::world::{ANYWHERE, World};
 
 /// The hops in their order: name, who tells of it, about what, and a part of what is told.
 const HOPS: [(&str, &str, &str, &str); 12] = [
@@ -43,7 +43,7 @@ struct Entry {
 
 /// Releases one version after the other and tells the median of the whole and of each hop.
 pub fn measure(settings: &Settings, world: &World, count: u32) -> anyhow::Result<Vec<Figure>> {
-    let mut up = world.up(&["--allow-host-jobs"])?;
+    let mut up = world.up(&[ANYWHERE])?;
     world.ready(&mut up)?;
     let data = world.data.display().to_string();
     let mut releases = Vec::new();

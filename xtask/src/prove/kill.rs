@@ -10,7 +10,7 @@ use rand::{Rng as _, SeedableRng as _};
 use crate::place::Settings;
 use crate::program;
 use crate::prove::records;
-use crate::world::{World, scratch};
+use crate::world::{ANYWHERE, World, scratch};
 
 /// Nothing of a journey has begun earlier.
 const EARLIEST: Duration = Duration::from_millis(100);
@@ -21,7 +21,7 @@ const FLAGS: [&str; 2] = ["--demo", "--once"];
 pub fn prove(settings: &Settings) -> anyhow::Result<()> {
     let folder = scratch(settings)?;
     let loaded = World::new(settings, folder.path().join("loaded"))?;
-    loaded.journey(&["--once"], settings.limit()).context("loading")?;
+    loaded.journey(&["--once", ANYWHERE], settings.limit()).context("loading")?;
     let whole = loaded.over(folder.path().join("whole"));
     copy(&loaded.data, &whole.data)?;
     let length = whole.journey(&FLAGS, settings.limit()).context("the journey that nobody kills")?;

@@ -7,7 +7,7 @@ use anyhow::{Context as _, ensure};
 
 use crate::place::Settings;
 use crate::program::{self, Ended};
-use crate::world::{World, scratch};
+use crate::world::{ANYWHERE, World, scratch};
 
 /// How long one command may take.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -88,7 +88,7 @@ pub fn prove(settings: &Settings) -> anyhow::Result<()> {
     let world = World::new(settings, folder.path().join("data"))?;
     std::fs::write(folder.path().join("objects.yaml"), OBJECTS)?;
     std::fs::write(folder.path().join("unknown.yaml"), UNKNOWN)?;
-    let mut up = world.up(&[])?;
+    let mut up = world.up(&[ANYWHERE])?;
     world.ready(&mut up)?;
     for context in CONTEXTS {
         let kubectl = Kubectl { kubeconfig: world.data.join("kubeconfig").display().to_string(), context, folder: folder.path() };

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::place::Settings;
 use crate::program;
-use crate::world::World;
+use crate::world::{ANYWHERE, World};
 
 /// The environments in the order of promotion.
 const ENVIRONMENTS: [&str; 3] = ["dev", "staging", "prod"];
@@ -40,7 +40,7 @@ pub fn check(settings: &Settings, world: &World) -> anyhow::Result<()> {
 
 /// Starts the world once more and asks for what only hosts know: Freight and tags. It must also stop cleanly.
 fn served(world: &World, builds: u64) -> anyhow::Result<Vec<String>> {
-    let mut up = world.up(&[])?;
+    let mut up = world.up(&[ANYWHERE])?;
     world.ready(&mut up)?;
     let told = world.ask_cluster("management", "/apis/kargo.akuity.io/v1alpha1/freights");
     let tags = world.ask_registry("/v2/deployments/myapp/tags/list");

@@ -65,7 +65,7 @@ fn closing(inner: &str) -> Option<usize> {
         if bytes[*at] == b'\'' {
             quoted = !quoted;
         }
-        !quoted && inner[*at..].as_bytes().starts_with(b"}}")
+        !quoted && inner.as_bytes()[*at..].starts_with(b"}}")
     })
 }
 

@@ -97,7 +97,7 @@ fn unsupported(spec: &Value) -> Option<&'static str> {
 
 /// When the next Pod may start after failed ones.
 fn pause(seen: &Observed, failed: usize) -> Option<Timestamp> {
-    let last = seen.pods.iter().filter_map(|pod| ended(pod)).max()?;
+    let last = seen.pods.iter().filter_map(ended).max()?;
     let power = u32::try_from(failed.saturating_sub(1)).unwrap_or(6).min(6);
     last.checked_add((BACKOFF * 2u32.pow(power)).min(Duration::from_secs(360))).ok()
 }

@@ -12,7 +12,7 @@ const LAST: [&str; 2] = ["MutatingWebhookConfiguration", "ValidatingWebhookConfi
 
 /// Sorts objects into the order of application.
 pub(crate) fn sort(objects: &mut [Value]) {
-    objects.sort_by(|a, b| key(a).cmp(&key(b)));
+    objects.sort_by_key(key);
 }
 
 fn key(object: &Value) -> (usize, String, String, String, String) {

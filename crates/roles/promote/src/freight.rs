@@ -62,7 +62,7 @@ fn verified_in(freight: &Value, name: &str, stage: &str, soak: std::time::Durati
 
 /// Returns the newest Freight first: by discovery, then by name.
 pub fn newest_first(freight: &mut [Value]) {
-    freight.sort_by(|a, b| key(b).cmp(&key(a)));
+    freight.sort_by_key(|one| std::cmp::Reverse(key(one)));
 }
 
 fn key(freight: &Value) -> (Option<Timestamp>, String) {

@@ -89,10 +89,12 @@ pub fn parse_push(body: &[u8]) -> Result<PushRequest<'_>, GitError> {
             return Err(GitError::TooLarge { what: "the number of refs in a push", limit: COMMANDS as u64 });
         }
     }
-    while push_options {
-        match packets.need()? {
-            Packet::Flush => break,
-            packet => request.options.push(packet.text().ok_or_else(|| GitError::malformed("push", "an option is no text"))?.to_owned()),
+    if push_options {
+        loop {
+            match packets.need()? {
+                Packet::Flush => break,
+                packet => request.options.push(packet.text().ok_or_else(|| GitError::malformed("push", "an option is no text"))?.to_owned()),
+            }
         }
     }
     request.pack = packets.rest();
