@@ -321,11 +321,12 @@ impl Driver {
         let because: Vec<String> = decision.because.iter().map(|reason| reason.text.clone()).collect();
         for (done, action) in decision.actions.iter().enumerate() {
             if let Err(error) = executor::perform(action, &self.inner.ports, manager).await {
-                let text = chain(&error);
-                self.note(key, &mut memory, because, &decision.actions[..done], Some(&text));
                 if error.is_race() {
+                    // Somebody else was faster: nothing failed, and another look gives another wish.
                     return After::Look(memory, When::Now);
                 }
+                let text = chain(&error);
+                self.note(key, &mut memory, because, &decision.actions[..done], Some(&text));
                 memory.failures += 1;
                 memory.failure = Some(text);
                 return After::Look(memory, When::Now);

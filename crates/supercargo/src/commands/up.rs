@@ -14,6 +14,7 @@ use ports::{Login, Registry};
 use serde_json::{Value, json};
 use store::{Blobs, Store};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Folder;
 use crate::credentials::{CLUSTERS, Credentials, write_private};
@@ -85,6 +86,7 @@ impl Listeners {
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<i32> {
+    let mut end = End::new()?;
     let data = Data::open(&arguments.folder.data)?;
     let (credentials, fresh) = Credentials::open(&data.path("credentials.json"))?;
     let tls = Tls::open(&data.path("identity"), &["localhost", REGISTRY, FORGE, IDENTITY])?;
@@ -109,7 +111,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<i32> {
     }
     let mut told = tokio::spawn(tell(journal.clone(), arguments.verbose));
     if arguments.empty {
-        wait_for_end().await;
+        end.comes().await;
         return Ok(0);
     }
     let known = Arc::new(Mutex::new(example::workflows()));
@@ -118,20 +120,23 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<i32> {
         (false, true) => HostJobs::Only(known.clone()),
         (false, false) => HostJobs::Refused,
     };
-    let seed = Seed(&world);
-    seed.clusters(&Bootstrap { servers: &servers, authority: &tls.authority }).await.context("the clusters' bootstrap")?;
-    seed.forge().await.context("the forge's users and repositories")?;
-    let mut running = world.driver.start(WORKERS);
-    start_node(&world, &data, &table, host_jobs.clone(), &mut tasks);
-    start_runner(&world, &data, &table, forge_address, host_jobs, &mut tasks);
-    world.wake().await;
-    let program = std::env::current_exe().context("this program's file")?;
-    let image = world.test_image(&program, &data.path("test-image")).await.context("the test image")?;
-    known.lock().expect("no holder panics").insert(image);
-    let journey = journey(&world, &arguments);
+    let mut running = tokio::task::JoinSet::new();
+    let work = async {
+        let seed = Seed(&world);
+        seed.clusters(&Bootstrap { servers: &servers, authority: &tls.authority }).await.context("the clusters' bootstrap")?;
+        seed.forge().await.context("the forge's users and repositories")?;
+        running = world.driver.start(WORKERS);
+        start_node(&world, &data, &table, host_jobs.clone(), &mut tasks);
+        start_runner(&world, &data, &table, forge_address, host_jobs, &mut tasks);
+        world.wake().await;
+        let program = std::env::current_exe().context("this program's file")?;
+        let image = world.test_image(&program, &data.path("test-image")).await.context("the test image")?;
+        known.lock().expect("no holder panics").insert(image);
+        journey(&world, &arguments).await
+    };
     let code = tokio::select! {
-        code = journey => code?,
-        () = wait_for_end() => 0,
+        code = work => code?,
+        () = end.comes() => 0,
         _ = &mut told => bail!("the story ended"),
     };
     running.abort_all();
@@ -260,16 +265,23 @@ async fn tell(journal: Journal, verbose: bool) {
     }
 }
 
-async fn wait_for_end() {
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(_) => std::future::pending().await,
+/// The signals that end the program, heard from the first moment on.
+struct End {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl End {
+    fn new() -> anyhow::Result<Self> {
+        let hear = |kind| signal(kind).context("signals cannot be heard");
+        Ok(Self { interrupt: hear(SignalKind::interrupt())?, terminate: hear(SignalKind::terminate())? })
+    }
+
+    async fn comes(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminate => {}
     }
 }
 

@@ -7,14 +7,14 @@ use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::Method;
-use model::{ClusterName, FileEdit, Timestamp, Tree};
+use model::{ClusterName, FileEdit, ObjectRef, Timestamp, Tree};
 use ports::Cluster;
 use ports::git::Push;
 use serde_json::{Value, json};
 
 use super::hosts::READERS;
 use super::{DOORS, World, forge_url};
-use crate::credentials::SIGNERS;
+use crate::credentials::{CLUSTERS, SIGNERS};
 use crate::example;
 
 /// The example's deployment repository.
@@ -161,10 +161,17 @@ impl Seed<'_> {
 
     /// Commits the deployment definition, then guards its branch. Its workflow builds the first artifact.
     pub async fn deployment(&self, at: Timestamp) -> anyhow::Result<()> {
+        // Once it was filled the world is its people's: their policy is not put back at every start.
+        let home = self.0.ports.clusters.get(&ClusterName(CLUSTERS[0].to_owned()))?;
+        let note = ObjectRef { api_version: "v1".into(), kind: "ConfigMap".into(), namespace: "flux-system".into(), name: "supercargo-filled".into() };
+        if home.get(&note).await?.is_some() {
+            return Ok(());
+        }
         let files = example::deployment();
         self.first_commit(DEPLOYMENT, &files, "Add the deployment of myapp", at).await?;
         let policies: Value = serde_json::from_slice(files.bytes("policy/main.json").context("the example has a policy of its branch")?)?;
-        self.admin(Method::PUT, &format!("/api/v1/admin/repos/{DEPLOYMENT}"), json!({"policies": policies})).await
+        self.admin(Method::PUT, &format!("/api/v1/admin/repos/{DEPLOYMENT}"), json!({"policies": policies})).await?;
+        apply(home, &json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": note.name, "namespace": note.namespace}, "data": {"repository": DEPLOYMENT}})).await
     }
 
     async fn first_commit(&self, repository: &str, files: &Tree, message: &str, at: Timestamp) -> anyhow::Result<()> {
