@@ -163,6 +163,7 @@ impl Life {
         able.map(|(at, _)| at).collect()
     }
 
+    pub(crate) fn name(&self, at: usize) -> String { match &self.activities[at].name { Name::Pod(_) => "Pod".into(), n => format!("{n:?}") } }
     /// Tells whether nothing goes on at all.
     pub(crate) fn is_idle(&self) -> bool {
         self.activities.is_empty() && self.untold.is_empty() && self.pods.is_empty()
@@ -173,12 +174,13 @@ impl Life {
         let activity = &mut self.activities[at];
         activity.woken.0.store(false, Ordering::SeqCst);
         let waker = Waker::from(activity.woken.clone());
-        let uploads = activity.name == Name::Job;
+        // Work for a thread is done after this turn, however fast the machine is: else no seed would tell the same story twice.
+        let (go, wait) = mpsc::channel::<()>();
+        self.runtime.spawn_blocking(move || wait.recv());
         let polled =
             self.runtime.block_on(std::future::poll_fn(|_| Poll::Ready(activity.work.as_mut().poll(&mut Context::from_waker(&waker)))));
-        if uploads {
-            self.wait_for_threads();
-        }
+        drop(go);
+        self.wait_for_threads();
         self.turn(1);
         let Poll::Ready(outcome) = polled else { return Ok(None) };
         let _inside = self.runtime.enter();

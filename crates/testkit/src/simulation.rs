@@ -208,7 +208,7 @@ impl Simulation {
     /// Puts what is known to an error that ends a simulation.
     fn explain(&self, error: anyhow::Error) -> anyhow::Error {
         let recent = self.journal.recent();
-        let lines: Vec<String> = recent.iter().filter_map(supercargo::story::line).collect();
+        let lines: Vec<String> = recent.iter().filter_map(|entry| supercargo::story::line(entry, true)).collect();
         let story = lines[lines.len().saturating_sub(TOLD)..].join("\n");
         let waits = self.life.as_ref().map(|life| life.world.waits().join("\n")).unwrap_or_default();
         let context = format!("step {}, {}, {} crashes, faults to come {:?}", self.steps, self.clock.now(), self.crashes, self.faults);
@@ -301,6 +301,10 @@ impl Simulation {
 
     fn make(&mut self, choice: Choice) -> anyhow::Result<bool> {
         let life = self.life.as_mut().context("a step needs a world")?;
+        if std::env::var("TK_TRACE").is_ok() {
+            let revs: Vec<u64> = self.stores.clusters.values().map(|s| s.revision()).chain([self.stores.forge.revision(), self.stores.registry.revision(), self.stores.identity.revision()]).collect();
+            println!("T {} {} {:?} able={:?} untold={} pods={} revs={revs:?}", self.steps, self.clock.now(), choice, life.able().iter().map(|i| life.name(*i)).collect::<Vec<_>>(), life.untold.len(), life.pods.len());
+        }
         match choice {
             Choice::GoOn(at) => {
                 life.go_on(at)?;
@@ -308,6 +312,7 @@ impl Simulation {
             Choice::Pass => {
                 let driver = life.world.driver.clone();
                 let Some(key) = driver.take(self.random.random_range(0..1_000)) else { return Ok(false) };
+                if std::env::var("TK_TRACE").is_ok() { println!("K {key:?}"); }
                 life.start(Name::Pass, async move {
                     driver.process(key).await;
                     Ok(())
@@ -393,7 +398,7 @@ impl Simulation {
 }
 
 /// What can happen next.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 enum Choice {
     GoOn(usize),
     Pass,

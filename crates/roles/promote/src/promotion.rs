@@ -464,6 +464,19 @@ mod tests {
     }
 
     #[test]
+    fn a_pull_request_from_a_path_pushes_its_branch_first() {
+        let mut steps = direct();
+        steps[3] = json!({"uses": "git-open-pr", "as": "pr", "config": {"path": "./out", "sourceBranch": "kargo/prod-${{ ctx.freight.name }}", "targetBranch": "main"}});
+        steps.as_array_mut().expect("a list").push(json!({"uses": "git-wait-for-pr", "config": {"prNumber": "${{ outputs.pr.prNumber }}"}}));
+        let (mut seen, mut forge) = (world(steps), forge());
+        assert_eq!(run(&mut seen, &mut forge), "Running");
+        assert_eq!(
+            forge.actions,
+            ["push kargo/prod-abcdefgh on t1 expecting None: \"dev: myapp → 0.5.2\"", "open kargo/prod-abcdefgh → main: dev: myapp → 0.5.2", "merge 7 when green true"]
+        );
+    }
+
+    #[test]
     fn what_cannot_be_is_told() {
         for (at, field, value, why) in [
             (0, "uses", json!("argocd-update"), "step 0 (step-1) met an error: step kind \"argocd-update\" is not supported"),

@@ -198,3 +198,67 @@ impl Controller for GitRepository {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use git::{MemoryObjects, NewCommit, Person};
+    use serde_json::json;
+
+    struct Repository {
+        objects: MemoryObjects,
+        tip: Option<ObjectId>,
+    }
+
+    impl Repository {
+        fn commit(&mut self, path: &str, content: &str, key: Option<&git::SigningKey>) -> ObjectId {
+            let before = self.tip.map(|tip| self.objects.commit(&tip).expect("a commit").tree);
+            let tree = git::apply_edits(&self.objects, before.as_ref(), [(path, Some(content.as_bytes()))]).expect("a tree");
+            let person = Person::new("n", "n@x.internal", 1_767_225_600);
+            let commit = NewCommit { tree, parents: self.tip.into_iter().collect(), author: person.clone(), committer: person, message: format!("{path} {content}") };
+            let id = self.objects.put_commit(&commit, key).expect("a commit");
+            self.tip = Some(id);
+            id
+        }
+    }
+
+    fn key(seed: u8) -> git::SigningKey {
+        git::SigningKey::from_seed(&[seed; 32], "k").expect("a key")
+    }
+
+    fn secret(keys: &[(&str, u8)], paths: &str) -> Value {
+        use base64::Engine as _;
+        let encode = |seed: u8| base64::engine::general_purpose::STANDARD.encode(key(seed).public_line());
+        let data: serde_json::Map<String, Value> = keys.iter().map(|(name, seed)| ((*name).to_owned(), json!(encode(*seed)))).collect();
+        json!({"metadata": {"annotations": {PATHS: paths}}, "data": data})
+    }
+
+    #[test]
+    fn every_new_commit_is_verified_and_keys_keep_to_their_paths() {
+        let known = keys(&secret(&[("kargo.sshpub", 1), ("people.sshpub", 2)], r#"{"kargo.sshpub": ["clusters/**"]}"#)).expect("keys");
+        let mut repository = Repository { objects: MemoryObjects::default(), tip: None };
+        let first = repository.commit("apps/a", "1", Some(&key(2)));
+        assert_eq!(check(&repository.objects, &first, None, &known), Ok("people.sshpub".to_owned()));
+        let second = repository.commit("clusters/dev/a", "1", Some(&key(1)));
+        assert_eq!(check(&repository.objects, &second, Some(&first), &known), Ok("kargo.sshpub".to_owned()));
+        // An unsigned commit under a signed one is found, unless it was verified before.
+        let third = repository.commit("clusters/dev/a", "2", None);
+        let fourth = repository.commit("clusters/dev/a", "3", Some(&key(1)));
+        let why = check(&repository.objects, &fourth, Some(&second), &known).expect_err("unsigned");
+        assert!(why.contains(&third.to_string()) && why.contains("is not signed"), "{why}");
+        assert!(check(&repository.objects, &fourth, Some(&third), &known).is_ok());
+        // A key outside its paths, and a key that nobody registered.
+        let fifth = repository.commit("apps/a", "2", Some(&key(1)));
+        let why = check(&repository.objects, &fifth, Some(&fourth), &known).expect_err("a stray");
+        assert!(why.contains("key 'kargo.sshpub' may not sign changes of apps/a"), "{why}");
+        let sixth = repository.commit("clusters/dev/a", "4", Some(&key(9)));
+        assert!(check(&repository.objects, &sixth, Some(&fifth), &known).expect_err("a stranger").contains("nobody registered"));
+    }
+
+    #[test]
+    fn secrets_are_read_or_refused() {
+        assert!(keys(&secret(&[("people.asc", 1)], "{}")).err().is_some_and(|why| why.contains("only *.sshpub")));
+        assert!(keys(&secret(&[], "{}")).err().is_some_and(|why| why.contains("holds no key")));
+        assert!(keys(&secret(&[("a.sshpub", 1)], "nonsense")).err().is_some_and(|why| why.contains(PATHS)));
+    }
+}
