@@ -18,6 +18,8 @@ use crate::journal::{Entry, Journal};
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 /// The longest it waits.
 const LAST_RETRY: Duration = Duration::from_secs(60);
+/// How many races in a row may be lost before waiting.
+const RACES: u32 = 5;
 /// How often the same wish may be granted in a row before the driver slows down: it is a fault of a role then.
 const SAME_WISH: u32 = 20;
 
@@ -57,6 +59,8 @@ struct Memory {
     failures: u32,
     wish: u64,
     repeats: u32,
+    /// How many races were lost in a row.
+    races: u32,
     told: u64,
     /// Whether this pass was started by a time that came.
     rung: bool,
@@ -322,8 +326,14 @@ impl Driver {
         for (done, action) in decision.actions.iter().enumerate() {
             if let Err(error) = executor::perform(action, &self.inner.ports, manager).await {
                 if error.is_race() {
-                    // Somebody else was faster: nothing failed, and another look gives another wish.
-                    return After::Look(memory, When::Now);
+                    // Somebody else was faster: nothing failed, and another look gives another wish. One that loses again and
+                    // again waits a little, so that it never spins.
+                    memory.races += 1;
+                    let when = match memory.races.checked_sub(RACES) {
+                        None | Some(0) => When::Now,
+                        Some(more) => When::At(now.checked_add(retry(more)).unwrap_or(now)),
+                    };
+                    return After::Look(memory, when);
                 }
                 let text = chain(&error);
                 self.note(key, &mut memory, because, &decision.actions[..done], Some(&text));
@@ -344,6 +354,7 @@ impl Driver {
             }
         }
         memory.failures = 0;
+        memory.races = 0;
         if decision.actions.is_empty() {
             memory.repeats = 0;
             return match decision.next {

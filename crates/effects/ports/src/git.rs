@@ -179,8 +179,15 @@ impl Git {
             for _ in 0..LOOK_BACK {
                 let Some(id) = at else { return Ok(None) };
                 let commit = objects.commit(&id)?;
-                if commit.author.seconds == second && commit.message.trim_end() == wanted {
+                let is_it = |commit: &git::Commit| commit.author.seconds == second && commit.message.trim_end() == wanted;
+                if is_it(&commit) {
                     return Ok(Some(id.to_string()));
+                }
+                // A merge commit brought what is behind its second parent.
+                if let Some(merged) = commit.parents.get(1)
+                    && is_it(&objects.commit(merged)?)
+                {
+                    return Ok(Some(merged.to_string()));
                 }
                 // Nobody commits what was not wanted yet; clocks may differ by an hour.
                 if commit.committer.seconds + 3_600 < second {

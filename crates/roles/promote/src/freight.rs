@@ -5,6 +5,8 @@ use golang::parse_duration;
 use model::{Code, Timestamp, Verdict};
 use serde_json::Value;
 
+use crate::hold;
+
 /// Returns a Freight's origin as `Warehouse/<name>`.
 pub fn origin(freight: &Value) -> String {
     format!("{}/{}", text(freight, &["origin", "kind"]), text(freight, &["origin", "name"]))
@@ -13,6 +15,10 @@ pub fn origin(freight: &Value) -> String {
 /// Decides whether a Freight may enter a Stage.
 pub fn available(stage: &Value, freight: &Value, now: Timestamp) -> Verdict {
     let name = api::name(freight);
+    // A person's no counts before everything else, also before a person's earlier yes.
+    if let refused @ Verdict::Refuse { .. } = hold::rejected(freight) {
+        return refused;
+    }
     if freight["status"]["approvedFor"][api::name(stage)].is_object() {
         return Verdict::Pass;
     }

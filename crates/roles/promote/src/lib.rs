@@ -4,6 +4,7 @@
 
 pub mod analysis;
 pub mod freight;
+pub mod hold;
 pub mod names;
 pub mod promotion;
 pub mod stage;

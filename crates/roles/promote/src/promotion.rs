@@ -10,7 +10,7 @@ use model::{ClusterName, Code, Decision, Timestamp, Verdict};
 use serde_json::{Map, Value, json};
 
 use crate::steps::{self, Answer, Input, Question, Step, Work};
-use crate::{freight, names};
+use crate::{freight, hold, names};
 
 /// Everything that is looked at.
 #[derive(Debug, Clone)]
@@ -25,6 +25,8 @@ pub struct Observed {
     pub failure: Option<String>,
     /// The Stage.
     pub stage: Option<Value>,
+    /// The project's Namespace.
+    pub project: Option<Value>,
     /// The Freight.
     pub freight: Option<Value>,
     /// As whom commits are made.
@@ -66,6 +68,10 @@ pub fn decide(seen: &Observed) -> Outcome {
     if stage["status"]["currentPromotion"]["name"] != name {
         let stage = api::name(stage);
         return decided(Decision::of(status).wait(Code::Promoting, format!("{name} waits for its turn at {stage}"), None));
+    }
+    // What runs already stops where it stands, and goes on when the pause is over.
+    if let held @ Verdict::Wait { .. } = hold::paused(stage, seen.project.as_ref(), seen.now) {
+        return decided(Decision::of(status).heed(&held));
     }
     if status["startedAt"].is_null() {
         let verdict = freight::available(stage, cargo, seen.now);
@@ -366,6 +372,7 @@ mod tests {
             failure: None,
             stage: Some(json!({"metadata": {"name": "dev"}, "spec": {"requestedFreight": [{"origin": {"kind": "Warehouse", "name": "w"}, "sources": {"direct": true}}]},
                 "status": {"currentPromotion": {"name": "dev.01.abcdefg"}}})),
+            project: None,
             freight: Some(freight),
             identity: "kargo".into(),
             answers: BTreeMap::new(),
@@ -417,6 +424,17 @@ mod tests {
         assert_eq!(run(&mut seen, &mut forge), "Succeeded");
         assert_eq!(forge.main, POINTER.replace("0.5.1", "0.5.2"));
         assert_eq!(forge.actions, ["push main on t1 expecting Some(\"t1\"): \"dev: myapp → 0.5.2\""]);
+    }
+
+    #[test]
+    fn a_pause_stops_it_where_it_stands() {
+        let (mut seen, mut forge) = (world(direct()), forge());
+        pass(&mut seen, &mut forge);
+        seen.project = Some(json!({"metadata": {"annotations": {hold::PAUSED: hold::note("ann", "a fire", seen.now, None)}}}));
+        assert_eq!(run(&mut seen, &mut forge), "Running");
+        assert!(forge.actions.is_empty());
+        seen.project = None;
+        assert_eq!(run(&mut seen, &mut forge), "Succeeded");
     }
 
     #[test]
@@ -474,6 +492,29 @@ mod tests {
             forge.actions,
             ["push kargo/prod-abcdefgh on t1 expecting None: \"dev: myapp → 0.5.2\"", "open kargo/prod-abcdefgh → main: dev: myapp → 0.5.2", "merge 7 when green true"]
         );
+    }
+
+    #[test]
+    fn the_same_freight_again_is_a_pull_request_of_its_own() {
+        let mut steps = direct();
+        steps[3] = json!({"uses": "git-push", "as": "push", "config": {"path": "./out", "targetBranch": "kargo/prod-${{ ctx.freight.name }}"}});
+        let more = json!([
+            {"uses": "git-open-pr", "as": "pr", "config": {"repoURL": REPOSITORY, "sourceBranch": "${{ outputs.push.branch }}", "targetBranch": "main"}},
+            {"uses": "git-wait-for-pr", "config": {"repoURL": REPOSITORY, "prNumber": "${{ outputs.pr.pr.id }}"}},
+        ]);
+        steps.as_array_mut().expect("a list").extend(more.as_array().expect("a list").clone());
+        let (mut seen, mut forge) = (world(steps), forge());
+        // The pull request by which an earlier Promotion of this Freight was merged.
+        forge.pull = Some(Pull { number: 3, url: "u".into(), open: false, merged: true, head: "old".into(), branch: "kargo/prod-abcdefgh".into(), merge_commit: None, behind: false, auto_merge: false, waits_for: String::new() });
+        assert_eq!(run(&mut seen, &mut forge), "Running");
+        assert_eq!(forge.actions[1..], ["open kargo/prod-abcdefgh → main: dev: myapp → 0.5.2", "merge 7 when green true"]);
+        // Once its own commit is on main, it is over; also for whoever asks after a crash.
+        let pull = forge.pull.as_mut().expect("a pull");
+        (pull.open, pull.merged) = (false, true);
+        forge.landed.push(("main".into(), "dev: myapp → 0.5.2".into()));
+        seen.object["status"]["stepExecutionMetadata"][4]["status"] = json!("Running");
+        assert_eq!(run(&mut seen, &mut forge), "Succeeded");
+        assert_eq!(forge.actions.len(), 3);
     }
 
     #[test]

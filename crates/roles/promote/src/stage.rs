@@ -6,7 +6,7 @@ use api::{Condition, generation, set_condition, text};
 use model::{Action, ClusterName, Code, Decision, ObjectRef, Timestamp, Verdict};
 use serde_json::{Map, Value, json};
 
-use crate::{ARGO, KARGO, MANAGER, analysis, freight, names};
+use crate::{ARGO, KARGO, MANAGER, analysis, freight, hold, names};
 
 /// How many entries a history keeps.
 const HISTORY: usize = 10;
@@ -22,6 +22,8 @@ pub struct Observed {
     pub now: Timestamp,
     /// ProjectConfigs of the namespace.
     pub configs: Vec<Value>,
+    /// The project's Namespace.
+    pub project: Option<Value>,
     /// All Freight of the namespace.
     pub freight: Vec<Value>,
     /// All Promotions of this Stage.
@@ -432,6 +434,7 @@ fn promote(seen: &Observed, status: &mut Value, promoting: bool, decision: &mut 
                 decision.actions.push(create_promotion(seen, candidate));
             }
             Verdict::Wait { code: Code::Promoting, .. } => {}
+            // A pause ends by itself at its time.
             verdict => *decision = std::mem::replace(decision, Decision::of(Value::Null)).heed(&verdict),
         }
     }
@@ -447,6 +450,10 @@ fn may_promote(seen: &Observed, status: &Value, candidate: &Value, promoting: bo
     let name = api::name(candidate);
     if is_current(status, candidate) || promoting {
         return wait(Code::Promoting, String::new());
+    }
+    match hold::paused(&seen.object, seen.project.as_ref(), seen.now) {
+        Verdict::Pass => {}
+        held => return held,
     }
     if *automatic != Verdict::Pass {
         return automatic.clone();
@@ -492,8 +499,12 @@ fn selects(policy: &Value, stage: &Value) -> bool {
 }
 
 fn create_promotion(seen: &Observed, freight: &Value) -> Action {
-    let stage = &seen.object;
-    let name = names::promotion(api::name(stage), api::name(freight), seen.now);
+    let object = promotion_of(&seen.object, api::name(freight), seen.now, "controller:kargo");
+    Action::Create { cluster: seen.cluster.clone(), manager: MANAGER.into(), object }
+}
+
+/// Makes the Promotion of a Freight into a Stage, from the Stage's template; `actor` is who wants it.
+pub fn promotion_of(stage: &Value, freight: &str, now: Timestamp, actor: &str) -> Value {
     let template = &stage["spec"]["promotionTemplate"]["spec"];
     let mut vars = stage["spec"]["vars"].as_array().cloned().unwrap_or_default();
     vars.extend(template["vars"].as_array().cloned().unwrap_or_default());
@@ -501,18 +512,18 @@ fn create_promotion(seen: &Observed, freight: &Value) -> Action {
         "apiVersion": KARGO,
         "kind": "Promotion",
         "metadata": {
-            "name": name,
+            "name": names::promotion(api::name(stage), freight, now),
             "namespace": api::namespace(stage),
             "labels": {"kargo.akuity.io/stage": api::name(stage)},
-            "annotations": {"kargo.akuity.io/stage": api::name(stage), "kargo.akuity.io/create-actor": "controller:kargo"},
+            "annotations": {"kargo.akuity.io/stage": api::name(stage), "kargo.akuity.io/create-actor": actor},
             "ownerReferences": [{"apiVersion": KARGO, "kind": "Stage", "name": api::name(stage), "uid": api::uid(stage), "controller": true, "blockOwnerDeletion": true}],
         },
-        "spec": {"stage": api::name(stage), "freight": api::name(freight), "steps": template["steps"]},
+        "spec": {"stage": api::name(stage), "freight": freight, "steps": template["steps"]},
     });
     if !vars.is_empty() {
         object["spec"]["vars"] = Value::Array(vars);
     }
-    Action::Create { cluster: seen.cluster.clone(), manager: MANAGER.into(), object }
+    object
 }
 
 fn short(name: &str) -> String {
@@ -546,6 +557,7 @@ mod tests {
             object,
             now: "2026-01-01T00:00:10Z".parse().expect("a time"),
             configs: vec![json!({"spec": {"promotionPolicies": [{"stageSelector": {"name": "dev"}, "autoPromotionEnabled": true}]}})],
+            project: None,
             freight: vec![freight],
             promotions: Vec::new(),
             runs: Vec::new(),
@@ -638,6 +650,21 @@ mod tests {
         let mut seen = world();
         seen.configs.clear();
         assert!(told(&decide(&seen)).contains("not automatic"));
+    }
+
+    #[test]
+    fn a_paused_stage_promotes_nothing_and_says_why() {
+        let mut seen = world();
+        seen.object["metadata"]["annotations"] = json!({hold::PAUSED: hold::note("ann", "a fire", seen.now, None)});
+        let decision = decide(&seen);
+        assert!(decision.actions.is_empty() && told(&decision).contains("stage dev is paused by ann"), "{}", told(&decision));
+        seen.object["metadata"]["annotations"] = json!({});
+        seen.project = Some(json!({"metadata": {"annotations": {hold::PAUSED: "all"}}}));
+        assert!(decide(&seen).actions.is_empty());
+        seen.project = None;
+        assert!(created(&decide(&seen), "Promotion").is_some());
+        seen.freight[0]["metadata"]["annotations"] = json!({hold::REJECTED: "bad"});
+        assert!(created(&decide(&seen), "Promotion").is_none());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `flux push artifact`, and the answers that scripts ask of the flux CLI.
+//! `flux`: pushes artifacts, and holds and wakes what delivers.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -9,10 +9,11 @@ use anyhow::{Context as _, bail};
 use jiff::Timestamp;
 use oci::{Reference, flux_artifact};
 
+use crate::flux_verbs::{self, Object};
 use crate::{Hosts, folder, parse};
 
 #[derive(clap::Parser)]
-#[command(name = "flux", about = "Builds and pushes artifacts")]
+#[command(name = "flux", about = "Pushes artifacts, holds and wakes what delivers")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -25,6 +26,12 @@ enum Command {
         #[command(subcommand)]
         what: Push,
     },
+    /// Holds a Kustomization or a source.
+    Suspend(Object),
+    /// Lets it go on.
+    Resume(Object),
+    /// Makes it look now.
+    Reconcile(Object),
     /// Prints the version.
     Version {
         /// Without asking a cluster.
@@ -66,6 +73,9 @@ pub(crate) async fn run(arguments: Vec<OsString>) -> anyhow::Result<i32> {
         Err(code) => return Ok(code),
     };
     match arguments.command {
+        Command::Suspend(object) => flux_verbs::suspend(&object).await?,
+        Command::Resume(object) => flux_verbs::resume(&object).await?,
+        Command::Reconcile(object) => flux_verbs::reconcile(&object).await?,
         Command::Version { .. } => println!("flux: v2.7.0+supercargo{}", env!("CARGO_PKG_VERSION")),
         Command::Push { what: Push::Artifact { url, path, source, revision, annotations, output, .. } } => {
             push(&url, path, &source, &revision, &annotations, output.as_deref()).await?;

@@ -2,11 +2,14 @@
 //! Read first: [`run_as`].
 
 mod check;
+mod clusters;
 mod cosign;
 mod docker;
 mod flux;
+mod flux_verbs;
 mod folder;
 mod hosts;
+mod kargo;
 mod kustomize_build;
 mod sudo;
 
@@ -15,7 +18,7 @@ pub use hosts::Hosts;
 use std::ffi::OsString;
 
 /// The names under which this program answers as another tool, in workflow jobs and wherever a link says so.
-pub const NAMES: [&str; 5] = ["cosign", "docker", "flux", "kustomize", "sudo"];
+pub const NAMES: [&str; 6] = ["cosign", "docker", "flux", "kargo", "kustomize", "sudo"];
 
 /// Runs the tool of this name, if it is one of ours, and returns its exit code.
 pub async fn run_as(name: &str, arguments: Vec<OsString>) -> Option<i32> {
@@ -24,6 +27,7 @@ pub async fn run_as(name: &str, arguments: Vec<OsString>) -> Option<i32> {
         "cosign" => cosign::run(arguments).await,
         "docker" => docker::run(arguments).await,
         "flux" => flux::run(arguments).await,
+        "kargo" => kargo::run(arguments).await,
         "kustomize" => kustomize_build::run(arguments),
         "sudo" => sudo::run(arguments),
         _ => return None,

@@ -1,7 +1,8 @@
 //! `supercargo status`: what runs where, and what is held by which gate; from the clusters' own objects.
 
 use anyhow::Context as _;
-use model::ClusterName;
+use jiff::Timestamp;
+use model::{ClusterName, ObjectRef, Verdict};
 use serde_json::{Value, json};
 
 use super::Folder;
@@ -66,6 +67,16 @@ async fn stages(ports: &ports::Ports) -> anyhow::Result<Value> {
     Ok(stages.iter().map(tell).collect())
 }
 
+/// Says by whom a Stage is paused, itself or with its project.
+async fn paused(ports: &ports::Ports, cluster: &ClusterName, stage: &Value) -> anyhow::Result<Option<String>> {
+    let project = ObjectRef { api_version: "v1".into(), kind: "Namespace".into(), namespace: String::new(), name: api::namespace(stage).into() };
+    let project = ports.clusters.get(cluster)?.get(&project).await?;
+    Ok(match promote::hold::paused(stage, project.as_ref(), Timestamp::now()) {
+        Verdict::Wait { why, .. } => Some(why),
+        Verdict::Pass | Verdict::Refuse { .. } => None,
+    })
+}
+
 /// Every object that says it is not Ready, and why.
 async fn held(ports: &ports::Ports) -> anyhow::Result<Value> {
     const KINDS: [(&str, &str); 5] = [
@@ -76,6 +87,17 @@ async fn held(ports: &ports::Ports) -> anyhow::Result<Value> {
     for name in ports.clusters.names() {
         for (api_version, kind) in KINDS {
             for object in ports.clusters.get(name)?.list(api_version, kind, None, None).await? {
+                if kind == "Stage"
+                    && let Some(why) = paused(ports, name, &object).await?
+                {
+                    held.push(format!("{kind} {}/{}: {why}", name.0, api::name(&object)));
+                    continue;
+                }
+                if object["spec"]["suspend"] == true {
+                    let note = api::annotation(&object, "supercargo.dev/suspended").unwrap_or_default();
+                    held.push(format!("{kind} {}/{}: suspended {note}", name.0, api::name(&object)).trim_end().to_owned());
+                    continue;
+                }
                 if let Some(ready) = api::find_condition(&object, "Ready").filter(|ready| ready["status"] != "True") {
                     let why = object["status"]["health"]["issues"][0].as_str().unwrap_or_else(|| text(&ready["message"]));
                     held.push(format!("{kind} {}/{}: {why}", name.0, api::name(&object)));

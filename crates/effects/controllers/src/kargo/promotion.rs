@@ -65,7 +65,9 @@ impl Controller for Promotion {
     }
 
     fn watches(&self) -> Vec<Watched> {
-        [NAME, "Stage"].map(|kind| Watched { api_version: KARGO, kind }).to_vec()
+        let mut watched = [NAME, "Stage"].map(|kind| Watched { api_version: KARGO, kind }).to_vec();
+        watched.push(Watched { api_version: "v1", kind: "Namespace" });
+        watched
     }
 
     fn serves(&self, cluster: &ClusterName) -> bool {
@@ -80,6 +82,8 @@ impl Controller for Promotion {
                 let current = text(object, &["status", "currentPromotion", "name"]);
                 if current.is_empty() { Vec::new() } else { vec![Wake::One(Key::named(NAME, cluster, api::namespace(object), current))] }
             }
+            // A project's pause began or ended.
+            Event::Object { cluster, object, .. } if object["kind"] == "Namespace" => vec![Wake::All(Some(cluster.clone()))],
             Event::Forge { event, .. } if event == "pull_request" || event == "status" => vec![Wake::All(None)],
             _ => Vec::new(),
         }
@@ -102,6 +106,7 @@ impl Controller for Promotion {
                 now: seen.now,
                 failure: seen.failure.clone(),
                 stage,
+                project: cluster.get(&named("v1", "Namespace", "", &key.namespace)).await?,
                 freight,
                 identity: self.identity.clone(),
                 answers: BTreeMap::new(),

@@ -101,6 +101,7 @@ impl Controller for Stage {
         let mut watched = [NAME, "Freight", "Promotion", "ProjectConfig"].map(|kind| Watched { api_version: KARGO, kind }).to_vec();
         watched.extend(["AnalysisRun", "AnalysisTemplate"].map(|kind| Watched { api_version: ARGO, kind }));
         watched.push(Watched { api_version: KUSTOMIZE, kind: "Kustomization" });
+        watched.push(Watched { api_version: "v1", kind: "Namespace" });
         watched
     }
 
@@ -122,7 +123,7 @@ impl Controller for Stage {
             NAME => vec![Wake::One(Key::of(NAME, cluster, object))],
             "Promotion" => vec![Wake::One(Key::named(NAME, cluster, api::namespace(object), text(object, &["spec", "stage"])))],
             "AnalysisRun" => api::label(object, STAGE).map(|stage| Wake::One(Key::named(NAME, cluster, api::namespace(object), stage))).into_iter().collect(),
-            "Freight" | "ProjectConfig" | "AnalysisTemplate" => vec![Wake::All(Some(cluster.clone()))],
+            "Freight" | "ProjectConfig" | "AnalysisTemplate" | "Namespace" => vec![Wake::All(Some(cluster.clone()))],
             _ => Vec::new(),
         }
     }
@@ -143,6 +144,7 @@ impl Controller for Stage {
             let observed = Observed {
                 cluster: key.cluster.clone(),
                 now: seen.now,
+                project: cluster.get(&named("v1", "Namespace", "", &key.namespace)).await?,
                 configs: cluster.list(KARGO, "ProjectConfig", namespace, None).await?,
                 freight: cluster.list(KARGO, "Freight", namespace, None).await?,
                 promotions,

@@ -24,11 +24,22 @@ fn run(input: &mut Input<'_>) -> Step {
         Ok(_) => None,
         Err(ask) => return *ask,
     };
-    if let Some(pull) = pull {
-        return Step::Done(json!({"pr": {"id": pull.number, "url": pull.url}, "prNumber": pull.number}));
-    }
     let checkout = input.work.values().find(|checkout| checkout.repository == repository);
     let message = checkout.and_then(|checkout| checkout.message.clone()).unwrap_or_default();
+    if let Some(pull) = pull {
+        // An earlier Promotion of the same Freight may have used the branch: a pull request that is over is ours only if it
+        // held our commit, which is on the target when it was merged and on the source when it was not.
+        let branch = if pull.merged { base.clone() } else { head.clone() };
+        let ours = Question::Landed { repository: repository.clone(), branch, message: message.clone(), second: input.started.as_second() };
+        let adopted = pull.open
+            || match input.answer(ours) {
+                Ok(answer) => matches!(answer, Answer::Landed(Some(_))),
+                Err(ask) => return *ask,
+            };
+        if adopted {
+            return Step::Done(json!({"pr": {"id": pull.number, "url": pull.url}, "prNumber": pull.number}));
+        }
+    }
     if let Some(root) = &root {
         match git_push::push(input, root, &head) {
             Step::Done(_) => {}

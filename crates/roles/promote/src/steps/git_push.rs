@@ -5,6 +5,9 @@ use super::{Answer, Input, Kind, Question, Step};
 
 pub(super) const KIND: Kind = Kind { keys: &["path", "targetBranch", "generateTargetBranch", "maxAttempts", "provider"], required: &["path"], lasting: true, run };
 
+/// Branches below this are Kargo's own.
+const OWN: &str = "kargo/";
+
 /// Commits what the steps before have edited, onto the branch it goes to, as one commit.
 fn run(input: &mut Input<'_>) -> Step {
     let path = input.text("path").unwrap_or_default().to_owned();
@@ -42,6 +45,18 @@ pub(super) fn push(input: &Input<'_>, root: &str, branch: &str) -> Step {
         return Step::Failed("there are edits that no git-commit step has committed".into());
     }
     let expected = if own { Some(checkout.base.clone()) } else { None };
+    if !own {
+        // What an earlier Promotion left on a branch of ours is replaced; a branch of somebody else's is not ours to move.
+        match input.answer(Question::Checkout { repository: repository.clone(), branch: branch.to_owned() }) {
+            Ok(Answer::Checkout(Some((tip, _)))) if branch.starts_with(OWN) => {
+                let tip = tip.clone();
+                return Step::Act(Box::new(commit(input, root, branch, Some(tip))));
+            }
+            Ok(Answer::Checkout(Some(_))) => return Step::Failed(format!("the branch {branch} is there already, and only branches below {OWN} are replaced")),
+            Ok(_) => {}
+            Err(ask) => return *ask,
+        }
+    }
     Step::Act(Box::new(commit(input, root, branch, expected)))
 }
 
