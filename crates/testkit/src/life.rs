@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use anyhow::Context as _;
 use controllers::{Journal, Watched};
-use model::ClusterName;
+use model::{ClusterName, Timestamp};
 use ports::WatchChange;
 use serde_json::Value;
 use store::Change;
@@ -67,6 +67,17 @@ pub(crate) struct Untold {
     deleted: bool,
 }
 
+/// What becomes of a change that a watch could tell now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It is told.
+    Told,
+    /// It is told, and will be once more.
+    Twice,
+    /// It is not told before this moment.
+    Late(Timestamp),
+}
+
 /// A changed object of a cluster, as the log of its store tells it.
 pub(crate) struct Changed {
     pub(crate) cluster: String,
@@ -79,6 +90,9 @@ pub(crate) struct Life {
     // Fields are dropped in this order: what goes on before the world, the world before what it runs on.
     activities: Vec<Activity>,
     pub(crate) untold: Vec<Untold>,
+    /// Changes whose watch is slow, in order of time and arrival.
+    late: BTreeMap<(Timestamp, usize), Untold>,
+    delayed: usize,
     pub(crate) pods: VecDeque<(ClusterName, Arc<Value>)>,
     pub(crate) claimed: Claimed,
     pub(crate) fresh: bool,
@@ -114,6 +128,8 @@ impl Life {
         let mut life = Self {
             activities: Vec::new(),
             untold: Vec::new(),
+            late: BTreeMap::new(),
+            delayed: 0,
             pods: VecDeque::new(),
             claimed: Claimed::default(),
             fresh: true,
@@ -126,7 +142,9 @@ impl Life {
         };
         life.jobs.mark_changed();
         for (name, store) in &stores.clusters {
-            let (entries, revision) = store.scan("/registry/");
+            let (mut entries, revision) = store.scan("/registry/");
+            // Some names are random; the order in which things were written comes from the seed.
+            entries.sort_by_key(|(_, entry)| entry.revision);
             life.seen.insert(name.clone(), revision);
             for (_, entry) in entries {
                 life.heard(name, Arc::new(serde_json::from_slice(&entry.value)?), false);
@@ -163,10 +181,9 @@ impl Life {
         able.map(|(at, _)| at).collect()
     }
 
-    pub(crate) fn name(&self, at: usize) -> String { match &self.activities[at].name { Name::Pod(_) => "Pod".into(), n => format!("{n:?}") } }
     /// Tells whether nothing goes on at all.
     pub(crate) fn is_idle(&self) -> bool {
-        self.activities.is_empty() && self.untold.is_empty() && self.pods.is_empty()
+        self.activities.is_empty() && self.untold.is_empty() && self.late.is_empty() && self.pods.is_empty()
     }
 
     /// Lets one thing go on to its next await; returns its name when it is over.
@@ -174,13 +191,19 @@ impl Life {
         let activity = &mut self.activities[at];
         activity.woken.0.store(false, Ordering::SeqCst);
         let waker = Waker::from(activity.woken.clone());
-        // Work for a thread is done after this turn, however fast the machine is: else no seed would tell the same story twice.
-        let (go, wait) = mpsc::channel::<()>();
-        self.runtime.spawn_blocking(move || wait.recv());
+        // A job's uploads are work for a thread. It is done after this turn, however fast the machine is: else no seed would tell
+        // the same story twice.
+        let gate = (activity.name == Name::Job).then(|| {
+            let (open, wait) = mpsc::channel::<()>();
+            self.runtime.spawn_blocking(move || wait.recv());
+            open
+        });
         let polled =
             self.runtime.block_on(std::future::poll_fn(|_| Poll::Ready(activity.work.as_mut().poll(&mut Context::from_waker(&waker)))));
-        drop(go);
-        self.wait_for_threads();
+        if let Some(open) = gate {
+            drop(open);
+            self.wait_for_threads();
+        }
         self.turn(1);
         let Poll::Ready(outcome) = polled else { return Ok(None) };
         let _inside = self.runtime.enter();
@@ -269,14 +292,31 @@ impl Life {
         }
     }
 
-    /// Tells the driver of one change; `again` leaves it untold, so that it comes once more.
-    pub(crate) fn tell(&mut self, at: usize, again: bool) {
-        let Untold { cluster, watched, object, deleted } = self.untold.swap_remove(at);
-        let value = object.as_ref().clone();
-        self.world.driver.changed(&cluster, &watched, if deleted { WatchChange::Deleted(value) } else { WatchChange::Applied(value) });
-        if again {
-            self.untold.push(Untold { cluster, watched, object, deleted });
+    /// Decides the fate of one change.
+    pub(crate) fn tell(&mut self, at: usize, fate: Fate) {
+        let change = self.untold.swap_remove(at);
+        if let Fate::Late(moment) = fate {
+            self.delayed += 1;
+            self.late.insert((moment, self.delayed), change);
+            return;
         }
+        let value = change.object.as_ref().clone();
+        let told = if change.deleted { WatchChange::Deleted(value) } else { WatchChange::Applied(value) };
+        self.world.driver.changed(&change.cluster, &change.watched, told);
+        if fate == Fate::Twice {
+            self.untold.push(change);
+        }
+    }
+
+    /// Tells what was late and is due now, and returns when the next is due.
+    pub(crate) fn catch_up(&mut self, now: Timestamp) -> Option<Timestamp> {
+        while let Some(first) = self.late.first_entry().filter(|first| first.key().0 <= now) {
+            let change = first.remove();
+            self.untold.push(change);
+            let at = self.untold.len() - 1;
+            self.tell(at, Fate::Told);
+        }
+        self.late.first_key_value().map(|((moment, _), _)| *moment)
     }
 }
 

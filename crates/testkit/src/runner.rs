@@ -39,10 +39,10 @@ pub(crate) async fn claim_all(world: Arc<World>, claimed: Claimed, mut fresh: bo
     }
 }
 
-/// Runs one job to its end and reports it.
-pub(crate) async fn run(world: Arc<World>, clock: SimulatedClock, job: Value, random: StdRng) -> anyhow::Result<()> {
+/// Runs one job to its end and reports it; so many of a hundred steps are slow.
+pub(crate) async fn run(world: Arc<World>, clock: SimulatedClock, job: Value, (random, slow): (StdRng, u32)) -> anyhow::Result<()> {
     let (id, attempt) = (&job["job"]["id"], &job["job"]["attempt"]);
-    let mut work = Work { world: world.clone(), clock, job: job.clone(), random };
+    let mut work = Work { world: world.clone(), clock, job: job.clone(), random, slow };
     let path = text(&job["run"]["path"]);
     let done = match path {
         ".gitea/workflows/build.yml" => work.application().await,
@@ -76,12 +76,14 @@ struct Work {
     clock: SimulatedClock,
     job: Value,
     random: StdRng,
+    slow: u32,
 }
 
 impl Work {
     /// What separates two steps: a while, in which everything may end.
     async fn pause(&mut self) {
-        let pause = self.random.random_range(5..800);
+        let slow = self.random.random_range(0..100) < self.slow;
+        let pause = if slow { self.random.random_range(800..8_000) } else { self.random.random_range(5..800) };
         self.clock.sleep(Duration::from_millis(pause)).await;
     }
 

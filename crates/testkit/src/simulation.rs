@@ -16,7 +16,7 @@ use serde_json::Value;
 use supercargo::credentials::Credentials;
 use supercargo::world::{Bootstrap, Seed, Stores, World, forge_url};
 
-use crate::life::{Life, Name};
+use crate::life::{Fate, Life, Name};
 use crate::loaded::empty;
 use crate::node::Node;
 use crate::{Invariants, Loaded, Release, Rules, SimulatedClock, runner};
@@ -29,8 +29,9 @@ const SECOND: &str = "1.4.3";
 const BEGIN: &str = "2026-01-01T00:00:00Z";
 /// Most steps of a journey; a common one takes a tenth.
 const STEPS: u64 = 100_000;
-/// Most simulated time until a good version is verified in prod.
-const PATIENCE: Duration = Duration::from_secs(20 * 60);
+/// Most simulated time until a good version is verified in prod: less than the shortest interval of the example, so that nothing
+/// on its way can have waited for a poll.
+const PATIENCE: Duration = Duration::from_secs(110);
 /// For how long a bad version is watched: longer than every timeout of the example.
 const HELD: Duration = Duration::from_secs(25 * 60);
 /// For how long a world is watched after the end: some of its intervals pass.
@@ -49,13 +50,17 @@ pub struct Faults {
     pub wakes: u32,
     /// How many of a hundred changes are told twice.
     pub twice: u32,
+    /// How many of a hundred changes are told seconds late.
+    pub late: u32,
+    /// How many of a hundred steps of a workflow take long.
+    pub slow: u32,
     /// How many passes the driver makes at once.
     pub workers: usize,
 }
 
 impl Faults {
     /// Nothing goes wrong.
-    pub const NONE: Self = Self { crashes: 0, runner_crashes: 0, wakes: 0, twice: 0, workers: 4 };
+    pub const NONE: Self = Self { crashes: 0, runner_crashes: 0, wakes: 0, twice: 0, late: 0, slow: 0, workers: 4 };
 
     fn draw(random: &mut StdRng) -> Self {
         Self {
@@ -63,8 +68,23 @@ impl Faults {
             runner_crashes: random.random_range(0..=2),
             wakes: random.random_range(0..=2),
             twice: random.random_range(0..=20),
+            late: random.random_range(0..=6),
+            slow: random.random_range(0..=20),
             workers: random.random_range(1..=8),
         }
+    }
+
+    /// Draws what becomes of a change.
+    fn fate(&self, random: &mut StdRng, now: Timestamp) -> Fate {
+        let drawn = random.random_range(0..100);
+        if drawn < self.twice {
+            return Fate::Twice;
+        }
+        if drawn < self.twice + self.late {
+            let late = Duration::from_millis(random.random_range(10..4_000));
+            return Fate::Late(now.checked_add(late).unwrap_or(now));
+        }
+        Fate::Told
     }
 }
 
@@ -188,7 +208,7 @@ impl Simulation {
         let end = self.clock.now().checked_add(PATIENCE)?;
         while !reached(self) {
             self.step()?;
-            ensure!(self.clock.now() < end, "after {} minutes there is still no sign of {what}", PATIENCE.as_secs() / 60);
+            ensure!(self.clock.now() < end, "after {} s there is still no sign of {what}", PATIENCE.as_secs());
         }
         Ok(())
     }
@@ -262,11 +282,12 @@ impl Simulation {
         ensure!(self.steps < STEPS, "there is no end after {STEPS} steps");
         self.clock.advance(Duration::from_micros(self.random.random_range(0..4_000)));
         let life = self.life.as_mut().context("a step needs a world")?;
-        let alarm = life.world.driver.ring();
+        let alarms = [life.world.driver.ring(), life.catch_up(self.clock.now())];
         if !self.happen()? {
             let life = self.life.as_mut().context("nothing crashed")?;
             if !life.settle() {
-                let next = [alarm, life.world.driver.ring(), self.clock.next()].into_iter().flatten().min();
+                let alarms = alarms.into_iter().chain([life.world.driver.ring(), self.clock.next()]);
+                let next = alarms.flatten().min();
                 self.clock.advance_to(next.context("nothing will ever happen again")?);
             }
         }
@@ -301,10 +322,6 @@ impl Simulation {
 
     fn make(&mut self, choice: Choice) -> anyhow::Result<bool> {
         let life = self.life.as_mut().context("a step needs a world")?;
-        if std::env::var("TK_TRACE").is_ok() {
-            let revs: Vec<u64> = self.stores.clusters.values().map(|s| s.revision()).chain([self.stores.forge.revision(), self.stores.registry.revision(), self.stores.identity.revision()]).collect();
-            println!("T {} {} {:?} able={:?} untold={} pods={} revs={revs:?}", self.steps, self.clock.now(), choice, life.able().iter().map(|i| life.name(*i)).collect::<Vec<_>>(), life.untold.len(), life.pods.len());
-        }
         match choice {
             Choice::GoOn(at) => {
                 life.go_on(at)?;
@@ -312,7 +329,6 @@ impl Simulation {
             Choice::Pass => {
                 let driver = life.world.driver.clone();
                 let Some(key) = driver.take(self.random.random_range(0..1_000)) else { return Ok(false) };
-                if std::env::var("TK_TRACE").is_ok() { println!("K {key:?}"); }
                 life.start(Name::Pass, async move {
                     driver.process(key).await;
                     Ok(())
@@ -320,7 +336,7 @@ impl Simulation {
             }
             Choice::Tell => {
                 let at = self.random.random_range(0..life.untold.len());
-                life.tell(at, self.random.random_range(0..100) < self.faults.twice);
+                life.tell(at, self.faults.fate(&mut self.random, self.clock.now()));
             }
             Choice::Pod => self.pod()?,
             Choice::Claim => {
@@ -331,7 +347,7 @@ impl Simulation {
             Choice::Job => {
                 let Some(job) = life.claimed.lock().expect("no holder panics").pop() else { return Ok(false) };
                 let random = StdRng::seed_from_u64(self.random.random());
-                life.start(Name::Job, runner::run(life.world.clone(), self.clock.clone(), job, random));
+                life.start(Name::Job, runner::run(life.world.clone(), self.clock.clone(), job, (random, self.faults.slow)));
             }
         }
         Ok(true)
@@ -398,7 +414,7 @@ impl Simulation {
 }
 
 /// What can happen next.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 enum Choice {
     GoOn(usize),
     Pass,

@@ -1,93 +1,154 @@
-//! From a Tree and a folder in it to manifests, as `kustomize build` renders them.
+//! From a Tree and a folder in it to manifests, as `kustomize build` of v5.8.1 renders them.
 //!
-//! Knows `resources`, `namespace`, `labels`, `commonLabels`, `commonAnnotations`, `images`, `replicas` and `patches`
-//! (strategic merge and RFC 6902). Every other field is refused by name. Nothing is read outside the Tree.
-//! Read first: [`build`]. Follows kubernetes-sigs/kustomize `api/internal/target/kusttarget.go`.
+//! Nothing is read outside the Tree. Remote bases, Helm charts, programs and containers as plugins are refused by name.
+//! Read first: [`build`], [`Options`], then [`target`]. Follows kubernetes-sigs/kustomize `api/krusty/kustomizer.go`.
 
-mod file;
+mod affixes;
+mod arguments;
+mod config;
+mod crds;
+mod decode;
+mod elements;
+mod error;
+mod fieldspec;
+mod generators;
+mod hash;
+mod id;
+mod images;
+mod json_patch;
+mod kustomization;
 mod labels;
+mod list;
+mod loader;
 mod merge;
+mod name_references;
+mod namespace;
+mod order;
+mod origin;
 mod patches;
-mod resources;
-mod transform;
+mod paths;
+mod plugins;
+mod read;
+mod replacements;
+mod replicas;
+mod resource;
+mod schema;
+mod selector;
+mod target;
+mod value;
+mod value_add;
+mod vars;
+
+pub use error::BuildError;
+pub use loader::{Files, Restriction};
+pub use order::Order;
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use model::Tree;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
-/// Most objects one build may give.
-const OBJECTS: usize = 20_000;
-/// Deepest chain of bases.
-const DEPTH: usize = 50;
+use loader::{Loader, join, normal};
+use resource::Resource;
+use schema::Schemas;
+use target::{Accumulator, Target};
+use value::settle;
 
 /// Names a kustomization file may have.
 pub const FILES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
-/// Why there are no manifests.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BuildError {
-    /// A file is missing.
-    #[error("{path}: no such file or directory")]
-    NotFound {
-        /// Where it was looked for.
-        path: String,
-    },
-    /// A folder has no kustomization file, or several.
-    #[error("unable to find one of 'kustomization.yaml', 'kustomization.yml' or 'Kustomization' in directory '{0}'")]
-    NoKustomization(String),
-    /// Several kustomization files in one folder.
-    #[error("found multiple kustomization files under: {0}")]
-    ManyKustomizations(String),
-    /// A file is no YAML.
-    #[error("{path}: {source}")]
-    Yaml {
-        /// Which file.
-        path: String,
-        /// Where in it and why.
-        source: yaml::YamlError,
-    },
-    /// A field is not supported, or its value is not of the right kind.
-    #[error("{path}: {text}")]
-    Field {
-        /// Which file.
-        path: String,
-        /// Which field, and what is wrong with it.
-        text: String,
-    },
-    /// A path leads out of the Tree, or a base contains itself.
-    #[error("{path}: {text}")]
-    Path {
-        /// Which path.
-        path: String,
-        /// What is wrong.
-        text: String,
-    },
-    /// The build is larger than is reasonable.
-    #[error("the build exceeds the limit of {0}")]
-    Limit(&'static str),
+/// The label that says what made a manifest, and its value.
+const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "kustomize-v5.8.1");
+
+/// What a caller decides about a build. The default is what Flux does.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// In which order manifests come where the kustomization does not say it.
+    pub order: Order,
+    /// Which files a kustomization may name.
+    pub restriction: Restriction,
+}
+
+/// What a build gives.
+#[derive(Debug, Clone, Default)]
+pub struct Built {
+    /// The manifests, in order.
+    pub objects: Vec<Value>,
+    /// What upstream warns of on the error output.
+    pub warnings: Vec<String>,
 }
 
 /// Renders the kustomization in a folder of a Tree. Objects come in the order in which they were read.
 pub fn build(tree: &Tree, folder: &str) -> Result<Vec<Value>, BuildError> {
-    let mut builder = Builder { tree, open: Vec::new() };
-    builder.folder(&resources::normal(folder).map_err(|text| BuildError::Path { path: folder.to_owned(), text })?)
+    build_with(tree, folder, Options::default()).map(|built| built.objects)
+}
+
+/// Renders the kustomization in a folder of anything that holds files.
+pub fn build_with(files: &dyn Files, folder: &str, options: Options) -> Result<Built, BuildError> {
+    let schemas = Rc::new(Schemas::default());
+    let loader = Loader::new(files, folder, options.restriction).map_err(|error| match error {
+        BuildError::NotFound { path } => BuildError::NoKustomization(path),
+        other => other,
+    })?;
+    let mut target = Target::new(loader, &schemas)?;
+    let wanted = |name: &str| target.file.build_metadata.iter().any(|wanted| wanted == name);
+    let (origins, transformations, managed) = (wanted("originAnnotations"), wanted("transformerAnnotations"), wanted("managedByLabel"));
+    target.origin = (!target.file.build_metadata.is_empty()).then(origin::Origin::default);
+    let mut made = target.accumulate(Accumulator::default())?;
+    hash::transform(&mut made.list)?;
+    name_references::transform(&mut made.list, &made.config.name_reference)?;
+    vars::resolve(&mut made.list, &made.vars, &made.config.var_reference)?;
+    made.list.items.retain(|resource| !local(resource));
+    order::sort(&mut made.list, target.file.sort.as_ref(), options.order)?;
+    if managed {
+        let pairs = Map::from_iter([(MANAGED_BY.0.to_owned(), json!(MANAGED_BY.1))]);
+        let spec = config::FieldSpec { path: "metadata/labels".to_owned(), create: true, ..config::FieldSpec::default() };
+        labels::add(&mut made.list, &pairs, &[spec])?;
+    }
+    let finished = |mut resource: Resource| {
+        let mut annotations = resource.annotations();
+        for (name, kept) in [(origin::ORIGIN, origins), (origin::TRANSFORMATIONS, transformations)] {
+            if !kept {
+                annotations.remove(name);
+            }
+        }
+        resource.set_texts("annotations", annotations);
+        settle(&mut resource.value);
+        resource.value
+    };
+    let warning = |(old, new): &(&str, &str)| {
+        format!(
+            "# Warning: '{old}' is deprecated. Please use '{new}' instead. Run 'kustomize edit fix' to update your Kustomization automatically."
+        )
+    };
+    let warnings = target.file.deprecated.iter().map(warning).collect();
+    Ok(Built { objects: made.list.items.into_iter().map(finished).collect(), warnings })
+}
+
+/// Tells whether a resource is for the build only.
+fn local(resource: &Resource) -> bool {
+    resource.annotations().get("config.kubernetes.io/local-config").is_some_and(|value| value != "false")
 }
 
 /// Renders a folder as Flux does: where it has no kustomization file, every manifest below it is a resource.
 /// Source: fluxcd/pkg `kustomize/kustomize_generator.go`.
 pub fn build_or_generate(tree: &Tree, folder: &str, overlay: Option<&Value>) -> Result<Vec<Value>, BuildError> {
-    let folder = resources::normal(folder).map_err(|text| BuildError::Path { path: folder.to_owned(), text })?;
+    let folder = normal(folder)?;
     let mut tree = tree.clone();
-    if FILES.iter().all(|name| tree.get(&resources::join(&folder, name)).is_none()) {
+    if FILES.iter().all(|name| tree.get(&join(&folder, name)).is_none()) {
         let listed = generate(&tree, &folder)?;
-        let text = yaml::write(&serde_json::json!({"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": listed}));
+        let text = yaml::write(
+            &serde_json::json!({"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": listed}),
+        );
         if listed.is_empty() {
             return Ok(Vec::new());
         }
-        tree.put(resources::join(&folder, FILES[0]), text);
+        tree.put(join(&folder, FILES[0]), text);
     }
-    let Some(overlay) = overlay.filter(|overlay| overlay.as_object().is_some_and(|fields| !fields.is_empty())) else { return build(&tree, &folder) };
+    let Some(overlay) = overlay.filter(|overlay| overlay.as_object().is_some_and(|fields| !fields.is_empty())) else {
+        return build(&tree, &folder);
+    };
     // The overlay is a kustomization of its own around the folder.
     let place = "supercargo-overlay";
     let mut file = overlay.clone();
@@ -115,7 +176,10 @@ fn generate(tree: &Tree, folder: &str) -> Result<Vec<String>, BuildError> {
         let text = String::from_utf8_lossy(&file.bytes);
         let documents = yaml::read_all(&text, yaml::Dialect::Kyaml).map_err(|source| BuildError::Yaml { path: path.to_owned(), source })?;
         if let Some(bad) = documents.iter().find(|document| document["kind"].as_str().is_none_or(str::is_empty)) {
-            let text = format!("failed to decode Kubernetes YAML: a document has no kind: {}", bad.to_string().chars().take(80).collect::<String>());
+            let text = format!(
+                "failed to decode Kubernetes YAML: a document has no kind: {}",
+                bad.to_string().chars().take(80).collect::<String>()
+            );
             return Err(BuildError::Field { path: path.to_owned(), text });
         }
         if !documents.is_empty() {
@@ -124,47 +188,6 @@ fn generate(tree: &Tree, folder: &str) -> Result<Vec<String>, BuildError> {
     }
     listed.extend(bases);
     Ok(listed.into_iter().collect())
-}
-
-struct Builder<'a> {
-    tree: &'a Tree,
-    open: Vec<String>,
-}
-
-impl Builder<'_> {
-    fn folder(&mut self, folder: &str) -> Result<Vec<Value>, BuildError> {
-        if self.open.iter().any(|open| open == folder) || self.open.len() > DEPTH {
-            let text = format!("cycle detected: the chain of bases is {}", self.open.join(" -> "));
-            return Err(BuildError::Path { path: folder.to_owned(), text });
-        }
-        self.open.push(folder.to_owned());
-        let file = file::read(self.tree, folder)?;
-        let mut objects = Vec::new();
-        for resource in &file.resources {
-            objects.extend(self.resource(folder, resource, &file.path)?);
-            if objects.len() > OBJECTS {
-                return Err(BuildError::Limit("20,000 objects"));
-            }
-        }
-        resources::no_repeats(&objects, &file.path)?;
-        transform::all(&mut objects, &file, self.tree, folder)?;
-        self.open.pop();
-        Ok(objects)
-    }
-
-    fn resource(&mut self, folder: &str, resource: &str, from: &str) -> Result<Vec<Value>, BuildError> {
-        if resource.contains("://") || resource.starts_with("git@") || resource.starts_with("github.com/") {
-            return Err(BuildError::Field { path: from.to_owned(), text: format!("resources: {resource} is remote, which is not supported") });
-        }
-        let path = resources::normal(&resources::join(folder, resource)).map_err(|text| BuildError::Path { path: resource.to_owned(), text })?;
-        if self.tree.get(&path).is_some() {
-            return resources::read(self.tree, &path);
-        }
-        if self.tree.has_folder(&path) {
-            return self.folder(&path);
-        }
-        Err(BuildError::NotFound { path })
-    }
 }
 
 #[cfg(test)]
@@ -228,35 +251,73 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_refused_by_name() {
-        check(&[("a/kustomization.yaml", "resources: []\nhelmCharts: []\n")], "a", &expect![[r#"
+        check(
+            &[("a/kustomization.yaml", "resources: []\nhelmCharts: []\n")],
+            "a",
+            &expect![[r#"
             a/kustomization.yaml: field "helmCharts" is not supported
-        "#]]);
-        check(&[("a/kustomization.yaml", "resources: [b.yaml]\n")], "a", &expect![[r#"
+        "#]],
+        );
+        check(
+            &[("a/kustomization.yaml", "resources: [b.yaml]\n")],
+            "a",
+            &expect![[r#"
             a/b.yaml: no such file or directory
-        "#]]);
-        check(&[("a/kustomization.yaml", "resources: [../../x]\n")], "a", &expect![[r#"
+        "#]],
+        );
+        check(
+            &[("a/kustomization.yaml", "resources: [../../x]\n")],
+            "a",
+            &expect![[r#"
             ../../x: leads out of the tree
-        "#]]);
-        check(&[("a/kustomization.yaml", "resources: [../b]\n"), ("b/kustomization.yaml", "resources: [../a]\n")], "a", &expect![[r#"
+        "#]],
+        );
+        check(
+            &[("a/kustomization.yaml", "resources: [../b]\n"), ("b/kustomization.yaml", "resources: [../a]\n")],
+            "a",
+            &expect![[r#"
             a: cycle detected: the chain of bases is a -> b
-        "#]]);
-        check(&[("a/kustomization.yaml", "resources: ['https://x/y']\n")], "a", &expect![[r#"
+        "#]],
+        );
+        check(
+            &[("a/kustomization.yaml", "resources: ['https://x/y']\n")],
+            "a",
+            &expect![[r#"
             a/kustomization.yaml: resources: https://x/y is remote, which is not supported
-        "#]]);
-        check(&[("a/x.yaml", "")], "a", &expect![[r#"
+        "#]],
+        );
+        check(
+            &[("a/x.yaml", "")],
+            "a",
+            &expect![[r#"
             unable to find one of 'kustomization.yaml', 'kustomization.yml' or 'Kustomization' in directory 'a'
-        "#]]);
-        check(&[("a/kustomization.yaml", "replicas: [{name: x, count: 1}]\n")], "a", &expect![[r#"
+        "#]],
+        );
+        check(
+            &[("a/kustomization.yaml", "replicas: [{name: x, count: 1}]\n")],
+            "a",
+            &expect![[r#"
             a/kustomization.yaml: replicas: resource with name x does not match a config with the following GVK [Deployment, ReplicationController, ReplicaSet, StatefulSet]
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn flux_generates_what_is_missing() {
-        let tree = tree(&[("clusters/dev/myapp.yaml", "kind: A\napiVersion: v1\nmetadata: {name: a}\n---\nkind: B\napiVersion: v1\nmetadata: {name: b}\n"), ("clusters/dev/sub/kustomization.yaml", "resources: [c.yaml]"), ("clusters/dev/sub/c.yaml", "kind: C\napiVersion: v1\nmetadata: {name: c}\n")]);
+        let tree = tree(&[
+            (
+                "clusters/dev/myapp.yaml",
+                "kind: A\napiVersion: v1\nmetadata: {name: a}\n---\nkind: B\napiVersion: v1\nmetadata: {name: b}\n",
+            ),
+            ("clusters/dev/sub/kustomization.yaml", "resources: [c.yaml]"),
+            ("clusters/dev/sub/c.yaml", "kind: C\napiVersion: v1\nmetadata: {name: c}\n"),
+        ]);
         let overlay = serde_json::json!({"namespace": "n"});
         let objects = build_or_generate(&tree, "./clusters/dev", Some(&overlay)).expect("builds");
-        let shown: Vec<String> = objects.iter().map(|object| format!("{}/{}", object["metadata"]["namespace"].as_str().unwrap_or("-"), object["kind"].as_str().unwrap_or("-"))).collect();
+        let shown: Vec<String> = objects
+            .iter()
+            .map(|object| format!("{}/{}", object["metadata"]["namespace"].as_str().unwrap_or("-"), object["kind"].as_str().unwrap_or("-")))
+            .collect();
         assert_eq!(shown, ["n/A", "n/B", "n/C"]);
     }
 }

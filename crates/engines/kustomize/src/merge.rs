@@ -1,120 +1,233 @@
-//! Strategic merge as kyaml does it, with the merge keys of Kubernetes 1.21. Source: kustomize `kyaml/yaml/merge2`,
-//! `kyaml/yaml/walk`, `kyaml/openapi/kubernetesapi`.
+//! Strategic merge as kyaml does it. Its oddities are kept: new list items come first, a key that one of two ports lacks
+//! confuses them, a merge drops fields that were written without a value.
+//! Read first: [`strategic`]. Source: kustomize `kyaml/yaml/merge2`, `kyaml/yaml/walk`.
+
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-/// Merges a patch into an object of any kind. Lists of kinds that Kubernetes does not know are replaced.
-pub(crate) fn strategic(object: &mut Value, patch: &Value) {
-    let known = builtin(object["apiVersion"].as_str().unwrap_or_default());
-    merge(object, patch, "", known);
+use crate::elements::{combined, find, put, texts_of, usable};
+use crate::error::{Result, fail};
+use crate::schema::{Place, Table};
+use crate::value::{absent, is_empty, is_null, text, text_at};
+
+/// Merges a patch into an object. `None`: nothing is left of it.
+pub(crate) fn strategic(object: Value, patch: Value, table: &Table) -> Result<Option<Value>> {
+    let merged = Walker { table }.walk(Some(object), Some(patch), None, false)?;
+    Ok(merged.filter(|value| !is_empty(value)))
 }
 
-fn builtin(api_version: &str) -> bool {
-    let group = api_version.split_once('/').map_or("", |(group, _)| group);
-    group.is_empty() || matches!(group, "apps" | "batch" | "extensions" | "autoscaling" | "policy") || group.ends_with(".k8s.io")
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Directive {
+    Merge,
+    Replace,
+    Delete,
 }
 
-fn merge(target: &mut Value, patch: &Value, field: &str, known: bool) {
-    match (target, patch) {
-        (Value::Object(target), Value::Object(patch)) => maps(target, patch, known),
-        (Value::Array(target), Value::Array(patch)) => lists(target, patch, field, known),
-        (target, patch) => *target = stripped(patch),
-    }
+struct Walker<'a> {
+    table: &'a Table,
 }
 
-fn maps(target: &mut Map<String, Value>, patch: &Map<String, Value>, known: bool) {
-    if patch.get("$patch").is_some_and(|directive| directive == "replace") {
-        target.clear();
-    }
-    for (key, value) in patch {
-        match value {
-            _ if key == "$patch" => {}
-            Value::Null => {
-                target.remove(key);
+impl Walker<'_> {
+    /// `same` tells that both sides are one value, which happens to what a patch adds or replaces: it is walked once more to
+    /// lose its directives and nulls.
+    fn walk(&self, dest: Option<Value>, patch: Option<Value>, place: Option<Place>, same: bool) -> Result<Option<Value>> {
+        let place = place.or_else(|| self.detect(dest.as_ref())).or_else(|| self.detect(patch.as_ref()));
+        let leading = [dest.as_ref(), patch.as_ref()].into_iter().flatten().find(|value| !is_null(value));
+        match leading {
+            None => Ok(dest.filter(|value| patch.is_none() && !text(value).is_empty())),
+            Some(Value::Object(_)) => {
+                expect_kind(&dest, &patch, "MappingNode", Value::is_object)?;
+                self.maps(dest, patch, place.as_ref(), same)
             }
-            Value::Object(inner) if inner.get("$patch").is_some_and(|directive| directive == "delete") => {
-                target.remove(key);
-            }
-            value => match target.get_mut(key) {
-                Some(existing) => merge(existing, value, key, known),
-                None => {
-                    target.insert(key.clone(), stripped(value));
+            Some(Value::Array(_)) => {
+                expect_kind(&dest, &patch, "SequenceNode", Value::is_array)?;
+                match place.as_ref().filter(|place| place.merge) {
+                    Some(place) => self.lists(dest, patch, place, same),
+                    None => Ok(patch.or(dest).filter(|value| !is_null(value))),
                 }
-            },
-        }
-    }
-}
-
-/// A new value without directives and nulls.
-fn stripped(value: &Value) -> Value {
-    match value {
-        Value::Object(map) => {
-            let kept = map.iter().filter(|(key, value)| *key != "$patch" && !value.is_null());
-            Value::Object(kept.map(|(key, value)| (key.clone(), stripped(value))).collect())
-        }
-        Value::Array(items) => Value::Array(items.iter().map(stripped).collect()),
-        other => other.clone(),
-    }
-}
-
-/// The fields that tell items of a list apart, where the list merges.
-fn merge_keys(field: &str) -> Option<&'static [&'static str]> {
-    Some(match field {
-        "containers" | "initContainers" | "ephemeralContainers" | "env" | "volumes" | "imagePullSecrets" => &["name"],
-        "ports" => &["containerPort", "protocol"],
-        "volumeMounts" => &["mountPath"],
-        "volumeDevices" => &["devicePath"],
-        "hostAliases" => &["ip"],
-        "topologySpreadConstraints" => &["topologyKey", "whenUnsatisfiable"],
-        "ownerReferences" => &["uid"],
-        "conditions" => &["type"],
-        "secrets" => &["name"],
-        "webhooks" => &["name"],
-        _ => return None,
-    })
-}
-
-fn lists(target: &mut Vec<Value>, patch: &[Value], field: &str, known: bool) {
-    if field == "finalizers" && known {
-        let new: Vec<Value> = patch.iter().filter(|item| !target.contains(item)).cloned().collect();
-        target.splice(0..0, new);
-        return;
-    }
-    let mut keys = merge_keys(field).filter(|_| known);
-    if field == "ports" && target.iter().chain(patch).any(|item| item.get("containerPort").is_none()) {
-        // A Service's ports merge by their own key.
-        keys = Some(&["port"]);
-    }
-    let Some(keys) = keys.filter(|_| patch.iter().all(Value::is_object)) else {
-        *target = patch.iter().map(stripped).collect();
-        return;
-    };
-    if patch.iter().any(|item| item["$patch"] == "replace" && item.as_object().is_some_and(|map| map.len() == 1)) {
-        *target = patch.iter().filter(|item| item.get("$patch").is_none()).map(stripped).collect();
-        return;
-    }
-    let same = |a: &Value, b: &Value| keys.iter().all(|key| part(a, key) == part(b, key));
-    // Items of the patch come first, in its order; the others keep theirs.
-    let mut merged = Vec::new();
-    for item in patch {
-        let existing = target.iter().position(|old| same(old, item)).map(|at| target.remove(at));
-        match (item["$patch"] == "delete", existing) {
-            (true, _) => {}
-            (false, Some(mut old)) => {
-                merge(&mut old, item, "", known);
-                merged.push(old);
             }
-            (false, None) => merged.push(stripped(item)),
+            Some(_) => {
+                expect_kind(&dest, &patch, "ScalarNode", crate::value::is_scalar)?;
+                Ok(patch.or(dest).filter(|value| !is_null(value)))
+            }
         }
     }
-    merged.append(target);
-    *target = merged;
+
+    /// An object that names its own kind is merged by that kind, wherever it stands.
+    fn detect(&self, value: Option<&Value>) -> Option<Place> {
+        let value = value.filter(|value| value.is_object())?;
+        let (api_version, kind) = (text_at(value, &["apiVersion"]), text_at(value, &["kind"]));
+        if kind.is_empty() || api_version.is_empty() {
+            return None;
+        }
+        self.table.kind(&api_version, &kind)
+    }
+
+    fn maps(&self, dest: Option<Value>, patch: Option<Value>, place: Option<&Place>, same: bool) -> Result<Option<Value>> {
+        let mut patch = patch;
+        let (dest, same) = if absent(dest.as_ref()) {
+            let directive = patch.as_mut().and_then(|patch| map_directive(patch).ok());
+            if directive == Some(Directive::Delete) {
+                return Ok(None);
+            }
+            (patch.clone(), true)
+        } else {
+            if patch.as_ref().is_some_and(is_null) {
+                return Ok(None);
+            }
+            match patch.as_mut().map_or(Ok(Directive::Merge), map_directive)? {
+                Directive::Delete => return Ok(None),
+                Directive::Replace => (patch.clone(), true),
+                Directive::Merge => (if same { patch.clone() } else { dest }, same),
+            }
+        };
+        let (Some(Value::Object(mut dest)), patch) = (dest, patch.as_ref().and_then(Value::as_object)) else { return Ok(None) };
+        let names: BTreeSet<String> = dest.keys().chain(patch.into_iter().flat_map(Map::keys)).cloned().collect();
+        for name in names {
+            let inner = place.and_then(|place| self.table.field(place, &name));
+            if let Some(value) = self.walk(dest.remove(&name), patch.and_then(|patch| patch.get(&name)).cloned(), inner, same)? {
+                dest.insert(name, value);
+            }
+        }
+        Ok(Some(Value::Object(dest)))
+    }
+
+    fn lists(&self, dest: Option<Value>, patch: Option<Value>, place: &Place, same: bool) -> Result<Option<Value>> {
+        let mut patch = patch;
+        let (dest, same) = if absent(dest.as_ref()) {
+            (patch.clone(), true)
+        } else {
+            if patch.as_ref().is_some_and(is_null) {
+                return Ok(None);
+            }
+            match patch.as_mut().map_or(Ok(Directive::Merge), list_directive)? {
+                Directive::Delete => return Ok(None),
+                Directive::Replace => (patch.clone(), true),
+                Directive::Merge => (if same { patch.clone() } else { dest }, same),
+            }
+        };
+        let Some(Value::Array(dest)) = dest else { return Ok(None) };
+        let patch = match patch {
+            Some(Value::Array(items)) => Some(items),
+            _ => None,
+        };
+        self.items(dest, patch, place, same).map(|items| Some(Value::Array(items)))
+    }
+
+    fn items(&self, mut dest: Vec<Value>, patch: Option<Vec<Value>>, place: &Place, same: bool) -> Result<Vec<Value>> {
+        let mut keys = place.keys.clone();
+        let mut wanted: Vec<Vec<String>> = Vec::new();
+        for source in [patch.as_ref(), Some(&dest)].into_iter().flatten() {
+            let found = if keys.is_empty() { source.iter().map(|item| vec![text(item)]).collect() } else { texts_of(source, &keys) };
+            for values in found {
+                if !wanted.contains(&values) {
+                    wanted.push(values);
+                }
+            }
+        }
+        if keys.is_empty() {
+            keys.push(String::new());
+        }
+        if keys.len() > 1 {
+            combined(&mut wanted);
+        }
+        let inner = Table::items(place);
+        let mut added: Vec<Value> = Vec::new();
+        let mut valid_keys = keys.clone();
+        for values in &wanted {
+            let (these_keys, these_values) = usable(&wanted, values, &keys);
+            let (own_keys, own_values) = usable(std::slice::from_ref(&these_values), &these_values, &these_keys);
+            let at = find(&dest, &own_keys, &own_values);
+            let old = at.map(|at| dest[at].clone());
+            let new = patch.as_ref().and_then(|patch| find(patch, &own_keys, &own_values).map(|at| patch[at].clone()));
+            let replaced = new.as_ref().is_some_and(|new| new.get("$patch").is_some_and(|directive| directive == "replace"));
+            let item_same = same && at.is_some() && new.is_some();
+            let mut item = self.walk(old, new, inner.clone(), item_same)?;
+            valid_keys.clone_from(&these_keys);
+            if item.as_ref().is_none_or(is_empty) {
+                put(&mut dest, &these_keys, &these_values, None)?;
+                continue;
+            }
+            let Some(item) = item.as_mut() else { continue };
+            if let Value::Object(map) = item {
+                for (key, value) in these_keys.iter().zip(&these_values) {
+                    if !map.contains_key(key) && !value.is_empty() {
+                        map.insert(key.clone(), crate::value::plain(value));
+                    }
+                }
+            }
+            // The old item is changed where it stands, unless the patch stands in for it.
+            if let Some(at) = at.filter(|_| !replaced) {
+                dest[at] = item.clone();
+            }
+            put(&mut added, &these_keys, &these_values, Some(item))?;
+        }
+        if wanted.is_empty() { Ok(dest) } else { append(added, &dest, &valid_keys) }
+    }
 }
 
-/// The value of a key field; a port without protocol is a TCP port.
-fn part(item: &Value, key: &str) -> Value {
-    match &item[key] {
-        Value::Null if key == "protocol" => Value::from("TCP"),
-        value => value.clone(),
+/// Lays the old items behind the new ones; those that are merged already stand among the new.
+fn append(mut list: Vec<Value>, old: &[Value], keys: &[String]) -> Result<Vec<Value>> {
+    for item in old {
+        if keys.first().is_none_or(String::is_empty) {
+            put(&mut list, &[String::new()], &[text(item)], Some(item))?;
+            continue;
+        }
+        let mut values = Vec::new();
+        for key in keys {
+            match item.as_object().and_then(|map| map.get(key)) {
+                Some(value) if !is_null(value) => values.push(text(value)),
+                _ => list.push(item.clone()),
+            }
+        }
+        if keys.len() > 1 {
+            put(&mut list, keys, &values, None)?;
+        }
+        put(&mut list, keys, &values, Some(item))?;
     }
+    Ok(list)
+}
+
+fn expect_kind(dest: &Option<Value>, patch: &Option<Value>, kind: &str, fits: impl Fn(&Value) -> bool) -> Result<()> {
+    for value in [dest, patch].into_iter().flatten() {
+        if !is_null(value) && !fits(value) {
+            let found = match value {
+                Value::Object(_) => "MappingNode",
+                Value::Array(_) => "SequenceNode",
+                _ => "ScalarNode",
+            };
+            return fail(format!("wrong node kind: expected {kind} but got {found}: node contents:\n{}", yaml::write(value)));
+        }
+    }
+    Ok(())
+}
+
+fn directive(text: &str) -> Result<Directive> {
+    match text {
+        "merge" => Ok(Directive::Merge),
+        "replace" => Ok(Directive::Replace),
+        "delete" => Ok(Directive::Delete),
+        other => fail(format!("unknown patch strategy '{other}'")),
+    }
+}
+
+/// Takes `$patch` out of a mapping.
+fn map_directive(patch: &mut Value) -> Result<Directive> {
+    let Some(map) = patch.as_object_mut() else { return fail("no implemented strategic merge patch strategy") };
+    let Some(value) = map.get("$patch").filter(|value| !is_null(value)) else { return Ok(Directive::Merge) };
+    let found = directive(&text(value))?;
+    map.remove("$patch");
+    Ok(found)
+}
+
+/// Takes the item that holds nothing but `$patch` out of a list.
+fn list_directive(patch: &mut Value) -> Result<Directive> {
+    let Some(items) = patch.as_array_mut() else { return fail("no implemented strategic merge patch strategy") };
+    let item = items.iter().filter_map(Value::as_object).find(|item| item.contains_key("$patch"));
+    let Some(value) = item.filter(|item| item.len() == 1).and_then(|item| item.get("$patch")) else { return Ok(Directive::Merge) };
+    let word = text(value);
+    let found = directive(&word)?;
+    put(items, &["$patch".to_owned()], &[word], None)?;
+    Ok(found)
 }

@@ -1,109 +1,156 @@
-//! `patches`: strategic merge or RFC 6902, told apart by their form. Source: kustomize
-//! `api/internal/builtins/PatchTransformer.go`.
+//! Patches: strategic merges and JSON patches, told apart by their form. Source: kustomize
+//! `api/internal/builtins/PatchTransformer.go`, `PatchJson6902Transformer.go`, `PatchStrategicMergeTransformer.go`.
 
-use regex::Regex;
-use serde_json::{Map, Value};
+use std::rc::Rc;
 
-use crate::file::Patch;
-use crate::{BuildError, merge};
+use serde_json::Value;
 
-pub(crate) fn apply(objects: &mut Vec<Value>, patch: &Patch) -> Result<(), BuildError> {
-    let refuse = |text: String| BuildError::Field { path: patch.place.clone(), text };
-    let documents = yaml::read_all(&patch.text, yaml::Dialect::Kyaml).map_err(|source| BuildError::Yaml { path: patch.place.clone(), source })?;
-    for document in documents {
-        match (&document, &patch.target) {
-            (Value::Array(_), None) => return Err(refuse("a JSON patch needs a target".to_owned())),
-            (Value::Array(_), Some(target)) => {
-                let operations: json_patch::Patch = serde_json::from_value(document.clone()).map_err(|error| refuse(format!("no JSON patch: {error}")))?;
-                let selector = Selector::new(target, &refuse)?;
-                for object in objects.iter_mut().filter(|object| selector.fits(object)) {
-                    json_patch::patch(object, &operations).map_err(|error| refuse(error.to_string()))?;
-                }
-            }
-            (Value::Object(_), Some(target)) => {
-                let selector = Selector::new(target, &refuse)?;
-                merge_into(objects, &document, |object| selector.fits(object));
-            }
-            (Value::Object(_), None) => {
-                if !objects.iter().any(|object| same(object, &document)) {
-                    let name = document["metadata"]["name"].as_str().unwrap_or_default();
-                    let kind = document["kind"].as_str().unwrap_or_default();
-                    return Err(refuse(format!("no resource matches strategic merge patch {kind:?}.{name:?}: no matches for Id")));
-                }
-                merge_into(objects, &document, |object| same(object, &document));
-            }
-            _ => return Err(refuse("the patch is neither a strategic merge patch nor a JSON patch".to_owned())),
+use crate::arguments::Patch;
+use crate::error::{Result, Wrap as _, fail};
+use crate::list::List;
+use crate::loader::Loader;
+use crate::resource::Resource;
+use crate::schema::Schemas;
+use crate::value::{is_empty, set, settle};
+use crate::{json_patch, read};
+
+/// Carries out one entry of `patches`.
+pub(crate) fn transform(list: &mut List, patch: &Patch, loader: &Loader<'_>, schemas: &Rc<Schemas>) -> Result<()> {
+    let inline = patch.patch.trim();
+    let (text, source) = match (inline.is_empty(), patch.path.is_empty()) {
+        (true, true) => return fail("must specify one of patch and path"),
+        (false, false) => return fail("patch and path can't be set at the same time"),
+        (false, true) => (inline.to_owned(), format!("[patch: {inline:?}]")),
+        (true, false) => {
+            let text = loader.text(&patch.path).wrap(|| format!("failed to get the patch file from path({})", patch.path))?;
+            (text, format!("[path: {:?}]", patch.path))
         }
+    };
+    let strategic = read::resources(&text, &patch.path, schemas);
+    let operations = json_patch::parse(&text);
+    match (strategic, operations) {
+        (Ok(strategic), Ok(operations)) if !strategic.is_empty() && !operations.is_empty() => {
+            fail(format!("illegally qualifies as both an SM and JSON patch: {source}"))
+        }
+        (Err(_), Err(_)) => fail(format!("unable to parse SM or JSON patch from {source}")),
+        (Ok(mut strategic), _) => {
+            for one in &mut strategic {
+                one.notes.allow_name_change = patch.allow_name_change;
+                one.notes.allow_kind_change = patch.allow_kind_change;
+            }
+            merge_patches(list, strategic, patch, &source)
+        }
+        (Err(_), Ok(operations)) => json(list, &operations, patch, &source),
     }
+}
+
+fn merge_patches(list: &mut List, patches: Vec<Resource>, patch: &Patch, source: &str) -> Result<()> {
+    if patches.is_empty() {
+        return Ok(());
+    }
+    let Some(target) = &patch.target else {
+        for one in patches {
+            let id = one.original_id();
+            let at = list.by_id(&id).wrap(|| format!("no resource matches strategic merge patch {:?}", id.to_string()))?;
+            if !list.items[at].merge(&one)? {
+                list.items.remove(at);
+            }
+        }
+        return Ok(());
+    };
+    if patches.len() > 1 {
+        return fail(format!(
+            "Multiple Strategic-Merge Patches in one `patches` entry is not allowed to set `patches.target` field: {source}"
+        ));
+    }
+    let chosen = list.select(target);
+    merge_into(list, &chosen, &patches[0])
+}
+
+/// Merges one patch into the chosen resources.
+fn merge_into(list: &mut List, chosen: &[usize], patch: &Resource) -> Result<()> {
+    let mut kept = Vec::with_capacity(list.items.len());
+    for (at, mut resource) in std::mem::take(&mut list.items).into_iter().enumerate() {
+        if chosen.contains(&at) {
+            let mut patch = patch.clone();
+            patch.texts_only();
+            set(&mut patch.value, &["apiVersion"], Value::String(resource.gvk().api_version()));
+            if !resource.merge(&patch)? {
+                continue;
+            }
+        }
+        kept.push(resource);
+    }
+    list.append(kept)
+}
+
+fn json(list: &mut List, operations: &[Value], patch: &Patch, source: &str) -> Result<()> {
+    let Some(target) = &patch.target else { return fail(format!("must specify a target for JSON patch {source}")) };
+    for at in list.select(target) {
+        let resource = &mut list.items[at];
+        resource.remember_id();
+        change(resource, operations)?;
+    }
+    list.items.retain(|resource| !is_empty(&resource.value));
     Ok(())
 }
 
-fn merge_into(objects: &mut Vec<Value>, patch: &Value, fits: impl Fn(&Value) -> bool) {
-    objects.retain_mut(|object| {
-        if !fits(object) {
-            return true;
-        }
-        if patch["$patch"] == "delete" {
-            return false;
-        }
-        let kept = (object["apiVersion"].clone(), object["kind"].clone(), object["metadata"]["name"].clone(), object["metadata"]["namespace"].clone());
-        merge::strategic(object, patch);
-        (object["apiVersion"], object["kind"], object["metadata"]["name"]) = (kept.0, kept.1, kept.2);
-        if !kept.3.is_null() {
-            object["metadata"]["namespace"] = kept.3;
-        }
-        true
-    });
+fn change(resource: &mut Resource, operations: &[Value]) -> Result<()> {
+    settle(&mut resource.value);
+    resource.make_annotations_of_notes();
+    json_patch::apply(&mut resource.value, operations)
 }
 
-fn same(object: &Value, patch: &Value) -> bool {
-    let group = |value: &Value| value["apiVersion"].as_str().unwrap_or_default().rsplit_once('/').map_or("", |(group, _)| group).to_owned();
-    let namespace = |value: &Value| value["metadata"]["namespace"].as_str().unwrap_or("default").to_owned();
-    group(object) == group(patch) && object["kind"] == patch["kind"] && object["metadata"]["name"] == patch["metadata"]["name"]
-        && (patch["metadata"]["namespace"].is_null() || namespace(object) == namespace(patch))
-}
-
-struct Selector {
-    parts: Vec<(&'static str, Regex)>,
-    labels: Vec<(String, String)>,
-    annotations: Vec<(String, String)>,
-}
-
-impl Selector {
-    fn new(target: &Map<String, Value>, refuse: &dyn Fn(String) -> BuildError) -> Result<Self, BuildError> {
-        let mut selector = Self { parts: Vec::new(), labels: Vec::new(), annotations: Vec::new() };
-        for field in ["group", "version", "kind", "name", "namespace"] {
-            let Some(pattern) = target.get(field).and_then(Value::as_str).filter(|pattern| !pattern.is_empty()) else { continue };
-            let regex = golang::regexp(&format!("^(?:{pattern})$")).map_err(|error| refuse(format!("target.{field}: {error}")))?;
-            selector.parts.push((field, regex));
-        }
-        selector.labels = pairs(target, "labelSelector", refuse)?;
-        selector.annotations = pairs(target, "annotationSelector", refuse)?;
-        Ok(selector)
+/// Carries out one entry of `patchesJson6902`.
+pub(crate) fn transform_json(list: &mut List, patch: &Patch, loader: &Loader<'_>) -> Result<()> {
+    let Some(target) = &patch.target else { return fail("must specify a target for patch") };
+    if patch.target_name.is_empty() {
+        return fail("must specify the target name");
     }
-
-    fn fits(&self, object: &Value) -> bool {
-        let api_version = object["apiVersion"].as_str().unwrap_or_default();
-        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-        let has = |part: &str, pairs: &[(String, String)]| pairs.iter().all(|(key, value)| object["metadata"][part][key] == value.as_str());
-        self.parts.iter().all(|(field, regex)| {
-            regex.is_match(match *field {
-                "group" => group,
-                "version" => version,
-                "kind" => object["kind"].as_str().unwrap_or_default(),
-                "name" => object["metadata"]["name"].as_str().unwrap_or_default(),
-                _ => object["metadata"]["namespace"].as_str().unwrap_or("default"),
-            })
-        }) && has("labels", &self.labels)
-            && has("annotations", &self.annotations)
-    }
-}
-
-fn pairs(target: &Map<String, Value>, field: &str, refuse: &dyn Fn(String) -> BuildError) -> Result<Vec<(String, String)>, BuildError> {
-    let Some(text) = target.get(field).and_then(Value::as_str) else { return Ok(Vec::new()) };
-    let one = |part: &str| match part.split_once('=') {
-        Some((key, value)) if !key.ends_with('!') => Ok((key.trim().to_owned(), value.trim_start_matches('=').trim().to_owned())),
-        _ => Err(refuse(format!("target.{field}: only key=value is supported, not {part:?}"))),
+    let text = match (patch.path.is_empty(), patch.patch.is_empty()) {
+        (true, true) => return fail("empty file path and empty jsonOp"),
+        (false, false) => return fail("must specify a file path or jsonOp, not both"),
+        (false, true) => loader.text(&patch.path)?,
+        (true, false) => patch.patch.clone(),
     };
-    text.split(',').map(|part| one(part.trim())).collect()
+    if text.is_empty() {
+        return fail(format!("patch file '{}' empty seems to be empty", patch.path));
+    }
+    let operations = json_patch::parse(&text).wrap(|| format!("decoding {text}"))?;
+    if operations.is_empty() {
+        return fail(format!("patch appears to be empty; file={}, JsonOp={text}", patch.path));
+    }
+    for at in list.select(target) {
+        change(&mut list.items[at], &operations)?;
+    }
+    list.items.retain(|resource| !is_empty(&resource.value));
+    Ok(())
+}
+
+/// Carries out `patchesStrategicMerge`: each entry is a patch itself or the path of one.
+pub(crate) fn transform_strategic(
+    list: &mut List,
+    paths: &[String],
+    inline: &str,
+    loader: &Loader<'_>,
+    schemas: &Rc<Schemas>,
+) -> Result<()> {
+    let mut patches = Vec::new();
+    for path in paths {
+        match read::resources(path, path, schemas) {
+            Ok(found) => patches.extend(found),
+            Err(_) => patches.extend(read::resources(&loader.text(path)?, path, schemas)?),
+        }
+    }
+    if !inline.is_empty() {
+        patches.extend(read::resources(inline, "patches", schemas)?);
+    }
+    if patches.is_empty() {
+        return fail(format!("patch appears to be empty; files=[{}], Patch={inline}", paths.join(" ")));
+    }
+    for patch in &patches {
+        let at = list.by_id(&patch.original_id())?;
+        merge_into(list, &[at], patch)?;
+    }
+    Ok(())
 }

@@ -5,6 +5,7 @@ mod check;
 mod clusters;
 mod cosign;
 mod docker;
+mod doctor;
 mod flux;
 mod flux_verbs;
 mod folder;
@@ -39,6 +40,11 @@ pub async fn run_as(name: &str, arguments: Vec<OsString>) -> Option<i32> {
             1
         }
     })
+}
+
+/// Runs `supercargo doctor` and returns its exit code: 0 without errors, 1 with errors, 2 when it could not look.
+pub async fn doctor(arguments: Vec<OsString>) -> anyhow::Result<i32> {
+    Ok(tokio::task::spawn_blocking(move || doctor::run(arguments)).await?)
 }
 
 /// Prints an error and its causes in one line.

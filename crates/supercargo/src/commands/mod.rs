@@ -5,6 +5,7 @@ mod run;
 mod status;
 mod up;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Everything the program does under its own name.
@@ -23,6 +24,13 @@ enum Command {
     Status(status::Arguments),
     /// Runs one role with no host in this process, against clusters, registries and forges that are elsewhere.
     Run(run::Arguments),
+    /// Names every place of a repository that upstream tools would refuse or misread, and the fix; `doctor --help` has more.
+    #[command(disable_help_flag = true)]
+    Doctor {
+        /// `PATH [--fix] [--format text|json|sarif] [--for upstream|supercargo]`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Plays the example's people.
     Demo(demo::Arguments),
 }
@@ -41,6 +49,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<i32> {
         Command::Up(arguments) => up::run(arguments).await,
         Command::Status(arguments) => status::run(arguments).await,
         Command::Run(arguments) => run::run(arguments).await,
+        Command::Doctor { arguments } => Ok(cli::doctor(arguments).await.unwrap_or(2)),
         Command::Demo(arguments) => demo::run(arguments).await,
     }
 }

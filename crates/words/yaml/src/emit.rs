@@ -308,10 +308,11 @@ fn double_quoted(text: &str, indent: usize, column: usize, out: &mut String) {
             ' ' if fold && !previous_space && column > WIDTH && at > 0 && at + 1 < chars.len() => {
                 out.push('\n');
                 pad(indent.max(2), out);
+                column = indent.max(2);
                 if chars[at + 1] == ' ' {
                     out.push('\\');
+                    column += 1;
                 }
-                column = indent.max(2);
                 previous_space = true;
                 continue;
             }

@@ -107,7 +107,17 @@ impl<'a> Reader<'a> {
         }
         match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let content = Content::Scalar(text.into_owned(), style_of(style));
+                let mut text = text.into_owned();
+                if style == ScalarStyle::Plain && span.is_empty() {
+                    // The parser gives `~` for what is not written.
+                    text.clear();
+                }
+                let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                if block && span.end >= self.text.len() && !self.text.ends_with('\n') && text.ends_with('\n') {
+                    // Go gives a block no line feed that the text does not have.
+                    text.pop();
+                }
+                let content = Content::Scalar(text, style_of(style));
                 Ok(Node { content, span, line, anchor, tag: tag_of(tag.as_deref()) })
             }
             Event::Alias(anchor) => Ok(Node { content: Content::Alias(anchor), span, line, anchor: 0, tag: None }),
@@ -173,6 +183,29 @@ fn tag_of(tag: Option<&Tag>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_written_is_empty() {
+        let text = |text: &str| match &nodes(text).expect("reads")[0].content {
+            Content::Map(pairs, _) => match &pairs[0].1.content {
+                Content::Scalar(text, _) => text.clone(),
+                other => panic!("a scalar, not {other:?}"),
+            },
+            other => panic!("a map, not {other:?}"),
+        };
+        for (source, expected) in [
+            ("a:\n", ""),
+            ("a: ~\n", "~"),
+            ("{a: }", ""),
+            ("a: |\n  x", "x"),
+            ("a: |\n  x\n", "x\n"),
+            ("a: |+\n  x\n\n", "x\n\n"),
+            ("a: >\n  x", "x"),
+            ("a: |\n  x\nb: 1", "x\n"),
+        ] {
+            assert_eq!(text(source), expected, "{source:?}");
+        }
+    }
 
     #[test]
     fn spans_of_blocks() {

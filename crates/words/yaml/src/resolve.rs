@@ -50,6 +50,14 @@ pub fn value_of(document: &Node, dialect: Dialect) -> Result<Value, YamlError> {
     Resolver { dialect, anchors, budget: ALIAS_BUDGET, open: Vec::new() }.value(document)
 }
 
+/// Returns what a plain scalar with this text means when it is not a string.
+pub fn plain_scalar(text: &str, dialect: Dialect) -> Option<Value> {
+    match plain(text, dialect) {
+        Plain::Value(value) => Some(value),
+        Plain::NotJson | Plain::Text => None,
+    }
+}
+
 fn collect_anchors<'a>(node: &'a Node, anchors: &mut HashMap<usize, &'a Node>) {
     if node.anchor != 0 {
         anchors.insert(node.anchor, node);

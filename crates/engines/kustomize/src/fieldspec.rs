@@ -1,0 +1,107 @@
+//! Walking to the fields that a field spec names. Source: kustomize `api/filters/fieldspec/fieldspec.go`.
+
+use serde_json::{Map, Value};
+
+use crate::config::FieldSpec;
+use crate::error::{Result, Wrap as _, fail};
+use crate::id::Gvk;
+use crate::value::{is_null, text_at};
+
+/// What is made where the last field is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Create {
+    Nothing,
+    Scalar,
+    Map,
+}
+
+/// Calls a function with every field that the spec names in an object of its kind.
+pub(crate) fn apply(object: &mut Value, spec: &FieldSpec, create: Create, set: &mut dyn FnMut(&mut Value) -> Result<()>) -> Result<()> {
+    let gvk = Gvk::new(&text_at(object, &["apiVersion"]), &text_at(object, &["kind"]));
+    if !gvk.selected_by(&spec.gvk) {
+        return Ok(());
+    }
+    let path = split(&spec.path, '/');
+    let create = if spec.create { create } else { Create::Nothing };
+    let name = text_at(object, &["metadata", "name"]);
+    walk(object, &path, create, set).wrap(|| format!("considering field '{}' of object {gvk}/{name}", spec.path))
+}
+
+/// Splits a path; a backslash keeps a delimiter.
+pub(crate) fn split(path: &str, delimiter: char) -> Vec<String> {
+    let mut parts: Vec<&str> = path.split(delimiter).collect();
+    if parts.len() > 1 && parts[0].is_empty() {
+        parts.remove(0);
+    }
+    let mut found: Vec<String> = Vec::new();
+    for part in parts {
+        match found.last_mut().filter(|last| last.ends_with('\\')) {
+            Some(last) => {
+                last.pop();
+                last.push(delimiter);
+                last.push_str(part);
+            }
+            None => found.push(part.to_owned()),
+        }
+    }
+    found
+}
+
+fn walk(value: &mut Value, path: &[String], create: Create, set: &mut dyn FnMut(&mut Value) -> Result<()>) -> Result<()> {
+    let Some((first, rest)) = path.split_first() else { return set(value) };
+    if is_null(value) {
+        return Ok(());
+    }
+    match value {
+        Value::Array(items) => items.iter_mut().try_for_each(|item| walk(item, path, create, set)),
+        Value::Object(map) => {
+            let (name, list) = first.strip_suffix("[]").map_or((first.as_str(), false), |name| (name, true));
+            if name.is_empty() {
+                return fail("cannot set or create an empty field name");
+            }
+            let make = match create {
+                Create::Nothing => None,
+                _ if list => None,
+                Create::Scalar if rest.is_empty() => Some(Value::String(String::new())),
+                Create::Scalar | Create::Map => Some(Value::Object(Map::new())),
+            };
+            if list && map.get(name).is_some_and(is_null) {
+                map.insert(name.to_owned(), Value::Array(Vec::new()));
+            }
+            if let Some(made) = make
+                && map.get(name).is_none_or(is_null)
+            {
+                map.insert(name.to_owned(), made);
+            }
+            match map.get_mut(name) {
+                Some(field) => walk(field, rest, create, set),
+                None => Ok(()),
+            }
+        }
+        _ => fail("expected sequence or mapping node"),
+    }
+}
+
+/// Sets a scalar; a mapping or list in its place is an error.
+pub(crate) fn set_scalar(place: &mut Value, new: Value) -> Result<()> {
+    if place.is_object() || place.is_array() {
+        let kind = if place.is_object() { "MappingNode" } else { "SequenceNode" };
+        return fail(format!("wrong node kind: expected ScalarNode but got {kind}: node contents:\n{}", yaml::write(place)));
+    }
+    *place = new;
+    Ok(())
+}
+
+/// Sets an entry of a mapping.
+pub(crate) fn set_entry(place: &mut Value, key: &str, new: Value) -> Result<()> {
+    if is_null(place) {
+        return Ok(());
+    }
+    match place.as_object_mut() {
+        Some(map) => {
+            map.insert(key.to_owned(), new);
+            Ok(())
+        }
+        None => fail(format!("wrong node kind: expected MappingNode but got ScalarNode: node contents:\n{}", yaml::write(place))),
+    }
+}

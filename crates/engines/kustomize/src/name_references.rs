@@ -1,0 +1,184 @@
+//! Names that follow the resources they refer to. Source: kustomize `api/internal/accumulator/namereferencetransformer.go`,
+//! `api/filters/nameref/nameref.go`.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::Value;
+
+use crate::config::{FieldSpec, NameReference};
+use crate::error::{Result, Wrap as _, fail};
+use crate::fieldspec::{Create, apply};
+use crate::id::{Gvk, Id};
+use crate::list::List;
+use crate::resource::Resource;
+use crate::value::{is_null, text, text_at};
+
+/// What is known of a resource that may be referred to.
+struct Candidate {
+    id: Id,
+    previous: Vec<Id>,
+    original_namespace: String,
+}
+
+struct References<'a> {
+    resources: &'a [Resource],
+    candidates: Vec<Candidate>,
+    by_name: HashMap<String, Vec<usize>>,
+}
+
+/// Rewrites every field that refers to a resource by an earlier name.
+pub(crate) fn transform(list: &mut List, references: &[NameReference]) -> Result<()> {
+    let before = list.items.clone();
+    let candidates: Vec<Candidate> = before
+        .iter()
+        .map(|resource| {
+            let id = resource.id();
+            let original_namespace = resource.original_id().effective_namespace().to_owned();
+            Candidate { id, previous: resource.previous_ids(), original_namespace }
+        })
+        .collect();
+    let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
+    for (at, candidate) in candidates.iter().enumerate() {
+        let names: HashSet<&String> = candidate.previous.iter().map(|id| &id.name).collect();
+        names.into_iter().for_each(|name| by_name.entry(name.clone()).or_default().push(at));
+    }
+    let all = References { resources: &before, candidates, by_name };
+    for (at, resource) in list.items.iter_mut().enumerate() {
+        let original = before[at].original_id().gvk;
+        let referrer = Referrer { all: &all, resource: &before[at], namespaces: subject_namespaces(&before[at])? };
+        for reference in references {
+            for spec in reference.referrers.iter().filter(|spec| original.selected_by(&spec.gvk)) {
+                referrer.follow(&mut resource.value, spec, &reference.target)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+struct Referrer<'a> {
+    all: &'a References<'a>,
+    resource: &'a Resource,
+    /// Namespaces of the service accounts that a RoleBinding names.
+    namespaces: HashSet<String>,
+}
+
+impl Referrer<'_> {
+    fn follow(&self, value: &mut Value, spec: &FieldSpec, target: &Gvk) -> Result<()> {
+        // The kind may have changed since; the field is looked for all the same.
+        let anywhere = FieldSpec { gvk: Gvk::default(), ..spec.clone() };
+        apply(value, &anywhere, Create::Nothing, &mut |place| self.rewrite(place, spec, target))
+            .wrap(|| format!("updating name reference in '{}' field of '{}'", spec.path, self.resource.id()))
+    }
+
+    fn rewrite(&self, place: &mut Value, spec: &FieldSpec, target: &Gvk) -> Result<()> {
+        match place {
+            value if is_null(value) => Ok(()),
+            Value::Object(_) => self.rewrite_map(place, spec, target),
+            Value::Array(items) => items.iter_mut().try_for_each(|item| match item {
+                Value::Object(_) => self.rewrite_map(item, spec, target),
+                item if item.is_array() => fail("node must be a scalar, sequence or map"),
+                item => self.rewrite_scalar(item, spec, target),
+            }),
+            place => self.rewrite_scalar(place, spec, target),
+        }
+    }
+
+    fn rewrite_scalar(&self, place: &mut Value, spec: &FieldSpec, target: &Gvk) -> Result<()> {
+        let old = text(place);
+        let Some(at) = self.referral(&old, None, spec, target, false)? else { return Ok(()) };
+        let name = &self.all.candidates[at].id.name;
+        if *name != old {
+            *place = Value::String(name.clone());
+        }
+        Ok(())
+    }
+
+    /// A mapping gets name and namespace.
+    fn rewrite_map(&self, place: &mut Value, spec: &FieldSpec, target: &Gvk) -> Result<()> {
+        let Some(name) = place.get("name") else { return fail("path config error; no 'name' field in node") };
+        let old = text(name);
+        let namespace = place.get("namespace").map(text);
+        let Some(at) = self.referral(&old, namespace.as_deref(), spec, target, true)? else { return Ok(()) };
+        let id = &self.all.candidates[at].id;
+        if id.name == old && id.namespace.is_empty() {
+            return Ok(());
+        }
+        place["name"] = Value::String(id.name.clone());
+        if !id.namespace.is_empty() {
+            place["namespace"] = Value::String(id.namespace.clone());
+        }
+        Ok(())
+    }
+
+    /// The one resource that is meant, if there is one.
+    fn referral(&self, old: &str, namespace: Option<&str>, spec: &FieldSpec, target: &Gvk, with_namespace: bool) -> Result<Option<usize>> {
+        let Some(named) = self.all.by_name.get(old) else { return Ok(None) };
+        let referrer = self.resource.id();
+        let mut found: Vec<usize> = named.iter().copied().filter(|at| self.visible(*at, &referrer)).collect();
+        if let Some(namespace) = namespace {
+            found = self.in_namespace(&found, namespace, &referrer);
+        }
+        let known = |at: &usize, gvk: &Gvk| self.all.candidates[*at].previous.iter().any(|id| id.gvk.selected_by(gvk));
+        found.retain(|at| known(at, target));
+        if spec.path.ends_with("roleRef/name")
+            && let Some(role) = role_kind(&self.resource.value)
+        {
+            found.retain(|at| known(at, &role));
+        }
+        if !referrer.cluster {
+            found.retain(|at| {
+                let id = &self.all.candidates[*at].id;
+                id.cluster || id.gvk.kind == "ServiceAccount" || referrer.same_namespace(id)
+            });
+        }
+        if found.len() != 1 {
+            found.retain(|at| self.all.resources[*at].same_affixes(self.resource, true));
+            if found.len() > 1 {
+                found.retain(|at| self.all.resources[*at].same_affixes(self.resource, false));
+            }
+        }
+        let Some(first) = found.first() else { return Ok(None) };
+        let id = |at: &usize| &self.all.candidates[*at].id;
+        if found.iter().all(|at| id(at).name == id(first).name && (!with_namespace || id(at).namespace == id(first).namespace)) {
+            return Ok(Some(*first));
+        }
+        let ids: Vec<String> = found.iter().map(|at| id(at).to_string()).collect();
+        fail(format!("found multiple possible referrals: {}", ids.join(", ")))
+    }
+
+    fn visible(&self, at: usize, referrer: &Id) -> bool {
+        let id = &self.all.candidates[at].id;
+        referrer.cluster || id.cluster || id.same_namespace(referrer) || self.namespaces.contains(&id.namespace)
+    }
+
+    /// What had this namespace at first; if nothing did, what has it now. Asked of all that is visible, not only of these.
+    fn in_namespace(&self, found: &[usize], namespace: &str, referrer: &Id) -> Vec<usize> {
+        let visible = |at: &usize| self.visible(*at, referrer);
+        let originally = |at: &usize| self.all.candidates[*at].original_namespace == namespace;
+        let anything = (0..self.all.candidates.len()).any(|at| originally(&at) && visible(&at));
+        let now = |at: &usize| self.all.candidates[*at].id.effective_namespace() == namespace;
+        found.iter().copied().filter(|at| if anything { originally(at) } else { now(at) }).collect()
+    }
+}
+
+fn role_kind(object: &Value) -> Option<Gvk> {
+    let role = object.get("roleRef")?;
+    role.get("apiGroup")?;
+    role.get("kind")?;
+    Some(Gvk { group: text_at(role, &["apiGroup"]), version: String::new(), kind: text_at(role, &["kind"]) })
+}
+
+fn subject_namespaces(resource: &Resource) -> Result<HashSet<String>> {
+    let mut found = HashSet::new();
+    if resource.kind() != "RoleBinding" {
+        return Ok(found);
+    }
+    for subject in resource.value["subjects"].as_array().into_iter().flatten() {
+        let Some(namespace) = subject.get("namespace").filter(|_| text_at(subject, &["kind"]) == "ServiceAccount") else { continue };
+        match namespace {
+            Value::String(name) if !is_null(namespace) => found.insert(name.clone()),
+            _ => return fail(format!("Invalid Input: namespace is blank for resource {:?}", resource.id().to_string())),
+        };
+    }
+    Ok(found)
+}

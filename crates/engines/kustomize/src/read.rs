@@ -1,0 +1,149 @@
+//! From the text of a file to its resources. Source: kustomize `kyaml/kio/byteio_reader.go`, `api/resource/factory.go`.
+
+use std::rc::Rc;
+
+use serde_json::Value;
+use yaml::{Content, Dialect, Node, Style};
+
+use crate::error::{BuildError, Result, fail};
+use crate::resource::Resource;
+use crate::schema::Schemas;
+use crate::value::{is_empty, is_null, null_written, text_at};
+
+/// Reads the resources of a text; items of lists go to the end.
+pub(crate) fn resources(text: &str, place: &str, schemas: &Rc<Schemas>) -> Result<Vec<Resource>> {
+    let mut open: std::collections::VecDeque<Value> = checked(documents(text, place)?)?.into();
+    let mut found = Vec::new();
+    while let Some(value) = open.pop_front() {
+        let kind = text_at(&value, &["kind"]);
+        match value.get("items").filter(|_| kind.ends_with("List")) {
+            None => found.push(Resource::new(value, schemas)),
+            Some(Value::Array(items)) => open.extend(checked(items.clone())?),
+            Some(items) if is_null(items) => {}
+            Some(_) => return fail(format!("expected array in {kind}/items, but found something else")),
+        }
+    }
+    Ok(found)
+}
+
+/// Reads the documents of a text. The items of a lone `List` stand for it.
+fn documents(text: &str, place: &str) -> Result<Vec<Value>> {
+    let text = text.replace("\r\n", "\n");
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let parts = split(text)?;
+    let mut found = Vec::new();
+    for part in &parts {
+        let refuse = |source| BuildError::Yaml { path: place.to_owned(), source };
+        let Some(node) = yaml::nodes(part).map_err(refuse)?.into_iter().next() else { continue };
+        let mut value = yaml::value_of(&node, Dialect::Kyaml).map_err(refuse)?;
+        if value.is_null() {
+            continue;
+        }
+        mark(&node, &mut value);
+        keep_texts(&node, &mut value);
+        let kind = text_at(&value, &["kind"]);
+        if parts.len() == 1
+            && (kind == "List" || kind == "ResourceList")
+            && (value.get("items").is_some() || value.get("functionConfig").is_some())
+        {
+            if let Some(Value::Array(items)) = value.get_mut("items") {
+                found.append(items);
+            }
+            continue;
+        }
+        found.push(value);
+    }
+    Ok(found)
+}
+
+/// Reads the first document of a file that is no resource, as sigs.k8s.io/yaml does.
+pub(crate) fn settings(text: &str) -> std::result::Result<Value, yaml::YamlError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    match yaml::nodes(text)?.first() {
+        Some(node) => yaml::value_of(node, Dialect::Sigs),
+        None => Ok(Value::Null),
+    }
+}
+
+/// Splits at lines that start with `---`; only a comment may follow there.
+fn split(text: &str) -> Result<Vec<&str>> {
+    let mut parts = Vec::new();
+    let (mut start, mut from) = (0, 0);
+    while let Some(at) = text[from..].find("\n---").map(|at| from + at) {
+        let Some(end) = text[at + 1..].find('\n').map(|end| at + 1 + end) else { break };
+        let rest = text[at + 4..end].trim();
+        if !rest.is_empty() && !rest.starts_with('#') {
+            return fail(format!("invalid document separator: {}", text[at..end].trim()));
+        }
+        parts.push(&text[start..=at]);
+        start = end + 1;
+        // The line feed that ends a separator does not begin the next one.
+        from = start;
+    }
+    parts.push(&text[start..]);
+    Ok(parts)
+}
+
+/// Gives nulls the text that they were written with.
+fn mark(node: &Node, value: &mut Value) {
+    match (&node.content, value) {
+        (Content::Scalar(text, Style::Plain), value @ Value::Null) => *value = null_written(text),
+        (Content::List(nodes, _), Value::Array(items)) => nodes.iter().zip(items).for_each(|(node, item)| mark(node, item)),
+        (Content::Map(pairs, _), Value::Object(map)) => {
+            for (key, inner) in pairs {
+                if let Content::Scalar(name, _) = &key.content
+                    && let Some(value) = map.get_mut(name)
+                {
+                    mark(inner, value);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Annotations are texts whatever they look like; `1.10` stays `1.10`.
+fn keep_texts(node: &Node, value: &mut Value) {
+    let field = |node: &Node, name: &str| match &node.content {
+        Content::Map(pairs, _) => {
+            pairs.iter().find(|(key, _)| matches!(&key.content, Content::Scalar(text, _) if text == name)).map(|(_, value)| value.clone())
+        }
+        _ => None,
+    };
+    let Some(annotations) = field(node, "metadata").and_then(|metadata| field(&metadata, "annotations")) else { return };
+    let Content::Map(pairs, _) = &annotations.content else { return };
+    let Some(map) = value.get_mut("metadata").and_then(|metadata| metadata.get_mut("annotations")).and_then(Value::as_object_mut) else {
+        return;
+    };
+    for (key, node) in pairs {
+        if let (Content::Scalar(name, _), Content::Scalar(text, Style::Plain)) = (&key.content, &node.content)
+            && let Some(found) = map.get_mut(name)
+            && matches!(found, Value::Number(_) | Value::Bool(_))
+        {
+            *found = Value::String(text.clone());
+        }
+    }
+}
+
+fn checked(values: Vec<Value>) -> Result<Vec<Value>> {
+    let kept: Vec<Value> = values.into_iter().filter(|value| !is_empty(value)).collect();
+    for value in &kept {
+        let kind = text_at(value, &["kind"]);
+        if !value.is_object() {
+            return fail("missing Resource metadata");
+        }
+        if kind.is_empty() {
+            return fail(format!("missing kind in object {}", shown(value)));
+        }
+        if !kind.ends_with("List") && text_at(value, &["metadata", "name"]).is_empty() {
+            return fail(format!("missing metadata.name in object {}", shown(value)));
+        }
+    }
+    Ok(kept)
+}
+
+fn shown(value: &Value) -> String {
+    let (api_version, name, namespace) =
+        (text_at(value, &["apiVersion"]), text_at(value, &["metadata", "name"]), text_at(value, &["metadata", "namespace"]));
+    format!("{{{{{api_version} {}}} {{{{{name} {namespace}}} map[] map[]}}}}", text_at(value, &["kind"]))
+}

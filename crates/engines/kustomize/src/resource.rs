@@ -1,0 +1,239 @@
+//! One resource with what the build remembers of it. Upstream keeps these notes in annotations that it removes at the end
+//! (kustomize `api/resource/resource.go`). Read first: [`Resource`], [`List`](crate::list::List).
+
+use std::rc::Rc;
+
+use serde_json::{Map, Value};
+
+use crate::error::Result;
+use crate::id::{Gvk, Id};
+use crate::merge;
+use crate::schema::Schemas;
+use crate::value::{at, is_null, remove, set, text, text_at, texts_at};
+
+/// What a generator does where its resource is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Behavior {
+    #[default]
+    Unspecified,
+    Create,
+    Replace,
+    Merge,
+}
+
+impl Behavior {
+    pub(crate) fn parse(text: &str) -> Self {
+        match text {
+            "create" => Self::Create,
+            "replace" => Self::Replace,
+            "merge" => Self::Merge,
+            _ => Self::Unspecified,
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Unspecified => "unspecified",
+            Self::Create => "create",
+            Self::Replace => "replace",
+            Self::Merge => "merge",
+        }
+    }
+}
+
+/// A name that the resource had earlier. Group and version are always the present ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Previous {
+    pub kind: String,
+    pub name: String,
+    pub namespace: String,
+}
+
+/// What the build remembers of a resource.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Notes {
+    pub previous: Vec<Previous>,
+    pub prefixes: Vec<String>,
+    pub suffixes: Vec<String>,
+    pub behavior: Option<Behavior>,
+    pub needs_hash: bool,
+    pub allow_name_change: bool,
+    pub allow_kind_change: bool,
+}
+
+/// One resource.
+#[derive(Debug, Clone)]
+pub(crate) struct Resource {
+    pub value: Value,
+    pub notes: Notes,
+    /// The vars that point at it.
+    pub vars: Vec<String>,
+    pub schemas: Rc<Schemas>,
+}
+
+impl Resource {
+    pub(crate) fn new(value: Value, schemas: &Rc<Schemas>) -> Self {
+        Self { value, notes: Notes::default(), vars: Vec::new(), schemas: schemas.clone() }
+    }
+
+    pub(crate) fn kind(&self) -> String {
+        text_at(&self.value, &["kind"])
+    }
+
+    pub(crate) fn name(&self) -> String {
+        text_at(&self.value, &["metadata", "name"])
+    }
+
+    pub(crate) fn namespace(&self) -> String {
+        text_at(&self.value, &["metadata", "namespace"])
+    }
+
+    pub(crate) fn gvk(&self) -> Gvk {
+        Gvk::new(&text_at(&self.value, &["apiVersion"]), &self.kind())
+    }
+
+    pub(crate) fn id(&self) -> Id {
+        let gvk = self.gvk();
+        let cluster = self.schemas.cluster_scoped(&gvk.api_version(), &gvk.kind);
+        Id { gvk, name: self.name(), namespace: self.namespace(), cluster }
+    }
+
+    /// Earlier names, the first one first.
+    pub(crate) fn previous_ids(&self) -> Vec<Id> {
+        let now = self.gvk();
+        let id = |previous: &Previous| Id {
+            gvk: Gvk { kind: previous.kind.clone(), ..now.clone() },
+            name: previous.name.clone(),
+            namespace: previous.namespace.clone(),
+            cluster: false,
+        };
+        self.notes.previous.iter().map(id).collect()
+    }
+
+    pub(crate) fn original_id(&self) -> Id {
+        self.previous_ids().into_iter().next().unwrap_or_else(|| self.id())
+    }
+
+    /// Remembers the present name.
+    pub(crate) fn remember_id(&mut self) {
+        let id = self.id();
+        let namespace = id.effective_namespace().to_owned();
+        self.notes.previous.push(Previous { kind: id.gvk.kind, name: id.name, namespace });
+    }
+
+    /// Tells whether upstream would have made annotations by now, which a JSON patch can see.
+    fn has_notes(&self) -> bool {
+        let notes = &self.notes;
+        !notes.previous.is_empty()
+            || !notes.prefixes.is_empty()
+            || !notes.suffixes.is_empty()
+            || notes.behavior.is_some()
+            || notes.needs_hash
+    }
+
+    pub(crate) fn make_annotations_of_notes(&mut self) {
+        if self.has_notes() && at(&self.value, &["metadata", "annotations"]).is_none_or(is_null) {
+            set(&mut self.value, &["metadata", "annotations"], Value::Object(Map::new()));
+        }
+    }
+
+    pub(crate) fn annotations(&self) -> Map<String, Value> {
+        texts_at(&self.value, &["metadata", "annotations"])
+    }
+
+    pub(crate) fn labels(&self) -> Map<String, Value> {
+        texts_at(&self.value, &["metadata", "labels"])
+    }
+
+    /// Sets annotations or labels; without any the field goes.
+    pub(crate) fn set_texts(&mut self, field: &str, texts: Map<String, Value>) {
+        if texts.is_empty() {
+            remove(&mut self.value, &["metadata", field]);
+        } else {
+            set(&mut self.value, &["metadata", field], Value::Object(texts));
+        }
+    }
+
+    pub(crate) fn set_name(&mut self, name: &str) {
+        set(&mut self.value, &["metadata", "name"], Value::String(name.to_owned()));
+    }
+
+    pub(crate) fn set_namespace(&mut self, namespace: &str) {
+        if namespace.is_empty() {
+            remove(&mut self.value, &["metadata", "namespace"]);
+        } else {
+            set(&mut self.value, &["metadata", "namespace"], Value::String(namespace.to_owned()));
+        }
+    }
+
+    /// Turns labels and annotations into texts, as upstream does with patches and generated resources.
+    pub(crate) fn texts_only(&mut self) {
+        let (labels, annotations) = (self.labels(), self.annotations());
+        self.set_texts("labels", labels);
+        if self.has_notes() && annotations.is_empty() {
+            return;
+        }
+        self.set_texts("annotations", annotations);
+    }
+
+    /// Takes name, namespace and notes from the resource that this one merges with or replaces.
+    pub(crate) fn take_over(&mut self, old: &Self) {
+        let over = |mut base: Map<String, Value>, top: Map<String, Value>| {
+            base.extend(top);
+            base
+        };
+        self.set_texts("labels", over(old.labels(), self.labels()));
+        self.set_texts("annotations", over(old.annotations(), self.annotations()));
+        self.set_name(&old.name());
+        self.set_namespace(&old.namespace());
+        let needs_hash = self.notes.needs_hash && old.notes.needs_hash;
+        self.notes = Notes { needs_hash, ..old.notes.clone() };
+        self.vars.clone_from(&old.vars);
+    }
+
+    /// Lays the old data under the own.
+    pub(crate) fn merge_data(&mut self, old: &Self) {
+        for field in ["data", "binaryData"] {
+            let mut data = texts_at(&old.value, &[field]);
+            data.extend(texts_at(&self.value, &[field]));
+            remove(&mut self.value, &[field]);
+            if !data.is_empty() {
+                set(&mut self.value, &[field], Value::Object(data));
+            }
+        }
+    }
+
+    /// Merges a patch; `false`: nothing is left.
+    pub(crate) fn merge(&mut self, patch: &Self) -> Result<bool> {
+        let (name, namespace, kind) = (self.name(), self.namespace(), self.kind());
+        if patch.notes.allow_name_change || patch.notes.allow_kind_change {
+            self.remember_id();
+        }
+        let merged = merge::strategic(std::mem::take(&mut self.value), patch.value.clone(), &self.schemas.table())?;
+        let Some(merged) = merged else { return Ok(false) };
+        self.value = merged;
+        if !patch.notes.allow_kind_change {
+            set(&mut self.value, &["kind"], Value::String(kind));
+        }
+        if !patch.notes.allow_name_change {
+            self.set_name(&name);
+        }
+        self.set_namespace(&namespace);
+        Ok(true)
+    }
+
+    /// Tells whether prefixes and suffixes were given to both in the same way.
+    pub(crate) fn same_affixes(&self, other: &Self, allow_empty: bool) -> bool {
+        let fits = |mine: &[String], others: &[String]| {
+            let short = mine.len().min(others.len());
+            let equal = mine[mine.len() - short..] == others[others.len() - short..];
+            equal && (allow_empty || (mine.is_empty() == others.is_empty()))
+        };
+        fits(&self.notes.prefixes, &other.notes.prefixes) && fits(&self.notes.suffixes, &other.notes.suffixes)
+    }
+
+    /// The text of a value for messages.
+    pub(crate) fn shown(&self) -> String {
+        text(&Value::String(self.value.to_string().chars().take(200).collect()))
+    }
+}

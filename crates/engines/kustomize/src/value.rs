@@ -1,0 +1,109 @@
+//! Reading JSON values as kyaml reads its nodes.
+//!
+//! A null keeps the text it was written with, because a merge drops `a:` and keeps `a: null` (kustomize
+//! `kyaml/yaml/merge2/merge2.go` `VisitMap`). Texts other than `null` live in a string that no YAML file can hold: one that
+//! starts with NUL. Read first: [`is_null`], [`text`].
+
+use serde_json::{Map, Value};
+
+const NUL: char = '\0';
+
+/// Makes a null that remembers its text: empty or `~`.
+pub(crate) fn null_written(text: &str) -> Value {
+    if text == "null" { Value::Null } else { Value::String(format!("{NUL}{text}")) }
+}
+
+pub(crate) fn is_null(value: &Value) -> bool {
+    matches!(value, Value::Null) || value.as_str().is_some_and(|text| text.starts_with(NUL))
+}
+
+/// Missing or null.
+pub(crate) fn absent(value: Option<&Value>) -> bool {
+    value.is_none_or(is_null)
+}
+
+/// Null, or a collection without content.
+pub(crate) fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Object(map) => map.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        other => is_null(other),
+    }
+}
+
+pub(crate) fn is_scalar(value: &Value) -> bool {
+    !value.is_object() && !value.is_array()
+}
+
+/// A scalar's text as it stood in the file, as far as it is known; empty for collections.
+pub(crate) fn text(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::String(text) => text.strip_prefix(NUL).unwrap_or(text).to_owned(),
+        Value::Bool(value) => value.to_string(),
+        Value::Number(number) => number.to_string(),
+        Value::Array(_) | Value::Object(_) => String::new(),
+    }
+}
+
+/// Follows keys of mappings.
+pub(crate) fn at<'a>(value: &'a Value, path: &[&str]) -> Option<&'a Value> {
+    path.iter().try_fold(value, |value, key| value.as_object()?.get(*key))
+}
+
+/// The text of a scalar field, empty where there is none.
+pub(crate) fn text_at(value: &Value, path: &[&str]) -> String {
+    at(value, path).filter(|value| !is_null(value)).map(text).unwrap_or_default()
+}
+
+/// The texts of a mapping's entries.
+pub(crate) fn texts_at(value: &Value, path: &[&str]) -> Map<String, Value> {
+    let map = at(value, path).and_then(Value::as_object);
+    map.into_iter().flatten().map(|(key, value)| (key.clone(), Value::String(text(value)))).collect()
+}
+
+/// Sets a field of a mapping below mappings that are made where they are missing.
+pub(crate) fn set(value: &mut Value, path: &[&str], new: Value) {
+    let Some((last, parents)) = path.split_last() else { return };
+    let mut place = value;
+    for key in parents {
+        if !place.is_object() {
+            *place = Value::Object(Map::new());
+        }
+        let Some(map) = place.as_object_mut() else { return };
+        place = map.entry((*key).to_owned()).or_insert_with(|| Value::Object(Map::new()));
+    }
+    if !place.is_object() {
+        *place = Value::Object(Map::new());
+    }
+    if let Some(map) = place.as_object_mut() {
+        map.insert((*last).to_owned(), new);
+    }
+}
+
+pub(crate) fn remove(value: &mut Value, path: &[&str]) -> Option<Value> {
+    let (last, parents) = path.split_last()?;
+    let place = parents.iter().try_fold(value, |place, key| place.as_object_mut()?.get_mut(*key))?;
+    place.as_object_mut()?.remove(*last)
+}
+
+/// Turns nulls that remember their text into plain ones.
+pub(crate) fn settle(value: &mut Value) {
+    match value {
+        Value::Object(map) => map.values_mut().for_each(settle),
+        Value::Array(items) => items.iter_mut().for_each(settle),
+        other => {
+            if is_null(other) {
+                *other = Value::Null;
+            }
+        }
+    }
+}
+
+/// What a plain scalar of this text means to kyaml; used where a typed field gets a new text.
+pub(crate) fn plain(text: &str) -> Value {
+    match yaml::plain_scalar(text, yaml::Dialect::Kyaml) {
+        Some(value) => value,
+        None => Value::String(text.to_owned()),
+    }
+}
