@@ -117,13 +117,28 @@ pub fn build_with(files: &dyn Files, folder: &str, options: Options) -> Result<B
         settle(&mut resource.value);
         resource.value
     };
+    let objects: Vec<Value> = made.list.items.into_iter().map(finished).collect();
+    if objects.iter().any(unprintable) {
+        return error::fail("yaml: control characters are not allowed");
+    }
     let warning = |(old, new): &(&str, &str)| {
         format!(
             "# Warning: '{old}' is deprecated. Please use '{new}' instead. Run 'kustomize edit fix' to update your Kustomization automatically."
         )
     };
     let warnings = target.file.deprecated.iter().map(warning).collect();
-    Ok(Built { objects: made.list.items.into_iter().map(finished).collect(), warnings })
+    Ok(Built { objects, warnings })
+}
+
+/// Tells whether a text holds what upstream's last YAML reader refuses.
+fn unprintable(value: &Value) -> bool {
+    let bad = |text: &String| text.contains(|c| matches!(c, '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}'));
+    match value {
+        Value::String(text) => bad(text),
+        Value::Array(items) => items.iter().any(unprintable),
+        Value::Object(map) => map.iter().any(|(key, value)| bad(key) || unprintable(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 /// Tells whether a resource is for the build only.

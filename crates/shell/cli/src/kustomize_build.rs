@@ -106,8 +106,10 @@ impl Disk {
 impl Files for Disk {
     fn read(&self, path: &str) -> Option<Cow<'_, [u8]>> {
         let path = Self::path(path);
-        let known = std::fs::metadata(&path).ok().filter(|known| known.is_file() && known.len() <= SIZE)?;
-        drop(known);
+        let known = std::fs::metadata(&path).ok()?;
+        if !known.is_file() || known.len() > SIZE {
+            return None;
+        }
         std::fs::read(path).ok().map(Cow::Owned)
     }
 

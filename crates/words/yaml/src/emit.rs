@@ -1,8 +1,6 @@
 //! Writing YAML with the bytes of go-yaml v2's emitter, as kubectl, kustomize and Flux print it.
 //! Follows yaml/go-yaml v2.4.2 emitterc.go, encode.go, resolve.go and sorter.go.
 
-use std::cmp::Ordering;
-
 use serde_json::Value;
 
 use crate::resolve::{Dialect, read};
@@ -30,9 +28,8 @@ pub fn write_all<'a>(values: impl IntoIterator<Item = &'a Value>) -> String {
 }
 
 fn block_map(map: &serde_json::Map<String, Value>, indent: usize, out: &mut String) {
-    let mut keys: Vec<&String> = map.keys().collect();
-    keys.sort_by(|a, b| natural(a, b));
-    for (at, key) in keys.into_iter().enumerate() {
+    let keys = sorted(map.keys().map(|key| (key, key.chars().collect())).collect());
+    for (at, (key, _)) in keys.into_iter().enumerate() {
         // The first key of a mapping inside a list stands behind its dash already.
         if at > 0 || out.is_empty() || out.ends_with('\n') {
             pad(indent, out);
@@ -170,7 +167,7 @@ fn write_string(text: &str, indent: usize, column: usize, key: bool, out: &mut S
 
 /// Resolves as a plain scalar of YAML 1.1, with the extra words and dates that go-yaml v2 guards against.
 fn read_plain(text: &str) -> Option<Value> {
-    if text.is_empty() || text.contains('\n') {
+    if text.is_empty() || text.contains('\n') || text.starts_with("...") || text.starts_with("---") {
         return Some(Value::String(text.to_owned()));
     }
     let looks_base60 =
@@ -349,10 +346,27 @@ fn literal(text: &str, indent: usize, out: &mut String) {
     }
 }
 
+/// Sorts by [`less`], which is no total order for odd keys: the standard sort may panic on such.
+fn sorted(mut keys: Vec<(&String, Vec<char>)>) -> Vec<(&String, Vec<char>)> {
+    if keys.len() < 2 {
+        return keys;
+    }
+    let right = keys.split_off(keys.len() / 2);
+    let (mut left, mut right) = (sorted(keys).into_iter().peekable(), sorted(right).into_iter().peekable());
+    let mut merged = Vec::with_capacity(left.len() + right.len());
+    loop {
+        let first = match (left.peek(), right.peek()) {
+            (None, None) => return merged,
+            (Some(_), None) => true,
+            (None, Some(_)) => false,
+            (Some((_, a)), Some((_, b))) => !less(b, a),
+        };
+        merged.extend(if first { left.next() } else { right.next() });
+    }
+}
+
 /// go-yaml's key order: letters by code point, other characters before letters, runs of digits as numbers.
-fn natural(a: &str, b: &str) -> Ordering {
-    let a: Vec<char> = a.chars().collect();
-    let b: Vec<char> = b.chars().collect();
+fn less(a: &[char], b: &[char]) -> bool {
     let mut digits = false;
     for at in 0..a.len().min(b.len()) {
         if a[at] == b[at] {
@@ -361,36 +375,33 @@ fn natural(a: &str, b: &str) -> Ordering {
         }
         let (letter_a, letter_b) = (a[at].is_alphabetic(), b[at].is_alphabetic());
         if letter_a && letter_b {
-            return a[at].cmp(&b[at]);
+            return a[at] < b[at];
         }
         if letter_a || letter_b {
-            // Inside a run of digits the longer number is the letter's other side.
-            return if digits == letter_a { Ordering::Less } else { Ordering::Greater };
+            // Inside a run of digits the letter ends the shorter number.
+            return if digits { letter_a } else { letter_b };
         }
-        return numbers(&a, &b, at);
+        let start = i64::from((a[at] == '0' || b[at] == '0') && inside_number(&a[..at]));
+        let ((number_a, length_a), (number_b, length_b)) = (number(&a[at..], start), number(&b[at..], start));
+        if number_a != number_b {
+            return number_a < number_b;
+        }
+        return if length_a == length_b { a[at] < b[at] } else { length_a < length_b };
     }
-    a.len().cmp(&b.len())
+    a.len() < b.len()
 }
 
-fn numbers(a: &[char], b: &[char], at: usize) -> Ordering {
-    let mut zeros = at;
-    if a[at] == '0' || b[at] == '0' {
-        let mut back = at;
-        while back > 0 && a[back - 1].is_numeric() {
-            back -= 1;
-            if a[back] != '0' {
-                zeros = usize::MAX;
-                break;
-            }
-        }
-    }
-    let value = |text: &[char], from: usize| {
-        let run: String = text[from..].iter().take_while(|c| c.is_ascii_digit()).collect();
-        (run.trim_start_matches('0').parse::<u128>().unwrap_or(0), run.len())
-    };
-    let _ = zeros;
-    let ((number_a, length_a), (number_b, length_b)) = (value(a, at), value(b, at));
-    number_a.cmp(&number_b).then(length_a.cmp(&length_b)).then(a[at].cmp(&b[at]))
+/// Tells whether the digits before hold anything but zeros.
+fn inside_number(before: &[char]) -> bool {
+    before.iter().rev().take_while(|c| c.is_numeric()).any(|c| *c != '0')
+}
+
+fn number(text: &[char], start: i64) -> (i64, usize) {
+    let digits = text.iter().take_while(|c| c.is_ascii_digit());
+    digits.fold((start, 0), |(number, length), c| {
+        let digit = i64::from(u32::from(*c) - u32::from('0'));
+        (number.wrapping_mul(10).wrapping_add(digit), length + 1)
+    })
 }
 
 #[cfg(test)]
