@@ -56,7 +56,10 @@ impl Credentials {
     /// Returns the key that signs the commits of a name.
     pub fn signing_key(&self, name: &str) -> anyhow::Result<git::SigningKey> {
         let seed = self.signing.get(name).with_context(|| format!("there is no signing key of {name}"))?;
-        let bytes: [u8; 32] = hex::decode(seed).ok().and_then(|bytes| bytes.try_into().ok()).with_context(|| format!("the signing key of {name} is malformed"))?;
+        let bytes: [u8; 32] = hex::decode(seed)
+            .ok()
+            .and_then(|bytes| bytes.try_into().ok())
+            .with_context(|| format!("the signing key of {name} is malformed"))?;
         Ok(git::SigningKey::from_seed(&bytes, name)?)
     }
 }
@@ -65,7 +68,8 @@ impl Credentials {
 pub fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let part = path.with_extension("part");
     let _ = std::fs::remove_file(&part);
-    let mut file = std::fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(&part).with_context(|| part.display().to_string())?;
+    let mut file =
+        std::fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(&part).with_context(|| part.display().to_string())?;
     file.write_all(bytes).and_then(|()| file.sync_all()).with_context(|| part.display().to_string())?;
     std::fs::rename(&part, path).with_context(|| path.display().to_string())
 }

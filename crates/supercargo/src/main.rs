@@ -40,7 +40,8 @@ async fn run(name: String, rest: Vec<OsString>) -> i32 {
     {
         return ended;
     }
-    let filter = tracing_subscriber::EnvFilter::try_from_env("SUPERCARGO_LOG").unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    let filter =
+        tracing_subscriber::EnvFilter::try_from_env("SUPERCARGO_LOG").unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     match commands::run(commands::Arguments::parse()).await {
         Ok(ended) => ended,

@@ -27,10 +27,14 @@ impl Tls {
             make(names, &authority, &certificate, &key)?;
         }
         let read = |path: &Path| std::fs::read(path).with_context(|| path.display().to_string());
-        let chain = CertificateDer::pem_slice_iter(&read(&certificate)?).collect::<Result<Vec<_>, _>>().context("the listeners' certificate")?;
+        let chain =
+            CertificateDer::pem_slice_iter(&read(&certificate)?).collect::<Result<Vec<_>, _>>().context("the listeners' certificate")?;
         let key = PrivateKeyDer::from_pem_slice(&read(&key)?).context("the listeners' key")?;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut server = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?.with_no_client_auth().with_single_cert(chain, key)?;
+        let mut server = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(chain, key)?;
         server.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self { authority: String::from_utf8(read(&authority)?).context("the authority's certificate")?, server: Arc::new(server) })
     }

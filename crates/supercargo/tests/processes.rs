@@ -51,7 +51,13 @@ struct Http {
 
 impl Http {
     async fn send(&self, method: Method, url: &str, token: &str, kind: &str, body: &Value) -> (u16, Value) {
-        let request = Request::builder().method(method).uri(url).header("authorization", token).header("content-type", kind).body(Bytes::from(body.to_string())).expect("a request");
+        let request = Request::builder()
+            .method(method)
+            .uri(url)
+            .header("authorization", token)
+            .header("content-type", kind)
+            .body(Bytes::from(body.to_string()))
+            .expect("a request");
         match self.web.send(request, None).await {
             Ok(answer) => (answer.status().as_u16(), serde_json::from_slice(answer.body()).unwrap_or_default()),
             Err(error) => (0, json!(error.to_string())),
@@ -81,8 +87,11 @@ async fn the_deploy_role_runs_without_any_host_in_its_process() {
         }
     };
     let token = text(&credentials["forge"]["maintainer"]);
-    until("the user", &up_log, || put("users/maintainer", json!({"login": "maintainer", "email": "m@x.internal", "tokens": [token]}))).await;
-    put("repos/org/config", json!({"private": true, "default_branch": "main", "collaborators": {"maintainer": "write"}})).await.expect("a repository");
+    until("the user", &up_log, || put("users/maintainer", json!({"login": "maintainer", "email": "m@x.internal", "tokens": [token]})))
+        .await;
+    put("repos/org/config", json!({"private": true, "default_branch": "main", "collaborators": {"maintainer": "write"}}))
+        .await
+        .expect("a repository");
     push(&folder.path().join("work"), &format!("{}/org/config.git", forge.replace("://", &format!("://maintainer:{token}@"))));
     let server = text(&place["clusters"]["dev"]);
     let bearer = format!("Bearer {}", text(&credentials["clusters"]["dev"]));
@@ -105,17 +114,24 @@ async fn the_deploy_role_runs_without_any_host_in_its_process() {
     let metadata = json!({"name": "config", "namespace": "default"});
     let source = json!({"apiVersion": "source.toolkit.fluxcd.io/v1", "kind": "GitRepository", "metadata": metadata,
         "spec": {"interval": "10m", "url": "https://gitea.internal/org/config", "ref": {"branch": "main"}}});
-    until("the source", &run_log, || apply("/apis/source.toolkit.fluxcd.io/v1/namespaces/default/gitrepositories/config", source.clone())).await;
+    until("the source", &run_log, || apply("/apis/source.toolkit.fluxcd.io/v1/namespaces/default/gitrepositories/config", source.clone()))
+        .await;
     let delivery = json!({"apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization", "metadata": metadata,
         "spec": {"interval": "10m", "prune": true, "wait": true, "path": "./", "sourceRef": {"kind": "GitRepository", "name": "config"}}});
-    until("the Kustomization", &run_log, || apply("/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/default/kustomizations/config", delivery.clone())).await;
+    until("the Kustomization", &run_log, || {
+        apply("/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/default/kustomizations/config", delivery.clone())
+    })
+    .await;
     let found = until("the ConfigMap", &run_log, || async {
-        let (status, found) = http.send(Method::GET, &format!("{server}/api/v1/namespaces/default/configmaps/hello"), &bearer, "application/json", &Value::Null).await;
+        let (status, found) = http
+            .send(Method::GET, &format!("{server}/api/v1/namespaces/default/configmaps/hello"), &bearer, "application/json", &Value::Null)
+            .await;
         (status == 200).then_some(found)
     })
     .await;
     assert_eq!(found["data"]["text"], "a change travels");
-    let managers: Vec<&str> = found["metadata"]["managedFields"].as_array().expect("managers").iter().filter_map(|entry| entry["manager"].as_str()).collect();
+    let managers: Vec<&str> =
+        found["metadata"]["managedFields"].as_array().expect("managers").iter().filter_map(|entry| entry["manager"].as_str()).collect();
     assert_eq!(managers, ["kustomize-controller"]);
 }
 
@@ -130,7 +146,14 @@ fn push(folder: &Path, url: &str) {
         &["-c", "user.name=t", "-c", "user.email=t@x.internal", "commit", "-q", "-m", "Add"],
         &["push", "-q", url, "main"],
     ] {
-        let told = Command::new("git").arg("-C").arg(folder).args(arguments).env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_TERMINAL_PROMPT", "0").output().expect("git runs");
+        let told = Command::new("git")
+            .arg("-C")
+            .arg(folder)
+            .args(arguments)
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .output()
+            .expect("git runs");
         assert!(told.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&told.stderr));
     }
 }
@@ -147,7 +170,9 @@ fn mistakes_are_named() {
     assert!(run(&["demo", "release", "1.4.3"]).contains("start `supercargo up` first"));
     assert!(run(&["run", "--only", "deploy", "--kubeconfig", "nothing"]).contains("nothing"));
     assert!(run(&["run", "--only", "steer", "--kubeconfig", "x"]).contains("invalid value 'steer'"));
-    assert!(run(&["flux", "push", "artifact", "oci://registry.internal/x", "--path=.", "--source=s", "--revision=r"]).contains("names no tag"));
+    assert!(
+        run(&["flux", "push", "artifact", "oci://registry.internal/x", "--path=.", "--source=s", "--revision=r"]).contains("names no tag")
+    );
     assert!(run(&["cosign", "sign", "--yes", "registry.internal/x:1"]).contains("there is no identity"));
     assert!(run(&["kustomize", "build", "."]).contains("unable to find one of"));
     let text = base64::engine::general_purpose::STANDARD.encode("x");

@@ -160,7 +160,12 @@ impl Driver {
     /// Returns what each key's last decision waits for: the gates that hold something now.
     pub fn held(&self) -> Vec<(Key, Vec<Reason>)> {
         let state = self.state();
-        let mut held: Vec<(Key, Vec<Reason>)> = state.memory.iter().filter(|(_, memory)| !memory.held.is_empty()).map(|(key, memory)| (key.clone(), memory.held.clone())).collect();
+        let mut held: Vec<(Key, Vec<Reason>)> = state
+            .memory
+            .iter()
+            .filter(|(_, memory)| !memory.held.is_empty())
+            .map(|(key, memory)| (key.clone(), memory.held.clone()))
+            .collect();
         held.sort_by(|a, b| a.0.cmp(&b.0));
         held
     }
@@ -241,7 +246,9 @@ impl Driver {
             let now = self.inner.ports.clock.now();
             // New alarms are noticed after at most this long; nothing in a release waits for one.
             let most = Duration::from_millis(500);
-            let wait = next.map_or(most, |at| Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO).clamp(Duration::from_millis(1), most));
+            let wait = next.map_or(most, |at| {
+                Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO).clamp(Duration::from_millis(1), most)
+            });
             tokio::time::sleep(wait).await;
         }
     }
@@ -289,7 +296,9 @@ impl Driver {
         let now = self.inner.ports.clock.now();
         let failed_before = memory.failure.take();
         let telling = failed_before.is_some();
-        let Some(controller) = self.inner.controllers.iter().find(|controller| controller.name() == key.controller) else { return After::Gone };
+        let Some(controller) = self.inner.controllers.iter().find(|controller| controller.name() == key.controller) else {
+            return After::Gone;
+        };
         let seen = Seen { now, failure: failed_before };
         let pass = match controller.look(key, &seen).await {
             Ok(Some(pass)) => pass,
@@ -311,7 +320,15 @@ impl Driver {
     }
 
     /// The pass after a failed action: writes what the role makes of the failure, then waits.
-    async fn tell_failure(&self, key: &Key, memory: Memory, subject: Option<Value>, decision: Decision<Value>, manager: &str, now: Timestamp) -> After {
+    async fn tell_failure(
+        &self,
+        key: &Key,
+        memory: Memory,
+        subject: Option<Value>,
+        decision: Decision<Value>,
+        manager: &str,
+        now: Timestamp,
+    ) -> After {
         let _ = self.write_status(key, subject, &decision.status, manager).await;
         let backoff = now.checked_add(retry(memory.failures)).unwrap_or(now);
         let at = match decision.next {
@@ -321,7 +338,15 @@ impl Driver {
         After::Look(memory, When::At(at))
     }
 
-    async fn grant(&self, key: &Key, mut memory: Memory, subject: Option<Value>, decision: Decision<Value>, manager: &str, now: Timestamp) -> After {
+    async fn grant(
+        &self,
+        key: &Key,
+        mut memory: Memory,
+        subject: Option<Value>,
+        decision: Decision<Value>,
+        manager: &str,
+        now: Timestamp,
+    ) -> After {
         let because: Vec<String> = decision.because.iter().map(|reason| reason.text.clone()).collect();
         for (done, action) in decision.actions.iter().enumerate() {
             if let Err(error) = executor::perform(action, &self.inner.ports, manager).await {

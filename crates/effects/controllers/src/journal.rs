@@ -62,7 +62,16 @@ impl Entry {
 
     /// Tells of something that happened outside the driver: a job that ended, a push to the registry.
     pub fn news(at: Timestamp, who: &str, about: &str, text: String, failure: Option<String>) -> Self {
-        Self { at, controller: who.to_owned(), about: about.to_owned(), because: vec![text], done: Vec::new(), failure, held: false, timer: false }
+        Self {
+            at,
+            controller: who.to_owned(),
+            about: about.to_owned(),
+            because: vec![text],
+            done: Vec::new(),
+            failure,
+            held: false,
+            timer: false,
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -85,5 +85,8 @@ fn matcher(identity: &Identity) -> Result<IdentityMatch, String> {
         (None, Some(pattern)) => Match::regexp(pattern).map_err(|error| error.to_string()),
         _ => Err("an identity needs either the text or the pattern of issuer and subject".to_owned()),
     };
-    Ok(IdentityMatch { issuer: side(&identity.issuer, &identity.issuer_regexp)?, subject: side(&identity.subject, &identity.subject_regexp)? })
+    Ok(IdentityMatch {
+        issuer: side(&identity.issuer, &identity.issuer_regexp)?,
+        subject: side(&identity.subject, &identity.subject_regexp)?,
+    })
 }

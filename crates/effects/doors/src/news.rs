@@ -69,11 +69,20 @@ mod tests {
     fn news_are_read() {
         let push = br#"{"ref":"refs/heads/main","repository":{"full_name":"org/deployment"}}"#;
         let repository = "https://gitea.internal/org/deployment".to_owned();
-        assert_eq!(of_forge("https://gitea.internal/", "push", push), Some(News::Pushed { repository: repository.clone(), name: "refs/heads/main".into() }));
+        assert_eq!(
+            of_forge("https://gitea.internal/", "push", push),
+            Some(News::Pushed { repository: repository.clone(), name: "refs/heads/main".into() })
+        );
         let pull = br#"{"action":"opened","repository":{"full_name":"org/deployment"}}"#;
-        assert_eq!(of_forge("https://gitea.internal", "pull_request", pull), Some(News::Forge { repository, event: "pull_request".into(), action: "opened".into() }));
+        assert_eq!(
+            of_forge("https://gitea.internal", "pull_request", pull),
+            Some(News::Forge { repository, event: "pull_request".into(), action: "opened".into() })
+        );
         assert_eq!(of_forge("https://gitea.internal", "push", b"no"), None);
         let pushed = br#"{"events":[{"action":"push","actor":{"name":"ci"},"target":{"repository":"a/b","tag":"1","digest":"d"}},{"action":"pull","target":{"repository":"a/b"}}]}"#;
-        assert_eq!(of_registry("r", pushed), [News::Tagged { repository: "r/a/b".into(), tag: "1".into(), digest: "d".into(), by: "ci".into() }]);
+        assert_eq!(
+            of_registry("r", pushed),
+            [News::Tagged { repository: "r/a/b".into(), tag: "1".into(), digest: "d".into(), by: "ci".into() }]
+        );
     }
 }

@@ -76,12 +76,16 @@ impl Images {
     async fn manifest(&self, place: &Reference) -> Result<(Digest, Manifest), ImageError> {
         let mut fetched = self.registry.manifest(place).await?;
         if fetched.media_type == media_type::INDEX || fetched.media_type == media_type::DOCKER_LIST {
-            let index: oci::Index = serde_json::from_slice(&fetched.bytes).map_err(|error| ImageError::Unusable(format!("the index is malformed: {error}")))?;
+            let index: oci::Index =
+                serde_json::from_slice(&fetched.bytes).map_err(|error| ImageError::Unusable(format!("the index is malformed: {error}")))?;
             let own = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
-            let chosen = index.for_platform("linux", own).ok_or_else(|| ImageError::Unusable(format!("the image has no variant for linux/{own}")))?;
+            let chosen = index
+                .for_platform("linux", own)
+                .ok_or_else(|| ImageError::Unusable(format!("the image has no variant for linux/{own}")))?;
             fetched = self.registry.manifest(&place.with_digest(chosen.digest.clone())).await?;
         }
-        let manifest = serde_json::from_slice(&fetched.bytes).map_err(|error| ImageError::Unusable(format!("the manifest is malformed: {error}")))?;
+        let manifest =
+            serde_json::from_slice(&fetched.bytes).map_err(|error| ImageError::Unusable(format!("the manifest is malformed: {error}")))?;
         Ok((fetched.digest, manifest))
     }
 

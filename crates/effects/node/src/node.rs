@@ -172,7 +172,8 @@ impl Node {
         let Ok(cluster) = self.options.clusters.get(cluster) else { return };
         let reference = api::reference(&with_type(pod));
         let path = format!("/api/v1/namespaces/{}/pods/{}", reference.namespace, reference.name);
-        let options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 0, "preconditions": {"uid": api::uid(pod)}});
+        let options =
+            json!({"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 0, "preconditions": {"uid": api::uid(pod)}});
         if let Err(error) = cluster.raw(http::Method::DELETE, &path, "application/json", options.to_string().into_bytes()).await
             && !error.is_not_found()
         {
@@ -208,14 +209,21 @@ impl Node {
                 Ok((digest, None)) => container_status(pod, number, &digest, json!({"running": {"startedAt": now}}), true),
                 Ok((digest, Some(rule))) => {
                     good = false;
-                    let mut status = container_status(pod, number, &digest, json!({"waiting": {"reason": "CrashLoopBackOff", "message": rule}}), false);
+                    let mut status =
+                        container_status(pod, number, &digest, json!({"waiting": {"reason": "CrashLoopBackOff", "message": rule}}), false);
                     status["restartCount"] = json!(1);
                     status["lastState"] = json!({"terminated": {"exitCode": 1, "reason": "Error", "finishedAt": now, "startedAt": now}});
                     status
                 }
                 Err(error) => {
                     (good, missing) = (false, true);
-                    container_status(pod, number, "", json!({"waiting": {"reason": "ImagePullBackOff", "message": error.to_string()}}), false)
+                    container_status(
+                        pod,
+                        number,
+                        "",
+                        json!({"waiting": {"reason": "ImagePullBackOff", "message": error.to_string()}}),
+                        false,
+                    )
                 }
             };
             statuses.push(state);
@@ -230,11 +238,25 @@ impl Node {
         let image = text(container, &["image"]);
         let place: Reference = image.parse().map_err(|error: oci::ReferenceError| ImageError::Unusable(error.to_string()))?;
         let (digest, config) = self.options.images.inspect(&place).await?;
-        let own = container["env"].as_array().into_iter().flatten().find(|variable| variable["name"] == RULE).and_then(|variable| variable["value"].as_str().map(str::to_owned));
+        let own = container["env"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|variable| variable["name"] == RULE)
+            .and_then(|variable| variable["value"].as_str().map(str::to_owned));
         let baked = config.config.env.iter().find_map(|line| line.strip_prefix(RULE)?.strip_prefix('=').map(str::to_owned));
         let rule = own.or(baked).filter(|rule| !rule.is_empty() && rule != "run");
         let id = format!("{}@{digest}", place.location());
-        Ok((id, rule.map(|rule| if rule == "crash-loop" { "the simulation lets it crash (SUPERCARGO_SIMULATE=crash-loop)".to_owned() } else { format!("{RULE}={rule} is not a rule of the simulation: run, crash-loop") })))
+        Ok((
+            id,
+            rule.map(|rule| {
+                if rule == "crash-loop" {
+                    "the simulation lets it crash (SUPERCARGO_SIMULATE=crash-loop)".to_owned()
+                } else {
+                    format!("{RULE}={rule} is not a rule of the simulation: run, crash-loop")
+                }
+            }),
+        ))
     }
 
     /// Runs a Job's Pod as a container to its end.
@@ -251,7 +273,8 @@ impl Node {
             }
             Err(why) => (128, "ContainerCannotRun", why, String::new()),
         };
-        let state = json!({"terminated": {"exitCode": code, "reason": reason, "message": message, "startedAt": started, "finishedAt": now}});
+        let state =
+            json!({"terminated": {"exitCode": code, "reason": reason, "message": message, "startedAt": started, "finishedAt": now}});
         let phase = if code == 0 { "Succeeded" } else { "Failed" };
         let mut status = json!({"phase": phase, "conditions": conditions(&now, false, ""), "containerStatuses": [container_status(pod, 0, &image, state, false)]});
         if code != 0 {
@@ -297,7 +320,8 @@ impl Node {
     async fn material(&self, cluster: &Cluster, pod: &Value) -> Result<Material, String> {
         let mut material = Material::new();
         for (kind, name, optional) in needs(pod) {
-            let reference = ObjectRef { api_version: "v1".into(), kind: kind.into(), namespace: api::namespace(pod).into(), name: name.clone() };
+            let reference =
+                ObjectRef { api_version: "v1".into(), kind: kind.into(), namespace: api::namespace(pod).into(), name: name.clone() };
             match cluster.get(&reference).await.map_err(|error| error.to_string())? {
                 Some(object) => drop(material.insert(format!("{kind}/{name}"), object)),
                 None if optional => {}
@@ -350,7 +374,9 @@ impl Node {
     /// Without root: the image's program as a plain process of this user, where that is allowed.
     async fn plain(&self, pulled: &Pulled, program: &Program, timeout: Duration) -> Result<Ended, SandboxError> {
         if !self.options.host_jobs.allow(&pulled.digest) {
-            return Err(SandboxError::Refused("this process is not root, and Jobs outside a sandbox are not allowed (--allow-host-jobs)".into()));
+            return Err(SandboxError::Refused(
+                "this process is not root, and Jobs outside a sandbox are not allowed (--allow-host-jobs)".into(),
+            ));
         }
         if !program.files.is_empty() || !program.folders.is_empty() {
             return Err(SandboxError::Refused("volumes need a sandbox, and this process is not root".into()));

@@ -67,7 +67,16 @@ pub(crate) fn containers(pod: &Value) -> impl Iterator<Item = &Value> {
 /// Returns the field of a Pod that a container here cannot honour.
 pub(crate) fn unsupported(pod: &Value) -> Option<String> {
     let spec = &pod["spec"];
-    for field in ["initContainers", "hostPID", "hostIPC", "runtimeClassName", "shareProcessNamespace", "hostAliases", "affinity", "topologySpreadConstraints"] {
+    for field in [
+        "initContainers",
+        "hostPID",
+        "hostIPC",
+        "runtimeClassName",
+        "shareProcessNamespace",
+        "hostAliases",
+        "affinity",
+        "topologySpreadConstraints",
+    ] {
         if !matches!(&spec[field], Value::Null | Value::Bool(false)) && spec[field].as_array().is_none_or(|all| !all.is_empty()) {
             return Some(format!("spec.{field}"));
         }
@@ -124,7 +133,10 @@ pub(crate) fn program(pod: &Value, image: &Image, material: &Material) -> Result
 }
 
 fn environment(pod: &Value, container: &Value, image: &Image, material: &Material) -> Result<BTreeMap<String, String>, String> {
-    let mut found = BTreeMap::from([("PATH".to_owned(), "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned()), ("HOSTNAME".to_owned(), api::name(pod).to_owned())]);
+    let mut found = BTreeMap::from([
+        ("PATH".to_owned(), "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned()),
+        ("HOSTNAME".to_owned(), api::name(pod).to_owned()),
+    ]);
     for line in &image.config.env {
         let (name, value) = line.split_once('=').unwrap_or((line, ""));
         found.insert(name.to_owned(), value.to_owned());
@@ -147,11 +159,7 @@ fn environment(pod: &Value, container: &Value, image: &Image, material: &Materia
             continue;
         }
         let from = &variable["valueFrom"];
-        let value = if let Some(path) = from["fieldRef"]["fieldPath"].as_str() {
-            Some(field(pod, path)?)
-        } else {
-            keyed(from, material)?
-        };
+        let value = if let Some(path) = from["fieldRef"]["fieldPath"].as_str() { Some(field(pod, path)?) } else { keyed(from, material)? };
         match value {
             Some(value) => drop(found.insert(name, value)),
             None if from.is_null() => drop(found.insert(name, String::new())),
@@ -172,7 +180,10 @@ fn keyed(from: &Value, material: &Material) -> Result<Option<String>, String> {
         };
     }
     if from.is_object() {
-        return Err(format!("valueFrom {} is not supported", from.as_object().and_then(|fields| fields.keys().next()).cloned().unwrap_or_default()));
+        return Err(format!(
+            "valueFrom {} is not supported",
+            from.as_object().and_then(|fields| fields.keys().next()).cloned().unwrap_or_default()
+        ));
     }
     Ok(None)
 }
@@ -230,7 +241,8 @@ fn volumes(pod: &Value, container: &Value, material: &Material) -> Result<Volume
         if !mount["subPath"].is_null() {
             return Err("volumeMounts.subPath is not supported".to_owned());
         }
-        let volume = list(&pod["spec"]["volumes"]).find(|volume| volume["name"] == name).ok_or_else(|| format!("there is no volume {name:?}"))?;
+        let volume =
+            list(&pod["spec"]["volumes"]).find(|volume| volume["name"] == name).ok_or_else(|| format!("there is no volume {name:?}"))?;
         if volume["emptyDir"].is_object() {
             folders.push(path.to_owned());
             continue;
@@ -240,8 +252,13 @@ fn volumes(pod: &Value, container: &Value, material: &Material) -> Result<Volume
             if !reference["items"].is_null() {
                 return Err(format!("volume {name:?}: items is not supported"));
             }
-            for (key, value) in material.get(&format!("{kind}/{name}")).and_then(|object| object["data"].as_object()).into_iter().flatten() {
-                let content = if kind == "Secret" { STANDARD.decode(value.as_str().unwrap_or_default()).map_err(|error| error.to_string())? } else { value.as_str().unwrap_or_default().into() };
+            for (key, value) in material.get(&format!("{kind}/{name}")).and_then(|object| object["data"].as_object()).into_iter().flatten()
+            {
+                let content = if kind == "Secret" {
+                    STANDARD.decode(value.as_str().unwrap_or_default()).map_err(|error| error.to_string())?
+                } else {
+                    value.as_str().unwrap_or_default().into()
+                };
                 files.push((format!("{}/{key}", path.trim_end_matches('/')), content));
             }
         }
@@ -256,7 +273,15 @@ fn user(pod: &Value, container: &Value, image: &Image) -> Result<(u32, u32), Str
         own.or_else(|| pod["spec"]["securityContext"][field].as_u64()).and_then(|id| u32::try_from(id).ok())
     };
     let (name, group) = image.config.user.split_once(':').unwrap_or((&image.config.user, ""));
-    let number = |text: &str| if text.is_empty() { Ok(None) } else { text.parse::<u32>().map(Some).map_err(|_| format!("the image's user {:?} is no number, so it cannot be told whether it is root", image.config.user)) };
+    let number = |text: &str| {
+        if text.is_empty() {
+            Ok(None)
+        } else {
+            text.parse::<u32>()
+                .map(Some)
+                .map_err(|_| format!("the image's user {:?} is no number, so it cannot be told whether it is root", image.config.user))
+        }
+    };
     let wanted = match pick("runAsUser") {
         Some(user) => Some(user),
         None => number(name)?,
@@ -275,7 +300,9 @@ fn user(pod: &Value, container: &Value, image: &Image) -> Result<(u32, u32), Str
 fn bytes(quantity: &str) -> Result<i64, String> {
     let units = [("Ki", 1i64 << 10), ("Mi", 1 << 20), ("Gi", 1 << 30), ("k", 1_000), ("M", 1_000_000), ("G", 1_000_000_000), ("", 1)];
     let found = units.iter().find_map(|(unit, factor)| Some((quantity.strip_suffix(unit)?.parse::<i64>().ok()?, *factor)));
-    found.and_then(|(count, factor)| count.checked_mul(factor)).ok_or_else(|| format!("resources.limits.memory {quantity:?} is not supported"))
+    found
+        .and_then(|(count, factor)| count.checked_mul(factor))
+        .ok_or_else(|| format!("resources.limits.memory {quantity:?} is not supported"))
 }
 
 /// The status of the only container of a Pod.
@@ -292,7 +319,16 @@ mod tests {
     use oci::ImageConfig;
 
     fn image(user: &str) -> Image {
-        Image { config: ImageConfig { entrypoint: vec!["/check".into()], cmd: vec!["x".into()], env: vec!["A=1".into()], user: user.into(), ..ImageConfig::default() }, diff_ids: Vec::new() }
+        Image {
+            config: ImageConfig {
+                entrypoint: vec!["/check".into()],
+                cmd: vec!["x".into()],
+                env: vec!["A=1".into()],
+                user: user.into(),
+                ..ImageConfig::default()
+            },
+            diff_ids: Vec::new(),
+        }
     }
 
     fn pod(container: Value) -> Value {
@@ -307,8 +343,10 @@ mod tests {
     fn a_container_is_put_together() {
         let secret = json!({"data": {"TOKEN": STANDARD.encode("t")}});
         let material = Material::from([("Secret/s".to_owned(), secret)]);
-        let pod = pod(json!({"args": ["--to=$(TO)", "$$(TO)"], "env": [{"name": "TO", "value": "$(A)b"}, {"name": "N", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}}],
-            "envFrom": [{"secretRef": {"name": "s"}}]}));
+        let pod = pod(
+            json!({"args": ["--to=$(TO)", "$$(TO)"], "env": [{"name": "TO", "value": "$(A)b"}, {"name": "N", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}}],
+            "envFrom": [{"secretRef": {"name": "s"}}]}),
+        );
         let made = program(&pod, &image("7:8"), &material).expect("a program");
         assert_eq!(made.arguments, ["/check", "--to=1b", "$(TO)"]);
         assert_eq!((made.environment["TOKEN"].as_str(), made.environment["N"].as_str(), made.user), ("t", "n", (7, 8)));
@@ -321,13 +359,20 @@ mod tests {
             (json!({}), "0", "containers here never run as root"),
             (json!({"securityContext": {"runAsUser": 0}}), "7", "containers here never run as root"),
             (json!({}), "app", "is no number"),
-            (json!({"env": [{"name": "X", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]}), "", "couldn't find key k in Secret s"),
+            (
+                json!({"env": [{"name": "X", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]}),
+                "",
+                "couldn't find key k in Secret s",
+            ),
             (json!({"resources": {"limits": {"memory": "1Q"}}}), "", "\"1Q\" is not supported"),
         ] {
             let error = program(&pod(container), &image(user), &Material::new()).expect_err(why);
             assert!(error.contains(why), "{error}");
         }
         assert_eq!(unsupported(&pod(json!({"livenessProbe": {}}))).as_deref(), Some("spec.containers[0].livenessProbe"));
-        assert_eq!(unsupported(&json!({"spec": {"containers": [{}], "volumes": [{"name": "v", "hostPath": {}}]}})).as_deref(), Some("spec.volumes: hostPath"));
+        assert_eq!(
+            unsupported(&json!({"spec": {"containers": [{}], "volumes": [{"name": "v", "hostPath": {}}]}})).as_deref(),
+            Some("spec.volumes: hostPath")
+        );
     }
 }

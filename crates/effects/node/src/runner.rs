@@ -174,10 +174,17 @@ impl Runner {
             }
         };
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let about = format!("{} {} / {} #{}", text(&claimed["run"]["repository"]), text(&claimed["run"]["name"]), text(&claimed["job"]["name"]), claimed["run"]["number"]);
+        let about = format!(
+            "{} {} / {} #{}",
+            text(&claimed["run"]["repository"]),
+            text(&claimed["run"]["name"]),
+            text(&claimed["job"]["name"]),
+            claimed["run"]["number"]
+        );
         (self.0.told)(&about, &outcome);
         let state = if outcome.success { "success" } else { "failure" };
-        let report = json!({"attempt": attempt, "state": state, "outputs": outcome.outputs, "description": outcome.description, "log": log});
+        let report =
+            json!({"attempt": attempt, "state": state, "outputs": outcome.outputs, "description": outcome.description, "log": log});
         let mut pause = Duration::from_millis(50);
         // The forge is in this process or will come back; the report is never dropped while the attempt is ours.
         loop {
@@ -216,7 +223,11 @@ impl Runner {
         let ended = if root { self.sandboxed(folder, &files, &plan).await? } else { plain(&files, &plan).await? };
         let told = std::fs::read(files.join(OUTCOME)).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let lost = || {
-            let why = if ended.timed_out { "it took longer than 30 minutes".to_owned() } else { format!("its process ended with {}", ended.code) };
+            let why = if ended.timed_out {
+                "it took longer than 30 minutes".to_owned()
+            } else {
+                format!("its process ended with {}", ended.code)
+            };
             Outcome { success: false, outputs: BTreeMap::new(), description: why }
         };
         Ok((told.filter(|_| !ended.timed_out).unwrap_or_else(lost), ended.output))
@@ -300,7 +311,26 @@ impl Runner {
         ] {
             environment.insert(name.into(), value);
         }
-        for name in ["server_url", "api_url", "repository", "repository_owner", "sha", "ref", "ref_name", "ref_type", "event_name", "actor", "run_id", "run_number", "run_attempt", "workflow", "workflow_ref", "job", "workspace", "token"] {
+        for name in [
+            "server_url",
+            "api_url",
+            "repository",
+            "repository_owner",
+            "sha",
+            "ref",
+            "ref_name",
+            "ref_type",
+            "event_name",
+            "actor",
+            "run_id",
+            "run_number",
+            "run_attempt",
+            "workflow",
+            "workflow_ref",
+            "job",
+            "workspace",
+            "token",
+        ] {
             for prefix in ["GITHUB", "GITEA"] {
                 environment.insert(format!("{prefix}_{}", name.to_uppercase()), text(&github[name]));
             }
@@ -316,7 +346,10 @@ impl Runner {
             ("secrets".to_owned(), secrets),
             ("needs".to_owned(), job["needs"].clone()),
             ("vars".to_owned(), json!({})),
-            ("runner".to_owned(), json!({"os": "Linux", "name": self.0.name, "temp": environment["RUNNER_TEMP"], "arch": if cfg!(target_arch = "aarch64") { "ARM64" } else { "X64" }})),
+            (
+                "runner".to_owned(),
+                json!({"os": "Linux", "name": self.0.name, "temp": environment["RUNNER_TEMP"], "arch": if cfg!(target_arch = "aarch64") { "ARM64" } else { "X64" }}),
+            ),
             ("job".to_owned(), json!({"status": "success"})),
         ]);
         let header = format!("Authorization: Basic {}", STANDARD.encode(format!("x-access-token:{token}")));
@@ -337,7 +370,10 @@ impl Runner {
         let request = request.map_err(|error| JobError::Other(error.to_string()))?;
         let answer = self.0.web.send(request, None).await.map_err(|error| JobError::Other(error.to_string()))?;
         let value: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
-        value["value"].as_str().map(str::to_owned).ok_or_else(|| JobError::Other(format!("the issuer gave no identity token: HTTP {}", answer.status())))
+        value["value"]
+            .as_str()
+            .map(str::to_owned)
+            .ok_or_else(|| JobError::Other(format!("the issuer gave no identity token: HTTP {}", answer.status())))
     }
 }
 

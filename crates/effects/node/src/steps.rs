@@ -174,7 +174,13 @@ impl Runner {
         steps[id] = json!({"outputs": outputs, "outcome": outcome, "conclusion": outcome});
     }
 
-    fn run_step(&mut self, number: usize, step: &Step, shell: &Option<String>, folder: &Option<String>) -> Result<Map<String, Value>, String> {
+    fn run_step(
+        &mut self,
+        number: usize,
+        step: &Step,
+        shell: &Option<String>,
+        folder: &Option<String>,
+    ) -> Result<Map<String, Value>, String> {
         let before = self.environment.clone();
         self.add_variables(&step.env)?;
         let result = match &step.kind {
@@ -184,8 +190,12 @@ impl Runner {
                 script.and_then(|script| self.shell(number, &script, own.as_ref().or(shell.as_ref()), folder, step.timeout_minutes))
             }
             Kind::Uses { action, with } => {
-                let with: Result<BTreeMap<String, String>, String> =
-                    with.iter().map(|(key, text)| Ok((key.clone(), interpolate(text, &self.contexts).map_err(|error| format!("with.{key}: {error}"))?))).collect();
+                let with: Result<BTreeMap<String, String>, String> = with
+                    .iter()
+                    .map(|(key, text)| {
+                        Ok((key.clone(), interpolate(text, &self.contexts).map_err(|error| format!("with.{key}: {error}"))?))
+                    })
+                    .collect();
                 with.and_then(|with| self.uses(action, &with)).map(|()| (Map::new(), BTreeMap::new()))
             }
         };
@@ -197,7 +207,14 @@ impl Runner {
         Ok(outputs)
     }
 
-    fn shell(&mut self, number: usize, script: &str, shell: Option<&String>, folder: Option<&String>, minutes: Option<u64>) -> Result<(Map<String, Value>, BTreeMap<String, String>), String> {
+    fn shell(
+        &mut self,
+        number: usize,
+        script: &str,
+        shell: Option<&String>,
+        folder: Option<&String>,
+        minutes: Option<u64>,
+    ) -> Result<(Map<String, Value>, BTreeMap<String, String>), String> {
         let words: &[&str] = match shell.map(String::as_str) {
             None => &["bash", "-e"],
             Some("bash") => &["bash", "--noprofile", "--norc", "-eo", "pipefail"],
@@ -234,7 +251,12 @@ impl Runner {
         let started = Instant::now();
         let (reader, writer) = std::io::pipe().map_err(|error| error.to_string())?;
         let second = writer.try_clone().map_err(|error| error.to_string())?;
-        let mut child = command.stdin(Stdio::null()).stdout(writer).stderr(second).spawn().map_err(|error| format!("{:?}: {error}", command.get_program()))?;
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(writer)
+            .stderr(second)
+            .spawn()
+            .map_err(|error| format!("{:?}: {error}", command.get_program()))?;
         drop(command);
         let secrets = self.secrets.clone();
         let telling = std::thread::spawn(move || {
@@ -274,7 +296,9 @@ impl Runner {
             "actions/checkout" => self.checkout(with),
             // What they install is on the path already.
             "sigstore/cosign-installer" | "fluxcd/flux2/action" => Ok(()),
-            _ => Err(format!("uses: {name:?} is not supported; built in are actions/checkout, sigstore/cosign-installer, fluxcd/flux2/action")),
+            _ => Err(format!(
+                "uses: {name:?} is not supported; built in are actions/checkout, sigstore/cosign-installer, fluxcd/flux2/action"
+            )),
         }
     }
 
@@ -294,7 +318,11 @@ impl Runner {
         script.push_str(&format!("git config {} {}\n", quote(&format!("url.{url}.insteadOf")), quote(&real)));
         script.push_str(&format!("git config {} {}\n", quote(&format!("http.{url}.extraHeader")), quote(&header)));
         let shallow = if depth == 0 { String::new() } else { format!("--depth {depth} ") };
-        let what = if depth == 0 { format!("{} '+refs/heads/*:refs/remotes/origin/*' '+refs/tags/*:refs/tags/*'", quote(&wanted)) } else { quote(&wanted) };
+        let what = if depth == 0 {
+            format!("{} '+refs/heads/*:refs/remotes/origin/*' '+refs/tags/*:refs/tags/*'", quote(&wanted))
+        } else {
+            quote(&wanted)
+        };
         script.push_str(&format!("git -c protocol.version=2 fetch -q --no-tags {shallow}origin {what}\n"));
         script.push_str(&format!("git checkout -q --detach {}\n", if depth == 0 { quote(&wanted) } else { "FETCH_HEAD".to_owned() }));
         if with.get("persist-credentials").is_some_and(|value| value == "false") {
@@ -346,7 +374,9 @@ fn pairs(text: &str) -> Result<BTreeMap<String, String>, String> {
         }
         let (equals, block) = (line.find('='), line.find("<<"));
         match (equals, block) {
-            (Some(at), block) if block.is_none_or(|block| at < block) => drop(found.insert(line[..at].to_owned(), line[at + 1..].to_owned())),
+            (Some(at), block) if block.is_none_or(|block| at < block) => {
+                drop(found.insert(line[..at].to_owned(), line[at + 1..].to_owned()))
+            }
             (_, Some(at)) => {
                 let end = &line[at + 2..];
                 let mut value = Vec::new();
@@ -374,7 +404,9 @@ mod tests {
         for name in ["workspace", "files"] {
             std::fs::create_dir(folder.path().join(name)).expect("a folder");
         }
-        let content = format!("on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    outputs: {{x: '${{{{ steps.one.outputs.x }}}}'}}\n    steps:\n{steps}");
+        let content = format!(
+            "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    outputs: {{x: '${{{{ steps.one.outputs.x }}}}'}}\n    steps:\n{steps}"
+        );
         let plan = Plan {
             path: "w.yml".into(),
             content,
@@ -396,9 +428,14 @@ mod tests {
             "      - run: test \"$Y\" = 2 && test '${{ steps.one.outputs.x }}' = 1 && echo '${{ secrets.TOKEN }}' > kept\n",
             "      - if: failure()\n        run: touch no\n",
         ));
-        assert_eq!(ended, Outcome { success: true, outputs: BTreeMap::from([("x".to_owned(), "1".to_owned())]), description: "3 steps succeeded".into() });
+        assert_eq!(
+            ended,
+            Outcome { success: true, outputs: BTreeMap::from([("x".to_owned(), "1".to_owned())]), description: "3 steps succeeded".into() }
+        );
         assert!(folder.path().join("workspace/kept").exists() && !folder.path().join("workspace/no").exists());
-        let (ended, folder) = outcome("      - name: Break\n        run: exit 3\n      - run: touch after\n      - if: always()\n        run: touch always\n");
+        let (ended, folder) = outcome(
+            "      - name: Break\n        run: exit 3\n      - run: touch after\n      - if: always()\n        run: touch always\n",
+        );
         assert_eq!((ended.success, ended.description.as_str()), (false, "step \"Break\" failed: exit code 3"));
         assert!(!folder.path().join("workspace/after").exists() && folder.path().join("workspace/always").exists());
     }
@@ -415,7 +452,10 @@ mod tests {
 
     #[test]
     fn files_are_read() {
-        assert_eq!(pairs("a=1\nb<<E\nx=\ny\nE\n").expect("reads").into_iter().collect::<Vec<_>>(), [("a".into(), "1".into()), ("b".into(), "x=\ny".into())]);
+        assert_eq!(
+            pairs("a=1\nb<<E\nx=\ny\nE\n").expect("reads").into_iter().collect::<Vec<_>>(),
+            [("a".into(), "1".into()), ("b".into(), "x=\ny".into())]
+        );
         assert!(pairs("b<<E\nx").is_err() && pairs("nonsense").is_err());
     }
 }

@@ -133,7 +133,13 @@ impl Cluster {
     }
 
     /// Lists a kind, in one namespace or in all. A kind that is not served has no objects.
-    pub async fn list(&self, api_version: &str, kind: &str, namespace: Option<&str>, labels: Option<&str>) -> Result<Vec<Value>, ClusterError> {
+    pub async fn list(
+        &self,
+        api_version: &str,
+        kind: &str,
+        namespace: Option<&str>,
+        labels: Option<&str>,
+    ) -> Result<Vec<Value>, ClusterError> {
         let path = match self.path(api_version, kind, namespace, None).await {
             Ok(path) => path,
             Err(ClusterError::NoKind { .. }) => return Ok(Vec::new()),
@@ -162,7 +168,8 @@ impl Cluster {
     pub async fn create(&self, manager: &str, object: &Value) -> Result<Value, ClusterError> {
         let (api_version, kind) = type_of(object);
         let path = self.path(api_version, kind, object["metadata"]["namespace"].as_str(), None).await?;
-        self.call(Method::POST, &format!("{path}?fieldManager={}", encode(manager)), "application/json", object.to_string().into_bytes()).await
+        self.call(Method::POST, &format!("{path}?fieldManager={}", encode(manager)), "application/json", object.to_string().into_bytes())
+            .await
     }
 
     /// Patches an object or its subresource with a merge patch.
@@ -176,7 +183,13 @@ impl Cluster {
     /// Replaces an object's status, if the object is still the one that was read.
     pub async fn put_status(&self, manager: &str, object: &Value) -> Result<Value, ClusterError> {
         let path = self.path_of(object).await?;
-        self.call(Method::PUT, &format!("{path}/status?fieldManager={}", encode(manager)), "application/json", object.to_string().into_bytes()).await
+        self.call(
+            Method::PUT,
+            &format!("{path}/status?fieldManager={}", encode(manager)),
+            "application/json",
+            object.to_string().into_bytes(),
+        )
+        .await
     }
 
     /// Deletes an object in the background; `Ok(false)` when it was gone already.
@@ -202,10 +215,15 @@ impl Cluster {
 
     /// Watches a kind in all namespaces: first everything that is there, then [`WatchChange::Synced`], then changes. The
     /// stream ends when the server ends it; the caller starts over.
-    pub async fn watch(&self, api_version: &str, kind: &str) -> Result<impl Stream<Item = Result<WatchChange, ClusterError>> + use<>, ClusterError> {
+    pub async fn watch(
+        &self,
+        api_version: &str,
+        kind: &str,
+    ) -> Result<impl Stream<Item = Result<WatchChange, ClusterError>> + use<>, ClusterError> {
         let path = self.path(api_version, kind, None, None).await?;
         let path = format!("{path}?watch=true&allowWatchBookmarks=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan");
-        let request = Request::get(path).body(Vec::new()).map_err(|error| ClusterError::Unreachable(Box::new(kube::Error::HttpError(error))))?;
+        let request =
+            Request::get(path).body(Vec::new()).map_err(|error| ClusterError::Unreachable(Box::new(kube::Error::HttpError(error))))?;
         let events = self.client.request_events::<Value>(request).await?;
         Ok(events.filter_map(|event| async {
             Some(Ok(match event {
@@ -216,7 +234,11 @@ impl Cluster {
                     return initial.then_some(Ok(WatchChange::Synced));
                 }
                 Ok(WatchEvent::Error(status)) => {
-                    return Some(Err(ClusterError::Refused { code: status.code, reason: status.reason.clone(), message: status.message.clone() }));
+                    return Some(Err(ClusterError::Refused {
+                        code: status.code,
+                        reason: status.reason.clone(),
+                        message: status.message.clone(),
+                    }));
                 }
                 Err(error) => return Some(Err(error.into())),
             }))
@@ -247,7 +269,11 @@ impl Cluster {
         if let Some(namespace) = namespace.filter(|namespace| info.namespaced && !namespace.is_empty()) {
             path.push_str(&format!("/namespaces/{}", encode(namespace)));
         } else if info.namespaced && name.is_some() {
-            return Err(ClusterError::Refused { code: 400, reason: "BadRequest".into(), message: format!("{kind} {name:?}: namespace not specified") });
+            return Err(ClusterError::Refused {
+                code: 400,
+                reason: "BadRequest".into(),
+                message: format!("{kind} {name:?}: namespace not specified"),
+            });
         }
         path.push_str(&format!("/{}", info.plural));
         if let Some(name) = name {

@@ -99,14 +99,17 @@ impl Forge {
 
     /// Returns a pull request by number.
     pub async fn pull(&self, repository: &str, number: u64, identity: &str) -> Result<Option<Pull>, ForgeError> {
-        absent(self.call(repository, Method::GET, &format!("/pulls/{number}"), None, identity).await).map(|found| found.as_ref().map(read_pull))
+        absent(self.call(repository, Method::GET, &format!("/pulls/{number}"), None, identity).await)
+            .map(|found| found.as_ref().map(read_pull))
     }
 
     /// Returns the newest pull request of a source branch into a target branch, in any state; an open one first.
     pub async fn find_pull(&self, repository: &str, head: &str, base: &str, identity: &str) -> Result<Option<Pull>, ForgeError> {
         let mut best: Option<Pull> = None;
         for page in 1..=PAGES {
-            let list = self.call(repository, Method::GET, &format!("/pulls?state=all&sort=recentupdate&limit=50&page={page}"), None, identity).await?;
+            let list = self
+                .call(repository, Method::GET, &format!("/pulls?state=all&sort=recentupdate&limit=50&page={page}"), None, identity)
+                .await?;
             let Some(items) = list.as_array().filter(|items| !items.is_empty()) else { break };
             for found in items.iter().map(read_pull).filter(|pull| pull.branch == head && pull.base == base) {
                 if found.open {
@@ -121,7 +124,15 @@ impl Forge {
     }
 
     /// Opens a pull request; one that is open already counts as done.
-    pub async fn open_pull(&self, repository: &str, head: &str, base: &str, title: &str, body: &str, identity: &str) -> Result<(), ForgeError> {
+    pub async fn open_pull(
+        &self,
+        repository: &str,
+        head: &str,
+        base: &str,
+        title: &str,
+        body: &str,
+        identity: &str,
+    ) -> Result<(), ForgeError> {
         let asked = json!({"head": head, "base": base, "title": title, "body": body});
         match self.call(repository, Method::POST, "/pulls", Some(asked), identity).await {
             Err(ForgeError::Refused { status: 409, .. }) => Ok(()),
@@ -130,8 +141,17 @@ impl Forge {
     }
 
     /// Merges a pull request, now or as soon as its checks are green.
-    pub async fn merge_pull(&self, repository: &str, number: u64, head: &str, method: &str, when_green: bool, identity: &str) -> Result<(), ForgeError> {
-        let asked = json!({"Do": method, "head_commit_id": head, "merge_when_checks_succeed": when_green, "delete_branch_after_merge": true});
+    pub async fn merge_pull(
+        &self,
+        repository: &str,
+        number: u64,
+        head: &str,
+        method: &str,
+        when_green: bool,
+        identity: &str,
+    ) -> Result<(), ForgeError> {
+        let asked =
+            json!({"Do": method, "head_commit_id": head, "merge_when_checks_succeed": when_green, "delete_branch_after_merge": true});
         self.call(repository, Method::POST, &format!("/pulls/{number}/merge"), Some(asked), identity).await.map(drop)
     }
 
@@ -142,11 +162,27 @@ impl Forge {
 
     /// Asks people and teams for reviews.
     pub async fn request_reviews(&self, repository: &str, number: u64, reviewers: &[String], identity: &str) -> Result<(), ForgeError> {
-        self.call(repository, Method::POST, &format!("/pulls/{number}/requested_reviewers"), Some(json!({"reviewers": reviewers})), identity).await.map(drop)
+        self.call(
+            repository,
+            Method::POST,
+            &format!("/pulls/{number}/requested_reviewers"),
+            Some(json!({"reviewers": reviewers})),
+            identity,
+        )
+        .await
+        .map(drop)
     }
 
     /// Reports a commit status.
-    pub async fn set_status(&self, repository: &str, commit: &str, context: &str, state: CheckState, description: &str, identity: &str) -> Result<(), ForgeError> {
+    pub async fn set_status(
+        &self,
+        repository: &str,
+        commit: &str,
+        context: &str,
+        state: CheckState,
+        description: &str,
+        identity: &str,
+    ) -> Result<(), ForgeError> {
         let asked = json!({"context": context, "state": state, "description": description});
         self.call(repository, Method::POST, &format!("/statuses/{commit}"), Some(asked), identity).await.map(drop)
     }
@@ -155,7 +191,8 @@ impl Forge {
     pub async fn statuses(&self, repository: &str, commit: &str, identity: &str) -> Result<BTreeMap<String, (String, String)>, ForgeError> {
         let mut newest: BTreeMap<String, (u64, String, String)> = BTreeMap::new();
         for page in 1..=PAGES {
-            let list = self.call(repository, Method::GET, &format!("/commits/{commit}/statuses?limit=50&page={page}"), None, identity).await?;
+            let list =
+                self.call(repository, Method::GET, &format!("/commits/{commit}/statuses?limit=50&page={page}"), None, identity).await?;
             let Some(items) = list.as_array().filter(|items| !items.is_empty()) else { break };
             for item in items {
                 let text = |field: &str| item[field].as_str().unwrap_or_default().to_owned();
@@ -173,7 +210,14 @@ impl Forge {
     }
 
     /// Sends any request below a repository's API and returns its JSON.
-    pub async fn call(&self, repository: &str, method: Method, path: &str, body: Option<Value>, identity: &str) -> Result<Value, ForgeError> {
+    pub async fn call(
+        &self,
+        repository: &str,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        identity: &str,
+    ) -> Result<Value, ForgeError> {
         let (root, owner, name) = split(repository)?;
         self.raw(&root, method, &format!("/api/v1/repos/{}/{}{path}", encode(&owner), encode(&name)), body, identity).await
     }

@@ -135,7 +135,12 @@ impl Git {
     }
 
     /// Fetches what is missing below these commits and lets `look` read the objects.
-    pub async fn with_objects<T>(&self, url: &str, wants: &[ObjectId], look: impl FnOnce(&dyn Objects) -> Result<T, GitError>) -> Result<T, GitPortError> {
+    pub async fn with_objects<T>(
+        &self,
+        url: &str,
+        wants: &[ObjectId],
+        look: impl FnOnce(&dyn Objects) -> Result<T, GitError>,
+    ) -> Result<T, GitPortError> {
         let repository = self.repository(url);
         {
             let mut tips = repository.tips.lock().await;
@@ -212,7 +217,13 @@ impl Git {
                 let tree = base.map(|base| objects.commit(&base)).transpose()?.map(|commit| commit.tree);
                 let edits = push.edits.iter().map(|edit| (edit.path.as_str(), edit.content.as_deref()));
                 let tree = git::apply_edits(&overlay, tree.as_ref(), edits)?;
-                let commit = NewCommit { tree, parents: base.into_iter().collect(), author: person.clone(), committer: person, message: push.message.to_owned() };
+                let commit = NewCommit {
+                    tree,
+                    parents: base.into_iter().collect(),
+                    author: person.clone(),
+                    committer: person,
+                    message: push.message.to_owned(),
+                };
                 let id = overlay.put_commit(&commit, identity.key.as_deref())?;
                 let new = overlay.in_order()?;
                 Ok((id, pack::write(new.iter().map(|(_, object)| object))?))
@@ -223,7 +234,14 @@ impl Git {
     }
 
     /// Moves a branch to a commit that the server has; `None` deletes it.
-    pub async fn move_branch(&self, url: &str, branch: &str, expected: Option<&str>, target: Option<&str>, identity: &str) -> Result<(), GitPortError> {
+    pub async fn move_branch(
+        &self,
+        url: &str,
+        branch: &str,
+        expected: Option<&str>,
+        target: Option<&str>,
+        identity: &str,
+    ) -> Result<(), GitPortError> {
         let identity = self.identity(identity)?.clone();
         let expected = expected.map(parse).transpose()?.unwrap_or(ObjectId::ZERO);
         let target = target.map(parse).transpose()?.unwrap_or(ObjectId::ZERO);
@@ -238,11 +256,20 @@ impl Git {
         self.send_push(url, &identity, &ObjectId::ZERO, commit, &format!("refs/tags/{tag}"), &empty).await
     }
 
-    async fn send_push(&self, url: &str, identity: &Identity, old: &ObjectId, new: &ObjectId, name: &str, packed: &[u8]) -> Result<(), GitPortError> {
+    async fn send_push(
+        &self,
+        url: &str,
+        identity: &Identity,
+        old: &ObjectId,
+        new: &ObjectId,
+        name: &str,
+        packed: &[u8],
+    ) -> Result<(), GitPortError> {
         let answer = self.exchange(url, "git-receive-pack", client::push_request(old, new, name, packed), identity).await?;
         client::parse_report(&answer).map_err(|error| match error {
             PushError::Rejected(rejected) => {
-                let remarks = if rejected.remote_lines.is_empty() { String::new() } else { format!(" ({})", rejected.remote_lines.join("; ")) };
+                let remarks =
+                    if rejected.remote_lines.is_empty() { String::new() } else { format!(" ({})", rejected.remote_lines.join("; ")) };
                 GitPortError::Rejected { race: rejected.lost_race(), name: rejected.name, reason: format!("{}{remarks}", rejected.reason) }
             }
             PushError::Git(error) => GitPortError::Git(error),

@@ -131,7 +131,8 @@ impl Registry {
         if let Some(wanted) = place.digest.as_ref().filter(|wanted| **wanted != digest) {
             return Err(malformed(&path, format!("its digest is {digest}, not {wanted}")));
         }
-        let media_type = answer.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or(media_type::MANIFEST).to_owned();
+        let media_type =
+            answer.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or(media_type::MANIFEST).to_owned();
         Ok(Fetched { digest, media_type, bytes: answer.into_body() })
     }
 
@@ -142,7 +143,8 @@ impl Registry {
             Err(RegistryError::NotFound(_)) => return Ok(None),
             other => other?,
         };
-        let digest = answer.headers().get("docker-content-digest").and_then(|value| value.to_str().ok()).and_then(|value| value.parse().ok());
+        let digest =
+            answer.headers().get("docker-content-digest").and_then(|value| value.to_str().ok()).and_then(|value| value.parse().ok());
         match digest {
             Some(digest) => Ok(Some(digest)),
             // A registry need not tell it for HEAD.
@@ -205,7 +207,11 @@ impl Registry {
         }
         let start = format!("/v2/{}/blobs/uploads/", place.repository);
         let answer = self.call(place, Method::POST, &start, "*/*", Bytes::new(), None).await?;
-        let location = answer.headers().get(header::LOCATION).and_then(|value| value.to_str().ok()).ok_or_else(|| malformed(&start, "it has no Location"))?;
+        let location = answer
+            .headers()
+            .get(header::LOCATION)
+            .and_then(|value| value.to_str().ok())
+            .ok_or_else(|| malformed(&start, "it has no Location"))?;
         let sign = if location.contains('?') { '&' } else { '?' };
         let finish = format!("{location}{sign}digest={digest}");
         self.call(place, Method::PUT, &finish, "*/*", Bytes::copy_from_slice(bytes), Some("application/octet-stream")).await?;
@@ -231,7 +237,15 @@ impl Registry {
         self.call(place, Method::GET, path, accept, Bytes::new(), None).await
     }
 
-    async fn call(&self, place: &Reference, method: Method, path: &str, accept: &str, body: Bytes, kind: Option<&str>) -> Result<Response<Bytes>, RegistryError> {
+    async fn call(
+        &self,
+        place: &Reference,
+        method: Method,
+        path: &str,
+        accept: &str,
+        body: Bytes,
+        kind: Option<&str>,
+    ) -> Result<Response<Bytes>, RegistryError> {
         let scope = place.location();
         let token = self.tokens.lock().expect("no holder panics").get(&scope).cloned();
         let what = format!("{method} {path}");
@@ -254,7 +268,16 @@ impl Registry {
     }
 
     #[expect(clippy::too_many_arguments, reason = "these are what one HTTP exchange is made of")]
-    async fn once(&self, place: &Reference, method: &Method, path: &str, accept: &str, body: Bytes, kind: Option<&str>, token: Option<&str>) -> Result<Response<Bytes>, WebError> {
+    async fn once(
+        &self,
+        place: &Reference,
+        method: &Method,
+        path: &str,
+        accept: &str,
+        body: Bytes,
+        kind: Option<&str>,
+        token: Option<&str>,
+    ) -> Result<Response<Bytes>, WebError> {
         let scheme = if is_local(place.api_host()) { "http" } else { "https" };
         let url = if path.starts_with("http") { path.to_owned() } else { format!("{scheme}://{}{path}", place.api_host()) };
         let mut request = Request::builder().method(method).uri(&url).header(header::ACCEPT, accept);
@@ -276,7 +299,9 @@ impl Registry {
 
     /// Follows a `Bearer` challenge.
     async fn token(&self, refused: &Response<Bytes>) -> Result<Option<String>, RegistryError> {
-        let Some(challenge) = refused.headers().get(header::WWW_AUTHENTICATE).and_then(|value| value.to_str().ok()) else { return Ok(None) };
+        let Some(challenge) = refused.headers().get(header::WWW_AUTHENTICATE).and_then(|value| value.to_str().ok()) else {
+            return Ok(None);
+        };
         let Some(parameters) = challenge.strip_prefix("Bearer ") else { return Ok(None) };
         let field = |name: &str| {
             let start = parameters.find(&format!("{name}=\""))? + name.len() + 2;
@@ -297,7 +322,11 @@ impl Registry {
         let request = request.body(Bytes::new()).map_err(|_| WebError::BadUrl(url.clone()))?;
         let answer = self.web.send(request, None).await?;
         if !answer.status().is_success() {
-            return Err(RegistryError::Refused { status: answer.status().as_u16(), what: "a token".into(), message: message(answer.status(), answer.body()) });
+            return Err(RegistryError::Refused {
+                status: answer.status().as_u16(),
+                what: "a token".into(),
+                message: message(answer.status(), answer.body()),
+            });
         }
         let given: Value = read_json("a token", answer.body())?;
         Ok(given["token"].as_str().or_else(|| given["access_token"].as_str()).map(str::to_owned))

@@ -49,19 +49,39 @@ pub struct Signer {
 impl Signer {
     /// Signs a digest as whoever the identity token (audience `sigstore`) names, and attaches the bundle to it. `randomness`
     /// gives the key that is used this once.
-    pub async fn sign(&self, registry: &Registry, place: &Reference, token: &str, randomness: [u8; 32], now: Timestamp) -> Result<Digest, SignerError> {
+    pub async fn sign(
+        &self,
+        registry: &Registry,
+        place: &Reference,
+        token: &str,
+        randomness: [u8; 32],
+        now: Timestamp,
+    ) -> Result<Digest, SignerError> {
         let fetched = registry.manifest(place).await?;
-        let key = EphemeralKey::from_randomness(&randomness).ok_or_else(|| SignerError::Malformed("the randomness is no key; take other".into()))?;
+        let key = EphemeralKey::from_randomness(&randomness)
+            .ok_or_else(|| SignerError::Malformed("the randomness is no key; take other".into()))?;
         let pem = self.certificate(&key, token).await?;
         let envelope = Envelope::sign(&key, sign::statement(&fetched.digest));
         let entry = sign::dsse_entry(&envelope, &pem).to_string();
-        let logged = self.post("the transparency log", &format!("{}/api/v1/log/entries", self.rekor), "application/json", None, entry.into()).await?;
+        let logged = self
+            .post("the transparency log", &format!("{}/api/v1/log/entries", self.rekor), "application/json", None, entry.into())
+            .await?;
         let stamp = match self.timestamps.as_str() {
             "" => None,
-            url => Some(self.post("the timestamp authority", &format!("{url}/api/v1/timestamp"), "application/timestamp-query", None, sign::timestamp_request(&envelope.signature).into()).await?),
+            url => Some(
+                self.post(
+                    "the timestamp authority",
+                    &format!("{url}/api/v1/timestamp"),
+                    "application/timestamp-query",
+                    None,
+                    sign::timestamp_request(&envelope.signature).into(),
+                )
+                .await?,
+            ),
         };
         let (_, der) = sign::from_pem(&pem, &["CERTIFICATE"]).map_err(|error| SignerError::Malformed(error.to_string()))?;
-        let bundle = sign::assemble(&der, &envelope, &logged, stamp.as_deref()).map_err(|error| SignerError::Malformed(error.to_string()))?;
+        let bundle =
+            sign::assemble(&der, &envelope, &logged, stamp.as_deref()).map_err(|error| SignerError::Malformed(error.to_string()))?;
         let subject = Descriptor::new(&fetched.media_type, fetched.digest.clone(), fetched.bytes.len() as u64);
         let (manifest, config) = sign::referrer(subject, &bundle, now);
         registry.put_blob(place, &config).await?;
@@ -74,7 +94,9 @@ impl Signer {
     async fn certificate(&self, key: &EphemeralKey, token: &str) -> Result<String, SignerError> {
         let subject = subject_of(token).ok_or_else(|| SignerError::Malformed("the identity token has no subject".into()))?;
         let body = sign::certificate_request(key, &subject).to_string();
-        let answer = self.post("the certificate authority", &format!("{}/api/v2/signingCert", self.fulcio), "application/json", Some(token), body.into()).await?;
+        let answer = self
+            .post("the certificate authority", &format!("{}/api/v2/signingCert", self.fulcio), "application/json", Some(token), body.into())
+            .await?;
         let value: Value = serde_json::from_slice(&answer).map_err(|error| SignerError::Malformed(error.to_string()))?;
         let leaf = value["signedCertificateEmbeddedSct"]["chain"]["certificates"][0].as_str();
         leaf.map(str::to_owned).ok_or_else(|| SignerError::Malformed("the certificate authority gave no certificate".into()))
@@ -89,7 +111,8 @@ impl Signer {
         let answer = self.web.send(request, None).await?;
         if !answer.status().is_success() {
             let told: Option<Value> = serde_json::from_slice(answer.body()).ok();
-            let message = told.and_then(|told| told["message"].as_str().map(str::to_owned)).unwrap_or_else(|| format!("HTTP {}", answer.status()));
+            let message =
+                told.and_then(|told| told["message"].as_str().map(str::to_owned)).unwrap_or_else(|| format!("HTTP {}", answer.status()));
             return Err(SignerError::Refused { service, message });
         }
         Ok(answer.into_body())

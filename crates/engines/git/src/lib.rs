@@ -23,7 +23,8 @@ pub use object::{Commit, Kind, NewCommit, Object, Person, Tag, parse_commit, par
 pub use signature::SigningKey;
 pub use store::{MemoryObjects, Objects, Overlay, missing_from};
 pub use tree::{
-    ChangedPath, Mode, TreeEntry, apply_edits, changed_paths, entry_at, flatten, parse_tree, read_file, tree_of_commit, walk_tree, write_tree,
+    ChangedPath, Mode, TreeEntry, apply_edits, changed_paths, entry_at, flatten, parse_tree, read_file, tree_of_commit, walk_tree,
+    write_tree,
 };
 
 /// Most folders that may lie inside each other.

@@ -17,8 +17,14 @@ pub struct Conflict {
 
 /// Merges two trees that came from a common one (`None`: nothing in common). Changes of different lines of one file fit
 /// together if a line that neither side changed lies between them. Renames are a deletion and a creation.
-pub fn merge_trees(objects: &dyn Objects, base: Option<&ObjectId>, ours: &ObjectId, theirs: &ObjectId) -> Result<Result<ObjectId, Conflict>, GitError> {
-    let by_path = |changes: Vec<crate::ChangedPath>| changes.into_iter().map(|change| (change.path.clone(), change)).collect::<BTreeMap<_, _>>();
+pub fn merge_trees(
+    objects: &dyn Objects,
+    base: Option<&ObjectId>,
+    ours: &ObjectId,
+    theirs: &ObjectId,
+) -> Result<Result<ObjectId, Conflict>, GitError> {
+    let by_path =
+        |changes: Vec<crate::ChangedPath>| changes.into_iter().map(|change| (change.path.clone(), change)).collect::<BTreeMap<_, _>>();
     let ours_changed = by_path(changed_paths(objects, base, Some(ours))?);
     let theirs_changed = by_path(changed_paths(objects, base, Some(theirs))?);
     let mut edits: Vec<(String, Entry)> = Vec::new();

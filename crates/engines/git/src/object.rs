@@ -97,7 +97,8 @@ impl Object {
 impl Person {
     /// Returns a person at a moment, in UTC. Characters that would break the format are left out.
     pub fn new(name: &str, email: &str, seconds: i64) -> Self {
-        let clean = |text: &str| text.chars().filter(|c| !matches!(c, '<' | '>' | '\n' | '\r' | '\0')).collect::<String>().trim().to_owned();
+        let clean =
+            |text: &str| text.chars().filter(|c| !matches!(c, '<' | '>' | '\n' | '\r' | '\0')).collect::<String>().trim().to_owned();
         Self { name: clean(name), email: clean(email), seconds, zone: "+0000".to_owned() }
     }
 

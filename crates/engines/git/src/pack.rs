@@ -32,7 +32,8 @@ impl Default for Limits {
 
 /// Writes a pack of these objects.
 pub fn write<'a>(objects: impl ExactSizeIterator<Item = &'a Object>) -> Result<Vec<u8>, GitError> {
-    let count = u32::try_from(objects.len()).map_err(|_| GitError::TooLarge { what: "the number of objects", limit: u64::from(u32::MAX) })?;
+    let count =
+        u32::try_from(objects.len()).map_err(|_| GitError::TooLarge { what: "the number of objects", limit: u64::from(u32::MAX) })?;
     let mut pack = Vec::from(*b"PACK\0\0\0\x02");
     pack.extend_from_slice(&count.to_be_bytes());
     for object in objects {
@@ -153,7 +154,8 @@ impl Reader<'_> {
         let mut value = usize::from(byte & 0x7f);
         while byte & 0x80 != 0 {
             byte = self.byte()?;
-            value = (value + 1).checked_mul(128).ok_or_else(|| GitError::malformed("pack", "a distance is too long"))? | usize::from(byte & 0x7f);
+            value = (value + 1).checked_mul(128).ok_or_else(|| GitError::malformed("pack", "a distance is too long"))?
+                | usize::from(byte & 0x7f);
         }
         Ok(value)
     }

@@ -189,7 +189,9 @@ pub fn missing_from(overlay: &Overlay<'_>, tips: &[ObjectId]) -> Result<Option<O
         }
         match (overlay.base.get(&id)?, expected) {
             (None, _) => return Ok(Some(id)),
-            (Some(object), Some(expected)) if object.kind != expected => return Err(GitError::WrongKind { id, found: object.kind, expected }),
+            (Some(object), Some(expected)) if object.kind != expected => {
+                return Err(GitError::WrongKind { id, found: object.kind, expected });
+            }
             (Some(_), _) => {}
         }
     }

@@ -254,7 +254,8 @@ pub fn changed_paths(objects: &dyn Objects, old: Option<&ObjectId>, new: Option<
                 continue;
             }
             let folder = |entry: &Option<TreeEntry>| entry.as_ref().filter(|entry| entry.mode == Mode::Folder).map(|entry| entry.id);
-            let file = |entry: &Option<TreeEntry>| entry.as_ref().filter(|entry| entry.mode != Mode::Folder).map(|entry| (entry.mode, entry.id));
+            let file =
+                |entry: &Option<TreeEntry>| entry.as_ref().filter(|entry| entry.mode != Mode::Folder).map(|entry| (entry.mode, entry.id));
             let path = format!("{prefix}{name}");
             if file(&old) != file(&new) {
                 found.push(ChangedPath { path: path.clone(), old: file(&old), new: file(&new) });

@@ -91,7 +91,8 @@ fn packs_with_deltas_read_as_the_program_wrote_them() {
     let folder = tempfile::tempdir().expect("a folder");
     git(folder.path(), &["init", "-q", "-b", "main", "."]);
     for round in 0..5 {
-        let text: String = (0..400).map(|number| format!("line {number} {}\n", if number == round * 50 { "changed" } else { "same" })).collect();
+        let text: String =
+            (0..400).map(|number| format!("line {number} {}\n", if number == round * 50 { "changed" } else { "same" })).collect();
         std::fs::write(folder.path().join("large"), text).expect("writes");
         git(folder.path(), &["add", "."]);
         git(folder.path(), &["commit", "-q", "-m", &round.to_string()]);
@@ -187,7 +188,10 @@ fn client_and_server_understand_each_other() {
         panic!("another command")
     };
     let listed = client::parse_ls_refs(&server::ls_refs(&request, &refs, &objects).expect("answers")).expect("reads");
-    assert_eq!(listed.iter().map(|found| (found.name.as_str(), found.id)).collect::<Vec<_>>(), [("HEAD", second), ("refs/heads/main", second)]);
+    assert_eq!(
+        listed.iter().map(|found| (found.name.as_str(), found.id)).collect::<Vec<_>>(),
+        [("HEAD", second), ("refs/heads/main", second)]
+    );
     assert_eq!(listed[0].symref.as_deref(), Some("refs/heads/main"));
 
     let fetch = |haves: &[ObjectId]| {

@@ -84,10 +84,48 @@ fn split(text: &str) -> Result<Vec<&str>> {
     Ok(parts)
 }
 
+/// What becomes of a folded text when go-yaml v3 writes it and reads it again, as upstream does: a line feed more before
+/// lines that are indented further. Source: go-yaml v3 `emitterc.go` `yaml_emitter_write_folded_scalar`.
+fn refolded(text: &str) -> String {
+    let blank = |text: &str| text.starts_with([' ', '\t']);
+    if text.contains(" \n") || text.ends_with(' ') || !text.contains('\n') {
+        return text.to_owned();
+    }
+    let body = text.trim_start_matches('\n');
+    let odd = body.is_empty() || blank(body);
+    let mut made = text[..text.len() - body.len()].to_owned();
+    let mut rest = body;
+    while !rest.is_empty() {
+        let end = rest.find('\n').unwrap_or(rest.len());
+        let (line, behind) = rest.split_at(end);
+        rest = behind.trim_start_matches('\n');
+        let breaks = behind.len() - rest.len();
+        let written = breaks + usize::from(!odd && !blank(line));
+        let read = match (rest.is_empty(), blank(line) || blank(rest)) {
+            (true, _) => {
+                if breaks < 2 {
+                    breaks
+                } else {
+                    written
+                }
+            }
+            (false, true) => written,
+            (false, false) => written - 1,
+        };
+        made.push_str(line);
+        made.extend(std::iter::repeat_n('\n', read));
+        if read == 0 && !rest.is_empty() {
+            made.push(' ');
+        }
+    }
+    made
+}
+
 /// Gives nulls the text that they were written with.
 fn mark(node: &Node, value: &mut Value) {
     match (&node.content, value) {
         (Content::Scalar(text, Style::Plain), value @ Value::Null) => *value = null_written(text),
+        (Content::Scalar(_, Style::Folded), Value::String(text)) => *text = refolded(text),
         (Content::List(nodes, _), Value::Array(items)) => nodes.iter().zip(items).for_each(|(node, item)| mark(node, item)),
         (Content::Map(pairs, _), Value::Object(map)) => {
             for (key, inner) in pairs {
@@ -146,4 +184,44 @@ fn shown(value: &Value) -> String {
     let (api_version, name, namespace) =
         (text_at(value, &["apiVersion"]), text_at(value, &["metadata", "name"]), text_at(value, &["metadata", "namespace"]));
     format!("{{{{{api_version} {}}} {{{{{name} {namespace}}} map[] map[]}}}}", text_at(value, &["kind"]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folded_texts_go_through_another_emitter() {
+        for (text, expected) in [
+            ("a\n  b\nc\n", "a\n\n  b\nc\n"),
+            ("a\nb\n", "a\nb\n"),
+            ("a\n  b  \nc\n", "a\n  b  \nc\n"),
+            ("a\n  b\nc\n\n\n", "a\n\n  b\nc\n\n\n\n"),
+            (" a\nb\n  c\n", " a\nb\n  c\n"),
+            ("a\n\n  b\n  c\nd\n", "a\n\n\n  b\n  c\nd\n"),
+            ("\na\n  b\n", "\na\n\n  b\n"),
+            ("a", "a"),
+        ] {
+            assert_eq!(refolded(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn documents_are_split_as_upstream_does() {
+        assert_eq!(split("a\n---\nb\n--- # c\nd").expect("splits"), ["a\n", "b\n", "d"]);
+        assert_eq!(split("a\n---\n---\nb").expect("splits"), ["a\n", "---\nb"]);
+        assert!(split("a\n--- b\nc").is_err());
+    }
+
+    #[test]
+    fn lists_are_unwrapped_and_their_items_go_last() {
+        let schemas = Rc::new(Schemas::default());
+        let kinds = |text: &str| resources(text, "x", &schemas).map(|found| found.iter().map(Resource::kind).collect::<Vec<_>>().join(" "));
+        let item = |kind: &str| format!("{{kind: {kind}, apiVersion: v1, metadata: {{name: a}}}}");
+        let list = format!("kind: XList\napiVersion: v1\nitems: [{}, null]\n---\n{}\n", item("A"), item("B"));
+        assert_eq!(kinds(&list).as_deref(), Ok("B A"));
+        assert_eq!(kinds(&format!("kind: List\nitems: [{}]", item("A"))).as_deref(), Ok("A"));
+        assert!(kinds("kind: A").is_err() && kinds("metadata: {name: a}").is_err() && kinds("- a").is_err());
+        assert_eq!(kinds("# nothing\n---\n{}\n").as_deref(), Ok(""));
+    }
 }

@@ -74,7 +74,9 @@ static NEVER_OWNED: LazyLock<FieldSet> = LazyLock::new(|| {
     let mut set = FieldSet::path(&["apiVersion"]);
     set.union(&FieldSet::path(&["kind"]));
     set.union(&FieldSet::path(&["metadata"]));
-    for name in ["name", "namespace", "creationTimestamp", "selfLink", "uid", "clusterName", "generation", "managedFields", "resourceVersion"] {
+    for name in
+        ["name", "namespace", "creationTimestamp", "selfLink", "uid", "clusterName", "generation", "managedFields", "resourceVersion"]
+    {
         set.union(&FieldSet::path(&["metadata", name]));
     }
     set
@@ -83,7 +85,14 @@ static NEVER_OWNED: LazyLock<FieldSet> = LazyLock::new(|| {
 /// Applies a configuration to an object (server-side apply) and returns the new object with its managedFields.
 ///
 /// `reset` names the fields that this endpoint ignores, such as `status` on the main one: they are not owned.
-pub fn apply(live: Option<&Value>, config: &Value, writer: Writer<'_>, force: bool, shape: &Shape, reset: &FieldSet) -> Result<Value, ApplyError> {
+pub fn apply(
+    live: Option<&Value>,
+    config: &Value,
+    writer: Writer<'_>,
+    force: bool,
+    shape: &Shape,
+    reset: &FieldSet,
+) -> Result<Value, ApplyError> {
     let mut entries = live.map(managed::decode).unwrap_or_default();
     let bare = live.map_or_else(|| Value::Object(Map::new()), managed::strip);
     if entries.is_empty() && live.is_some() {

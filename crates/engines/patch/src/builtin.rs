@@ -85,7 +85,9 @@ fn field(form: &'static str, strategic: &'static str, inner: &'static str) -> Fi
         "atomic" => Form::Atomic,
         "set" => Form::Set,
         _ => match form.strip_prefix("map:") {
-            Some(keys) => Form::Map(keys.split(',').map(|key| key.split_once('=').map_or((key, None), |(key, value)| (key, Some(value)))).collect()),
+            Some(keys) => {
+                Form::Map(keys.split(',').map(|key| key.split_once('=').map_or((key, None), |(key, value)| (key, Some(value)))).collect())
+            }
             None => Form::Usual,
         },
     };

@@ -70,9 +70,8 @@ fn perform(document: &mut Value, operation: &Value, budget: &mut usize) -> Resul
         "copy" => {
             let from = parse(text("from")?)?;
             let copied = find(document, &from).ok_or_else(|| missing(&from))?.clone();
-            *budget = budget
-                .checked_sub(size(&copied))
-                .ok_or_else(|| PatchError::Failed("the copies of this patch are too large".to_owned()))?;
+            *budget =
+                budget.checked_sub(size(&copied)).ok_or_else(|| PatchError::Failed("the copies of this patch are too large".to_owned()))?;
             add(document, &path, copied)
         }
         "test" => {
@@ -98,7 +97,8 @@ fn parse(pointer: &str) -> Result<Vec<String>, PatchError> {
     if pointer.is_empty() {
         return Ok(Vec::new());
     }
-    let rest = pointer.strip_prefix('/').ok_or_else(|| PatchError::Failed(format!("{pointer:?} is no JSON pointer: it must start with /")))?;
+    let rest =
+        pointer.strip_prefix('/').ok_or_else(|| PatchError::Failed(format!("{pointer:?} is no JSON pointer: it must start with /")))?;
     Ok(rest.split('/').map(|part| part.replace("~1", "/").replace("~0", "~")).collect())
 }
 

@@ -33,7 +33,8 @@ pub struct Entry {
 impl Entry {
     /// Tells whether both are the same owner.
     pub(crate) fn same_owner(&self, other: &Self) -> bool {
-        (self.operation, &self.manager, &self.api_version, &self.subresource) == (other.operation, &other.manager, &other.api_version, &other.subresource)
+        (self.operation, &self.manager, &self.api_version, &self.subresource)
+            == (other.operation, &other.manager, &other.api_version, &other.subresource)
     }
 
     /// Names the owner in a conflict.
@@ -76,7 +77,9 @@ fn entry(value: &Value) -> Option<Entry> {
 pub(crate) fn encode(object: &mut Value, mut entries: Vec<Entry>) {
     entries.retain(|entry| !entry.fields.is_empty());
     entries.sort_by(order);
-    let Some(metadata) = object.as_object_mut().map(|map| map.entry("metadata").or_insert_with(|| Value::Object(Map::new()))) else { return };
+    let Some(metadata) = object.as_object_mut().map(|map| map.entry("metadata").or_insert_with(|| Value::Object(Map::new()))) else {
+        return;
+    };
     let Value::Object(metadata) = metadata else { return };
     if entries.is_empty() {
         metadata.remove("managedFields");
@@ -102,7 +105,13 @@ fn written(entry: &Entry) -> Value {
 
 fn order(left: &Entry, right: &Entry) -> Ordering {
     let key = |entry: &Entry| {
-        (entry.operation, entry.time.clone().unwrap_or_default(), entry.manager.clone(), entry.api_version.clone(), entry.subresource.clone())
+        (
+            entry.operation,
+            entry.time.clone().unwrap_or_default(),
+            entry.manager.clone(),
+            entry.api_version.clone(),
+            entry.subresource.clone(),
+        )
     };
     key(left).cmp(&key(right))
 }

@@ -114,7 +114,8 @@ fn list(schema: &Schema) -> Shape {
 }
 
 fn map(schema: &Schema) -> Shape {
-    let fields: BTreeMap<String, Arc<Shape>> = schema.properties.iter().map(|(name, field)| (name.clone(), Arc::new(Shape::of(field)))).collect();
+    let fields: BTreeMap<String, Arc<Shape>> =
+        schema.properties.iter().map(|(name, field)| (name.clone(), Arc::new(Shape::of(field)))).collect();
     let rest = match &schema.additional {
         Some(additional) => Some(Arc::new(Shape::of(additional))),
         None if schema.preserve_unknown => Some(Arc::new(Shape::Free)),

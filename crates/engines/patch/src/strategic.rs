@@ -27,7 +27,9 @@ fn failed<T>(text: String) -> Result<T, PatchError> {
 fn merge_map(mut original: Map<String, Value>, patch: &Map<String, Value>, kind: Option<&Type>) -> Result<Map<String, Value>, PatchError> {
     match patch.get(DIRECTIVE).map(|directive| directive.as_str().unwrap_or_default()) {
         None | Some("merge") => {}
-        Some("replace") => return Ok(patch.iter().filter(|(name, _)| *name != DIRECTIVE).map(|(name, value)| (name.clone(), value.clone())).collect()),
+        Some("replace") => {
+            return Ok(patch.iter().filter(|(name, _)| *name != DIRECTIVE).map(|(name, value)| (name.clone(), value.clone())).collect());
+        }
         Some("delete") => return Ok(Map::new()),
         Some(other) => return failed(format!("unknown patch type found in patch: {}", serde_json::json!(other))),
     }
@@ -48,7 +50,13 @@ fn merge_map(mut original: Map<String, Value>, patch: &Map<String, Value>, kind:
     Ok(original)
 }
 
-fn merge_field(original: &mut Map<String, Value>, name: &str, value: &Value, patch: &Map<String, Value>, field: Option<&Field>) -> Result<(), PatchError> {
+fn merge_field(
+    original: &mut Map<String, Value>,
+    name: &str,
+    value: &Value,
+    patch: &Map<String, Value>,
+    field: Option<&Field>,
+) -> Result<(), PatchError> {
     if value.is_null() {
         original.remove(name);
         return Ok(());
@@ -169,7 +177,9 @@ fn without_directives(value: &Value) -> Value {
     match value {
         Value::Object(map) => Value::Object(
             map.iter()
-                .filter(|(name, inner)| !inner.is_null() && *name != DIRECTIVE && *name != RETAIN && !name.starts_with(ORDER) && !name.starts_with(DELETE_FROM))
+                .filter(|(name, inner)| {
+                    !inner.is_null() && *name != DIRECTIVE && *name != RETAIN && !name.starts_with(ORDER) && !name.starts_with(DELETE_FROM)
+                })
                 .map(|(name, inner)| (name.clone(), without_directives(inner)))
                 .collect(),
         ),

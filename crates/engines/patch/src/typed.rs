@@ -55,9 +55,9 @@ fn collect(value: &Value, shape: &Shape, path: &str, set: &mut FieldSet) -> Resu
         (Shape::Free, Value::Object(map)) => collect_map(map, shape, path, set),
         (Shape::List { keys, item }, Value::Array(list)) => {
             for (index, one) in list.iter().enumerate() {
-                let step = item_step(keys, one)
-                    .filter(|_| one.is_object())
-                    .ok_or_else(|| error(path, format!("element {index}: associative list with keys has an element that omits key field {:?}", keys[0].0)))?;
+                let step = item_step(keys, one).filter(|_| one.is_object()).ok_or_else(|| {
+                    error(path, format!("element {index}: associative list with keys has an element that omits key field {:?}", keys[0].0))
+                })?;
                 if set.children.contains_key(&step) {
                     return Err(error(path, format!("duplicate entries for key [{}]", step.trim_start_matches("k:"))));
                 }
@@ -151,7 +151,10 @@ pub(crate) fn compare(old: Option<&Value>, new: Option<&Value>, shape: &Shape) -
 }
 
 /// Both as maps, unless one is something else or both are empty.
-fn both_maps<'a>(old: Option<&'a Value>, new: Option<&'a Value>) -> Option<(Option<&'a Map<String, Value>>, Option<&'a Map<String, Value>>)> {
+fn both_maps<'a>(
+    old: Option<&'a Value>,
+    new: Option<&'a Value>,
+) -> Option<(Option<&'a Map<String, Value>>, Option<&'a Map<String, Value>>)> {
     let fits = |value: Option<&Value>| value.is_none_or(|value| value.is_object() || value.is_null());
     let pair = (old.and_then(Value::as_object), new.and_then(Value::as_object));
     let empty = pair.0.is_none_or(Map::is_empty) && pair.1.is_none_or(Map::is_empty);
@@ -216,7 +219,9 @@ pub(crate) fn merge(live: Option<&Value>, config: &Value, shape: &Shape) -> Valu
             }
             Value::Object(merged)
         }
-        (Shape::List { keys, item }, Some(Value::Array(live)), Value::Array(config)) => merge_lists(live, config, |one| item_step(keys, one), item),
+        (Shape::List { keys, item }, Some(Value::Array(live)), Value::Array(config)) => {
+            merge_lists(live, config, |one| item_step(keys, one), item)
+        }
         (Shape::Set, Some(Value::Array(live)), Value::Array(config)) => {
             merge_lists(live, config, |one| Some(format!("v:{one}")), &Shape::Scalar(Scalar::Any))
         }

@@ -35,11 +35,19 @@ fn merge_and_json_patches() {
     let mut value = json!({"a": {"b": 1, "c": 2}});
     json_merge(&mut value, &json!({"a": {"b": null, "d": {"e": null}}}));
     assert_eq!(value, json!({"a": {"c": 2, "d": {}}}));
-    let patched = json_patch(&json!({"a": [1, 2]}), &json!([
+    let patched = json_patch(
+        &json!({"a": [1, 2]}),
+        &json!([
         {"op": "add", "path": "/a/-", "value": 3}, {"op": "remove", "path": "/a/0"}, {"op": "test", "path": "/a/0", "value": 2},
-        {"op": "copy", "from": "/a", "path": "/b~1c"}, {"op": "move", "from": "/a", "path": "/d"}, {"op": "replace", "path": "/d/0", "value": 9}]));
+        {"op": "copy", "from": "/a", "path": "/b~1c"}, {"op": "move", "from": "/a", "path": "/d"}, {"op": "replace", "path": "/d/0", "value": 9}]),
+    );
     assert_eq!(patched, Ok(json!({"b/c": [2, 3], "d": [9, 3]})));
-    for bad in [json!([{"op": "test", "path": "/a", "value": 1}]), json!([{"op": "remove", "path": "/x"}]), json!([{"op": "add", "path": "/a/7", "value": 1}]), json!({})] {
+    for bad in [
+        json!([{"op": "test", "path": "/a", "value": 1}]),
+        json!([{"op": "remove", "path": "/x"}]),
+        json!([{"op": "add", "path": "/a/7", "value": 1}]),
+        json!({}),
+    ] {
         assert!(json_patch(&json!({"a": []}), &bad).is_err(), "{bad}");
     }
 }
@@ -49,16 +57,28 @@ fn strategic_merge_knows_the_keys_of_builtin_kinds() {
     let deployment = TypeRef::new("apps/v1", "Deployment");
     let spec = |containers: Value| json!({"spec": {"template": {"spec": {"containers": containers}}}});
     let live = spec(json!([{"name": "a", "image": "1", "env": [{"name": "X", "value": "1"}], "args": ["p"]}, {"name": "b"}]));
-    let change = spec(json!([{"name": "a", "image": "2", "env": [{"name": "Y", "value": "2"}], "args": ["q"]}, {"name": "b", "$patch": "delete"}]));
+    let change =
+        spec(json!([{"name": "a", "image": "2", "env": [{"name": "Y", "value": "2"}], "args": ["q"]}, {"name": "b", "$patch": "delete"}]));
     let result = strategic(&live, &change, &deployment).expect("merges");
-    assert_eq!(result, spec(json!([{"name": "a", "image": "2", "env": [{"name": "Y", "value": "2"}, {"name": "X", "value": "1"}], "args": ["q"]}])));
+    assert_eq!(
+        result,
+        spec(json!([{"name": "a", "image": "2", "env": [{"name": "Y", "value": "2"}, {"name": "X", "value": "1"}], "args": ["q"]}]))
+    );
     let other = strategic(&live, &change, &TypeRef::new("x/v1", "Y")).expect("merges");
     assert_eq!(other["spec"]["template"]["spec"]["containers"].as_array().map(Vec::len), Some(1));
-    let retained = strategic(&json!({"spec": {"strategy": {"type": "RollingUpdate", "rollingUpdate": {}}}}), &json!({"spec": {"strategy": {"$retainKeys": ["type"], "type": "Recreate"}}}), &deployment);
+    let retained = strategic(
+        &json!({"spec": {"strategy": {"type": "RollingUpdate", "rollingUpdate": {}}}}),
+        &json!({"spec": {"strategy": {"$retainKeys": ["type"], "type": "Recreate"}}}),
+        &deployment,
+    );
     assert_eq!(retained, Ok(json!({"spec": {"strategy": {"type": "Recreate"}}})));
     let missing_key = strategic(&live, &spec(json!([{"image": "3"}])), &deployment);
     assert!(missing_key.is_err());
-    let finalizers = strategic(&json!({"metadata": {"finalizers": ["a/x", "b/y"]}}), &json!({"metadata": {"$deleteFromPrimitiveList/finalizers": ["a/x"], "$setElementOrder/finalizers": ["b/y"]}}), &deployment);
+    let finalizers = strategic(
+        &json!({"metadata": {"finalizers": ["a/x", "b/y"]}}),
+        &json!({"metadata": {"$deleteFromPrimitiveList/finalizers": ["a/x"], "$setElementOrder/finalizers": ["b/y"]}}),
+        &deployment,
+    );
     assert_eq!(finalizers, Ok(json!({"metadata": {"finalizers": ["b/y"]}})));
 }
 
@@ -68,7 +88,10 @@ fn apply_owns_conflicts_forces_and_prunes() {
     assert_eq!(first["metadata"]["managedFields"][0]["fieldsV1"], json!({"f:data": {"f:x": {}, "f:y": {}}}));
     let shared = applied(Some(&first), json!({"data": {"x": "1"}}), "bob", false).expect("equal values are shared");
     let error = applied(Some(&shared), json!({"data": {"x": "2", "y": "2"}}), "carl", false).expect_err("conflicts");
-    assert_eq!(error.to_string(), "Apply failed with 3 conflicts: conflicts with \"alice\":\n- .data.x\n- .data.y\nconflicts with \"bob\":\n- .data.x");
+    assert_eq!(
+        error.to_string(),
+        "Apply failed with 3 conflicts: conflicts with \"alice\":\n- .data.x\n- .data.y\nconflicts with \"bob\":\n- .data.x"
+    );
     let pruned = applied(Some(&shared), json!({}), "alice", false).expect("applies");
     assert_eq!(pruned["data"], json!({"x": "1"}), "y goes, x is still bob's");
     let forced = applied(Some(&shared), json!({"data": {"x": "2"}}), "carl", true).expect("forced");
@@ -80,7 +103,8 @@ fn apply_owns_conflicts_forces_and_prunes() {
 #[test]
 fn lists_merge_by_key_and_refuse_unknown_fields() {
     let first = applied(None, json!({"list": [{"name": "a", "v": "1"}, {"name": "b"}], "set": ["p"]}), "alice", false).expect("applies");
-    let second = applied(Some(&first), json!({"list": [{"name": "c"}, {"name": "a", "w": "2"}], "set": ["q"]}), "bob", false).expect("applies");
+    let second =
+        applied(Some(&first), json!({"list": [{"name": "c"}, {"name": "a", "w": "2"}], "set": ["q"]}), "bob", false).expect("applies");
     assert_eq!(second["list"], json!([{"name": "c"}, {"name": "a", "v": "1", "w": "2"}, {"name": "b"}]));
     assert_eq!(second["set"], json!(["p", "q"]));
     let gone = applied(Some(&second), json!({"list": [{"name": "b"}]}), "alice", false).expect("applies");
@@ -100,7 +124,8 @@ fn updates_own_what_they_change_and_take_it_from_others() {
     let mut changed = created.clone();
     changed["data"]["x"] = json!("2");
     track_update(Some(&created), &mut changed, by("other"), &shape());
-    let owners: Vec<&Value> = changed["metadata"]["managedFields"].as_array().expect("a list").iter().map(|entry| &entry["fieldsV1"]).collect();
+    let owners: Vec<&Value> =
+        changed["metadata"]["managedFields"].as_array().expect("a list").iter().map(|entry| &entry["fieldsV1"]).collect();
     assert_eq!(owners, [&json!({"f:data": {}, "f:whole": {}}), &json!({"f:data": {"f:x": {}}})]);
     let error = applied(Some(&changed), json!({"data": {"x": "3"}}), "alice", false).expect_err("conflicts");
     assert_eq!(error.to_string(), "Apply failed with 1 conflict: conflict with \"other\" using v1: .data.x");

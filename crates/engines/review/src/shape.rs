@@ -61,7 +61,9 @@ fn check_line(old: &str, new: &str, keys: &[&str]) -> Result<(), String> {
     let split = |line: &str| {
         let key = line.trim_start_matches([' ', '-']);
         let indent = line.len() - key.len();
-        keys.iter().find(|wanted| key.strip_prefix(**wanted).is_some_and(|rest| rest.starts_with(": "))).map(|wanted| indent + wanted.len() + 1)
+        keys.iter()
+            .find(|wanted| key.strip_prefix(**wanted).is_some_and(|rest| rest.starts_with(": ")))
+            .map(|wanted| indent + wanted.len() + 1)
     };
     let short = |line: &str| line.trim().chars().take(80).collect::<String>();
     match (split(old), split(new)) {

@@ -28,15 +28,23 @@ pub fn verdict(policies: &[BranchPolicy], change: &Change<'_>) -> Verdict {
         Err((why, remedy)) => return Verdict::Refuse { code: Code::OutOfLane, why: protected(&why), remedy },
     };
     let waived = |what: Waive| lane.is_some_and(|lane| lane.waive.contains(&what));
-    if require.signed && !waived(Waive::Signed) && let Some(why) = unsigned(change) {
+    if require.signed
+        && !waived(Waive::Signed)
+        && let Some(why) = unsigned(change)
+    {
         let remedy = "sign the commits with a registered SSH key".to_owned();
         return Verdict::Refuse { code: Code::Unsigned, why: protected(&why), remedy };
     }
-    if require.linear && !waived(Waive::Linear) && let Some(merge) = change.commits.iter().find(|commit| commit.parents > 1) {
+    if require.linear
+        && !waived(Waive::Linear)
+        && let Some(merge) = change.commits.iter().find(|commit| commit.parents > 1)
+    {
         let remedy = "rebase instead of merging".to_owned();
         return Verdict::Refuse { code: Code::OutOfLane, why: protected(&format!("{} is a merge commit", short(&merge.id))), remedy };
     }
-    if !waived(Waive::Statuses) && let Some((code, why)) = statuses(&require.statuses, change) {
+    if !waived(Waive::Statuses)
+        && let Some((code, why)) = statuses(&require.statuses, change)
+    {
         return Verdict::Wait { code, why: protected(&why), until: None };
     }
     let fresh: Vec<&Approval> = change
@@ -48,7 +56,10 @@ pub fn verdict(policies: &[BranchPolicy], change: &Change<'_>) -> Verdict {
         let why = format!("review from reviewers required, {} of {} approvals given", fresh.len(), require.approvals);
         return Verdict::Wait { code: Code::ReviewRequired, why: protected(&why), until: None };
     }
-    if require.codeowners && !waived(Waive::Codeowners) && let Some(why) = unapproved(change, &fresh) {
+    if require.codeowners
+        && !waived(Waive::Codeowners)
+        && let Some(why) = unapproved(change, &fresh)
+    {
         return Verdict::Wait { code: Code::ReviewRequired, why: protected(&why), until: None };
     }
     Verdict::Pass
@@ -138,7 +149,10 @@ fn unapproved(change: &Change<'_>, approvals: &[&Approval]) -> Option<String> {
     if open.is_empty() {
         return None;
     }
-    Some(format!("review from reviewers required, code owners have not approved {}", some(&open.iter().map(String::as_str).collect::<Vec<_>>())))
+    Some(format!(
+        "review from reviewers required, code owners have not approved {}",
+        some(&open.iter().map(String::as_str).collect::<Vec<_>>())
+    ))
 }
 
 /// In the names of checks `*` stands for anything, slashes included.

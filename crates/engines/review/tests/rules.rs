@@ -50,9 +50,11 @@ fn check(case: Case<'_>, expected: &str) {
     let owners = Codeowners::parse(OWNERS, Some(Dialect::GitHub)).expect("owners");
     let team = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     let who = Identity { login: case.who.to_owned(), teams: team(case.teams) };
-    let file = ChangedFile { path: case.path.to_owned(), old: case.old.map(Into::into), new: case.new.map(Into::into), mode_changed: false };
+    let file =
+        ChangedFile { path: case.path.to_owned(), old: case.old.map(Into::into), new: case.new.map(Into::into), mode_changed: false };
     let commit = NewCommit { id: "0123456789abcdef".to_owned(), parents: 1, signature: case.signature };
-    let statuses: Vec<_> = case.states.iter().map(|(context, state)| StatusEvidence { context: (*context).to_owned(), state: *state }).collect();
+    let statuses: Vec<_> =
+        case.states.iter().map(|(context, state)| StatusEvidence { context: (*context).to_owned(), state: *state }).collect();
     let approval = |(login, team, commit): &(&str, &str, &str)| Approval {
         who: Identity { login: (*login).to_owned(), teams: vec![(*team).to_owned()] },
         email: format!("{login}@x"),
@@ -138,7 +140,10 @@ fn people_need_reviews_checks_and_signatures() {
     check(Case { path: "clusters/x", teams: &["org/platform"], ..alice() }, "wait: reviewers");
     let approved: &[(&str, &str, &str)] = &[("alice", "", "h")];
     check(Case { states: &[], ..by(approved) }, "wait: 2 of 2 required status checks are expected: forge/*, build / build (push)");
-    check(Case { states: &[GREEN[0], ("build / build (push)", CheckState::Pending)], ..by(approved) }, "wait: 1 of 2 required status checks");
+    check(
+        Case { states: &[GREEN[0], ("build / build (push)", CheckState::Pending)], ..by(approved) },
+        "wait: 1 of 2 required status checks",
+    );
     check(Case { states: &[GREEN[0], GREEN[1], ("forge/c", CheckState::Failure)], ..by(approved) }, "wait: status check failed: forge/c");
     check(Case { signature: Signature::Missing, ..by(approved) }, "no: verified signatures, 0123456789 has none");
     check(Case { signature: Signature::Bad("why".to_owned()), ..by(approved) }, "no: why");

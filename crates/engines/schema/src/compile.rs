@@ -34,8 +34,17 @@ pub enum SchemaError {
 
 /// Keywords that say nothing about which objects are valid.
 const SILENT: &[&str] = &[
-    "description", "title", "example", "externalDocs", "id", "x-kubernetes-group-version-kind", "x-kubernetes-patch-merge-key",
-    "x-kubernetes-patch-strategy", "x-kubernetes-unions", "x-kubernetes-list-map-keys", "x-kubernetes-selectable",
+    "description",
+    "title",
+    "example",
+    "externalDocs",
+    "id",
+    "x-kubernetes-group-version-kind",
+    "x-kubernetes-patch-merge-key",
+    "x-kubernetes-patch-strategy",
+    "x-kubernetes-unions",
+    "x-kubernetes-list-map-keys",
+    "x-kubernetes-selectable",
 ];
 
 struct Context<'a> {
@@ -82,7 +91,10 @@ fn node(value: &Value, path: &str, depth: usize, place: Place, context: &Context
         let here = || format!("{path}.{key}");
         match key.as_str() {
             "$ref" => {}
-            "type" => schema.kind = Some(kind(value).ok_or_else(|| malformed(&here(), "must be one of array, boolean, integer, number, object, string"))?),
+            "type" => {
+                schema.kind =
+                    Some(kind(value).ok_or_else(|| malformed(&here(), "must be one of array, boolean, integer, number, object, string"))?)
+            }
             "properties" => fields(&mut schema, value, path, depth, place, context)?,
             "additionalProperties" => additional(&mut schema, value, &here(), depth, place, context)?,
             "items" => schema.items = Some(Arc::new(node(value, &here(), depth + 1, place, context)?)),
@@ -97,7 +109,10 @@ fn node(value: &Value, path: &str, depth: usize, place: Place, context: &Context
             "format" => schema.format = Some(text(value, &here())?),
             "uniqueItems" => {
                 if flag(value, &here())? {
-                    return Err(malformed(&here(), "Forbidden: uniqueItems cannot be set to true since the runtime complexity becomes quadratic"));
+                    return Err(malformed(
+                        &here(),
+                        "Forbidden: uniqueItems cannot be set to true since the runtime complexity becomes quadratic",
+                    ));
                 }
             }
             "x-kubernetes-validations" => refuse_rules(value, &here())?,

@@ -13,13 +13,18 @@ pub fn holds(format: &str, text: &str) -> bool {
         "mac" => mac(text),
         "uuid" | "uuid3" | "uuid4" | "uuid5" => uuid(text),
         "email" => text.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty() && !text.contains(' ')),
-        "uri" => text.split_once(':').is_some_and(|(scheme, _)| {
-            scheme.starts_with(|first: char| first.is_ascii_alphabetic()) && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
-        }) || text.starts_with('/'),
+        "uri" => {
+            text.split_once(':').is_some_and(|(scheme, _)| {
+                scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+                    && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+            }) || text.starts_with('/')
+        }
         "hostname" => {
             !text.is_empty()
                 && text.len() <= 253
-                && text.split('.').all(|part| !part.is_empty() && part.len() <= 63 && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'))
+                && text
+                    .split('.')
+                    .all(|part| !part.is_empty() && part.len() <= 63 && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'))
         }
         _ => true,
     }
@@ -68,7 +73,8 @@ fn date_time(text: &str) -> bool {
 /// Go's durations (`1h30m`) and the words that go-openapi adds (`3 days`).
 fn duration(text: &str) -> bool {
     const UNITS: &[&str] = &[
-        "ns", "nano", "us", "µs", "μs", "micro", "ms", "milli", "s", "sec", "second", "m", "min", "minute", "h", "hr", "hour", "d", "day", "w", "wk", "week",
+        "ns", "nano", "us", "µs", "μs", "micro", "ms", "milli", "s", "sec", "second", "m", "min", "minute", "h", "hr", "hour", "d", "day",
+        "w", "wk", "week",
     ];
     let mut rest = text.strip_prefix(['+', '-']).unwrap_or(text).trim();
     if rest == "0" {

@@ -21,7 +21,10 @@ fn walk(schema: &Schema, value: &mut Value, root: bool, path: &str, gone: &mut V
             let mut unknown = Vec::new();
             for (name, inner) in map.iter_mut() {
                 let here = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                if root && ROOT.contains(&name.as_str()) && !(name == "metadata" && schema.properties.contains_key(name) && !schema.embedded) {
+                if root
+                    && ROOT.contains(&name.as_str())
+                    && !(name == "metadata" && schema.properties.contains_key(name) && !schema.embedded)
+                {
                     continue;
                 }
                 match schema.field(name) {
@@ -44,7 +47,10 @@ fn walk(schema: &Schema, value: &mut Value, root: bool, path: &str, gone: &mut V
                 }
             }
             None if schema.preserve_unknown || schema.kind.is_none() => {}
-            None => list.iter_mut().enumerate().for_each(|(index, inner)| walk(&Schema::default(), inner, false, &format!("{path}[{index}]"), gone)),
+            None => list
+                .iter_mut()
+                .enumerate()
+                .for_each(|(index, inner)| walk(&Schema::default(), inner, false, &format!("{path}[{index}]"), gone)),
         },
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }

@@ -82,9 +82,11 @@ impl<'de> Visitor<'de> for Seed<'_> {
             return Err(serde::de::Error::custom("exceeded max depth"));
         }
         let mut items = Vec::new();
-        while let Some(item) =
-            list.next_element_seed(Seed { path: format!("{}[{}]", self.path, items.len()), depth: self.depth + 1, duplicates: self.duplicates })?
-        {
+        while let Some(item) = list.next_element_seed(Seed {
+            path: format!("{}[{}]", self.path, items.len()),
+            depth: self.depth + 1,
+            duplicates: self.duplicates,
+        })? {
             items.push(item);
         }
         Ok(Value::Array(items))

@@ -189,7 +189,8 @@ fn junctors(limits: &Limits, value: &Value, path: &str, depth: usize, found: &mu
         node(branch, value, None, path, depth + 1, &mut inner);
         inner
     };
-    let whole = |text: String| Violation { field: "<nil>".to_owned(), cause: crate::Cause::Invalid, text: format!("Invalid value: \"\": {text}") };
+    let whole =
+        |text: String| Violation { field: "<nil>".to_owned(), cause: crate::Cause::Invalid, text: format!("Invalid value: \"\": {text}") };
     for branch in &limits.all_of {
         found.extend(check(branch));
     }

@@ -46,7 +46,8 @@ fn unchanged_faults_are_let_pass() {
 
 #[test]
 fn unknown_fields_go_and_are_named() {
-    let mut value = json!({"apiVersion": "v1", "kind": "X", "metadata": {}, "spec": {"bogus": 1, "free": {"x": 1}, "items": [{"k": "a", "z": 1}]}});
+    let mut value =
+        json!({"apiVersion": "v1", "kind": "X", "metadata": {}, "spec": {"bogus": 1, "free": {"x": 1}, "items": [{"k": "a", "z": 1}]}});
     assert_eq!(prune(&compiled(), &mut value, true), ["spec.bogus", "spec.items[0].z"]);
     assert_eq!(value["spec"], json!({"free": {"x": 1}, "items": [{"k": "a"}]}));
 }

@@ -39,7 +39,8 @@ pub fn interpolate(text: &str, contexts: &Contexts) -> Result<String, WorkflowEr
 pub fn condition(text: Option<&str>, contexts: &Contexts) -> Result<bool, WorkflowError> {
     let Some(text) = text else { return Ok(!contexts.failed && !contexts.cancelled) };
     let trimmed = text.trim();
-    let inner = trimmed.strip_prefix("${{").and_then(|inner| inner.strip_suffix("}}")).filter(|inner| !inner.contains("${{")).unwrap_or(trimmed);
+    let inner =
+        trimmed.strip_prefix("${{").and_then(|inner| inner.strip_suffix("}}")).filter(|inner| !inner.contains("${{")).unwrap_or(trimmed);
     let asks = ["success(", "failure(", "always(", "cancelled("].iter().any(|name| inner.to_lowercase().contains(name));
     if !asks && (contexts.failed || contexts.cancelled) {
         return Ok(false);
@@ -106,7 +107,8 @@ fn tokens(source: &str) -> Result<Vec<Token>, WorkflowError> {
             });
             length
         } else {
-            let symbol = SYMBOLS.iter().find(|symbol| rest.starts_with(**symbol)).ok_or_else(|| error(&format!("unexpected {first:?}"), source))?;
+            let symbol =
+                SYMBOLS.iter().find(|symbol| rest.starts_with(**symbol)).ok_or_else(|| error(&format!("unexpected {first:?}"), source))?;
             found.push(Token::Symbol(symbol));
             symbol.len()
         };
@@ -189,14 +191,18 @@ impl Parser<'_> {
         let mut value = self.primary(depth)?;
         loop {
             if self.take(".") {
-                let Some(Token::Name(name)) = self.tokens.get(self.at) else { return Err(error("expected a name behind the dot", self.source)) };
+                let Some(Token::Name(name)) = self.tokens.get(self.at) else {
+                    return Err(error("expected a name behind the dot", self.source));
+                };
                 self.at += 1;
                 value = property(&value, name);
             } else if self.take("[") {
                 let index = self.or(depth + 1)?;
                 self.need("]")?;
                 value = match (&value, &index) {
-                    (Value::Array(items), Value::Number(at)) => at.as_u64().and_then(|at| items.get(usize::try_from(at).ok()?)).cloned().unwrap_or(Value::Null),
+                    (Value::Array(items), Value::Number(at)) => {
+                        at.as_u64().and_then(|at| items.get(usize::try_from(at).ok()?)).cloned().unwrap_or(Value::Null)
+                    }
                     (value, index) => property(value, &shown(index)),
                 };
             } else {
@@ -251,7 +257,9 @@ impl Parser<'_> {
                 Value::String(items.iter().map(shown).collect::<Vec<_>>().join(&by))
             }
             ("tojson", [value]) => Value::String(serde_json::to_string_pretty(value).unwrap_or_default()),
-            ("fromjson", [text]) => serde_json::from_str(&shown(text)).map_err(|problem| error(&format!("fromJSON: {problem}"), self.source))?,
+            ("fromjson", [text]) => {
+                serde_json::from_str(&shown(text)).map_err(|problem| error(&format!("fromJSON: {problem}"), self.source))?
+            }
             _ => return Err(error(&format!("there is no function {name} with {} arguments", arguments.len()), self.source)),
         })
     }
@@ -281,7 +289,10 @@ impl Parser<'_> {
 /// Names of properties are compared without case.
 fn property(value: &Value, name: &str) -> Value {
     let Value::Object(map) = value else { return Value::Null };
-    map.get(name).or_else(|| map.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)).cloned().unwrap_or(Value::Null)
+    map.get(name)
+        .or_else(|| map.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value))
+        .cloned()
+        .unwrap_or(Value::Null)
 }
 
 fn truthy(value: &Value) -> bool {
@@ -339,8 +350,14 @@ mod tests {
     use serde_json::json;
 
     fn contexts() -> Contexts {
-        let github = json!({"sha": "abc", "ref": "refs/heads/main", "server_url": "https://gitea.internal", "repository": "org/deployment"});
-        let values = [("gitea", github.clone()), ("github", github), ("secrets", json!({})), ("steps", json!({"v": {"outputs": {"version": "0.5.7"}}}))];
+        let github =
+            json!({"sha": "abc", "ref": "refs/heads/main", "server_url": "https://gitea.internal", "repository": "org/deployment"});
+        let values = [
+            ("gitea", github.clone()),
+            ("github", github),
+            ("secrets", json!({})),
+            ("steps", json!({"v": {"outputs": {"version": "0.5.7"}}})),
+        ];
         Contexts { values: values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(), failed: false, cancelled: false }
     }
 
@@ -366,7 +383,12 @@ mod tests {
     #[test]
     fn conditions_mind_failures() {
         let failed = Contexts { failed: true, ..contexts() };
-        for (text, good, bad) in [(None, true, false), (Some("github.sha == 'abc'"), true, false), (Some("${{ always() }}"), true, true), (Some("failure()"), false, true)] {
+        for (text, good, bad) in [
+            (None, true, false),
+            (Some("github.sha == 'abc'"), true, false),
+            (Some("${{ always() }}"), true, true),
+            (Some("failure()"), false, true),
+        ] {
             assert_eq!(condition(text, &contexts()), Ok(good));
             assert_eq!(condition(text, &failed), Ok(bad));
         }

@@ -167,7 +167,13 @@ impl Reader<'_> {
     }
 
     fn workflow(&self, root: &Node) -> Result<Workflow, WorkflowError> {
-        let mut workflow = Workflow { path: self.path.to_owned(), name: self.path.to_owned(), on: Triggers::default(), env: BTreeMap::new(), jobs: Vec::new() };
+        let mut workflow = Workflow {
+            path: self.path.to_owned(),
+            name: self.path.to_owned(),
+            on: Triggers::default(),
+            env: BTreeMap::new(),
+            jobs: Vec::new(),
+        };
         let (mut id_token, mut shell, mut folder) = (false, None, None);
         let entries = self.entries(root, "")?;
         for (key, value) in &entries {
@@ -211,7 +217,11 @@ impl Reader<'_> {
             // Following needs for as many steps as there are jobs without an end means a circle.
             let mut open = vec![at];
             for _ in 0..=workflow.jobs.len() {
-                open = open.iter().flat_map(|at| &workflow.jobs[*at].needs).filter_map(|need| workflow.jobs.iter().position(|job| job.id == *need)).collect();
+                open = open
+                    .iter()
+                    .flat_map(|at| &workflow.jobs[*at].needs)
+                    .filter_map(|need| workflow.jobs.iter().position(|job| job.id == *need))
+                    .collect();
             }
             if !open.is_empty() {
                 return self.refuse(jobs.line, &format!("jobs.{}.needs", job.id), "needs itself");
@@ -394,7 +404,9 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_named_with_its_line() {
-        let check = |text: &str, expected: &str| assert_eq!(parse("w.yml", text.as_bytes()).map_err(|error| error.to_string()), Err(expected.to_owned()));
+        let check = |text: &str, expected: &str| {
+            assert_eq!(parse("w.yml", text.as_bytes()).map_err(|error| error.to_string()), Err(expected.to_owned()))
+        };
         check(&FILE.replace("    runs-on", "    container: x\n    runs-on"), "w.yml, line 8: jobs.build.container: is not supported");
         check(&FILE.replace("  push:", "  schedule:"), "w.yml, line 3: on.schedule: is not supported");
         check(&FILE.replace("    runs-on: ubuntu-latest\n", ""), "w.yml, line 8: jobs.build.runs-on: is missing");

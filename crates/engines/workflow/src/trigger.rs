@@ -40,18 +40,21 @@ pub struct PushFilter {
 impl PushFilter {
     pub(crate) fn passes(&self, push: &Push<'_>) -> bool {
         if let Some(branch) = push.ref_name.strip_prefix("refs/heads/") {
-            let tags_only = self.branches.is_none() && self.branches_ignore.is_none() && (self.tags.is_some() || self.tags_ignore.is_some());
+            let tags_only =
+                self.branches.is_none() && self.branches_ignore.is_none() && (self.tags.is_some() || self.tags_ignore.is_some());
             return !tags_only && named(branch, self.branches.as_deref(), self.branches_ignore.as_deref()) && self.touches(push.changed);
         }
         let Some(tag) = push.ref_name.strip_prefix("refs/tags/") else { return false };
-        let branches_only = self.tags.is_none() && self.tags_ignore.is_none() && (self.branches.is_some() || self.branches_ignore.is_some());
+        let branches_only =
+            self.tags.is_none() && self.tags_ignore.is_none() && (self.branches.is_some() || self.branches_ignore.is_some());
         // Path filters are not evaluated for tags.
         !branches_only && named(tag, self.tags.as_deref(), self.tags_ignore.as_deref())
     }
 
     fn touches(&self, changed: &[String]) -> bool {
         let wanted = self.paths.as_ref().is_none_or(|patterns| changed.iter().any(|path| ordered(patterns, path)));
-        let ignored = self.paths_ignore.as_ref().is_some_and(|patterns| !changed.is_empty() && changed.iter().all(|path| ordered(patterns, path)));
+        let ignored =
+            self.paths_ignore.as_ref().is_some_and(|patterns| !changed.is_empty() && changed.iter().all(|path| ordered(patterns, path)));
         wanted && !ignored
     }
 }

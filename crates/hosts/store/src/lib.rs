@@ -8,7 +8,7 @@
 mod blobs;
 mod log;
 
-pub use blobs::{Blobs, BlobWriter};
+pub use blobs::{BlobWriter, Blobs};
 pub use log::{Batch, Change, Compacted, Entry, Store};
 
 /// Why a store did not do what it was asked.

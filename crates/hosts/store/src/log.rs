@@ -213,9 +213,11 @@ impl Inner {
         let transaction = database.transaction()?;
         for (key, value) in writes {
             match value {
-                Some(value) => transaction
-                    .prepare_cached("INSERT OR REPLACE INTO entries VALUES (?1, ?2, ?3)")?
-                    .execute(params![key, value.as_ref(), revision])?,
+                Some(value) => transaction.prepare_cached("INSERT OR REPLACE INTO entries VALUES (?1, ?2, ?3)")?.execute(params![
+                    key,
+                    value.as_ref(),
+                    revision
+                ])?,
                 None => transaction.prepare_cached("DELETE FROM entries WHERE key = ?1")?.execute(params![key])?,
             };
         }

@@ -48,7 +48,13 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
     };
     for (set, count) in scale(seen, newest) {
         let patch = json!({"spec": {"replicas": count}, "metadata": {"resourceVersion": set["metadata"]["resourceVersion"]}});
-        decision.actions.push(Action::Patch { cluster: seen.cluster.clone(), manager: MANAGER.into(), object: reference(set), patch, subresource: None });
+        decision.actions.push(Action::Patch {
+            cluster: seen.cluster.clone(),
+            manager: MANAGER.into(),
+            object: reference(set),
+            patch,
+            subresource: None,
+        });
     }
     for set in surplus(seen, newest) {
         decision.actions.push(delete(&seen.cluster, set));
@@ -175,17 +181,31 @@ fn status(seen: &Observed, newest: Option<&Value>) -> Value {
         status["conditions"] = object["status"]["conditions"].clone();
     }
     let enough = available >= wanted(object) - bounds(object).1;
-    let (state, reason, message) = if enough { ("True", "MinimumReplicasAvailable", "Deployment has minimum availability.") } else { ("False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.") };
+    let (state, reason, message) = if enough {
+        ("True", "MinimumReplicasAvailable", "Deployment has minimum availability.")
+    } else {
+        ("False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.")
+    };
     tell(&mut status, &Condition { kind: "Available", status: state, reason, message }, seen.now);
-    let complete = newest.is_some_and(|set| number(set, "availableReplicas") >= wanted(object)) && updated == wanted(object) && total == updated;
+    let complete =
+        newest.is_some_and(|set| number(set, "availableReplicas") >= wanted(object)) && updated == wanted(object) && total == updated;
     let name = newest.map_or("", |set| api::name(set));
-    let progressed = updated != object["status"]["updatedReplicas"].as_i64().unwrap_or(0) || available != object["status"]["availableReplicas"].as_i64().unwrap_or(0);
+    let progressed = updated != object["status"]["updatedReplicas"].as_i64().unwrap_or(0)
+        || available != object["status"]["availableReplicas"].as_i64().unwrap_or(0);
     if complete {
         let message = format!("ReplicaSet \"{name}\" has successfully progressed.");
-        tell(&mut status, &Condition { kind: "Progressing", status: "True", reason: "NewReplicaSetAvailable", message: &message }, seen.now);
+        tell(
+            &mut status,
+            &Condition { kind: "Progressing", status: "True", reason: "NewReplicaSetAvailable", message: &message },
+            seen.now,
+        );
     } else if !progressed && deadline(seen).is_some_and(|deadline| seen.now >= deadline) {
         let message = format!("ReplicaSet \"{name}\" has timed out progressing.");
-        tell(&mut status, &Condition { kind: "Progressing", status: "False", reason: "ProgressDeadlineExceeded", message: &message }, seen.now);
+        tell(
+            &mut status,
+            &Condition { kind: "Progressing", status: "False", reason: "ProgressDeadlineExceeded", message: &message },
+            seen.now,
+        );
     } else if progressed || !is_progressing(object) || started_over(object) {
         let message = format!("ReplicaSet \"{name}\" is progressing.");
         tell(&mut status, &Condition { kind: "Progressing", status: "True", reason: "ReplicaSetUpdated", message: &message }, seen.now);
@@ -197,7 +217,8 @@ fn status(seen: &Observed, newest: Option<&Value>) -> Value {
 }
 
 fn is_progressing(object: &Value) -> bool {
-    api::find_condition(object, "Progressing").is_some_and(|condition| condition["reason"] == "ReplicaSetUpdated" || condition["reason"] == "ProgressDeadlineExceeded")
+    api::find_condition(object, "Progressing")
+        .is_some_and(|condition| condition["reason"] == "ReplicaSetUpdated" || condition["reason"] == "ProgressDeadlineExceeded")
 }
 
 fn started_over(object: &Value) -> bool {
@@ -217,7 +238,9 @@ fn tell(status: &mut Value, condition: &Condition<'_>, now: Timestamp) {
     let before = status["conditions"].as_array().and_then(|all| all.iter().find(|known| known["type"] == condition.kind)).cloned();
     set_condition(status, condition, 0, now);
     for told in status["conditions"].as_array_mut().into_iter().flatten().filter(|told| told["type"] == condition.kind) {
-        let same = before.as_ref().filter(|before| before["reason"] == condition.reason && before["message"] == condition.message && before["status"] == condition.status);
+        let same = before.as_ref().filter(|before| {
+            before["reason"] == condition.reason && before["message"] == condition.message && before["status"] == condition.status
+        });
         told["lastUpdateTime"] = same.map_or_else(|| json!(seconds(now)), |before| before["lastUpdateTime"].clone());
         if let Some(fields) = told.as_object_mut() {
             fields.remove("observedGeneration");

@@ -49,7 +49,8 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
     let phase = |pod: &&Value, wanted: &str| text(pod, &["status", "phase"]) == wanted;
     let succeeded = seen.pods.iter().filter(|pod| phase(pod, "Succeeded")).count();
     let failed = seen.pods.iter().filter(|pod| phase(pod, "Failed")).count();
-    let active: Vec<&Value> = seen.pods.iter().filter(|pod| !phase(pod, "Succeeded") && !phase(pod, "Failed") && !is_leaving(pod)).collect();
+    let active: Vec<&Value> =
+        seen.pods.iter().filter(|pod| !phase(pod, "Succeeded") && !phase(pod, "Failed") && !is_leaving(pod)).collect();
     status["active"] = json!(active.len());
     status["succeeded"] = json!(succeeded);
     status["failed"] = json!(failed);
@@ -59,10 +60,12 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
     }
     let limit = usize::try_from(object["spec"]["backoffLimit"].as_i64().unwrap_or(6)).unwrap_or(0);
     if failed > limit {
-        return end(seen, status, "Failed", "BackoffLimitExceeded", &told(&seen.pods)).act_all(active.iter().map(|pod| delete(&seen.cluster, pod)));
+        return end(seen, status, "Failed", "BackoffLimitExceeded", &told(&seen.pods))
+            .act_all(active.iter().map(|pod| delete(&seen.cluster, pod)));
     }
     let started: Timestamp = text(&status, &["startTime"]).parse().unwrap_or(seen.now);
-    let deadline = object["spec"]["activeDeadlineSeconds"].as_u64().and_then(|seconds| started.checked_add(Duration::from_secs(seconds)).ok());
+    let deadline =
+        object["spec"]["activeDeadlineSeconds"].as_u64().and_then(|seconds| started.checked_add(Duration::from_secs(seconds)).ok());
     if deadline.is_some_and(|deadline| seen.now >= deadline) {
         let message = "Job was active longer than specified deadline";
         return end(seen, status, "Failed", "DeadlineExceeded", message).act_all(active.iter().map(|pod| delete(&seen.cluster, pod)));
@@ -74,7 +77,11 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
     if active.is_empty() {
         match pause(seen, failed) {
             Some(at) if at > seen.now => decision.look_again(at),
-            _ => decision.actions.push(Action::Create { cluster: seen.cluster.clone(), manager: MANAGER.into(), object: make(object, failed) }),
+            _ => decision.actions.push(Action::Create {
+                cluster: seen.cluster.clone(),
+                manager: MANAGER.into(),
+                object: make(object, failed),
+            }),
         }
     }
     decision
@@ -92,7 +99,9 @@ fn unsupported(spec: &Value) -> Option<&'static str> {
     if !is_one("parallelism") {
         return Some("parallelism");
     }
-    ["podFailurePolicy", "successPolicy", "backoffLimitPerIndex", "maxFailedIndexes", "managedBy"].into_iter().find(|field| !spec[*field].is_null())
+    ["podFailurePolicy", "successPolicy", "backoffLimitPerIndex", "maxFailedIndexes", "managedBy"]
+        .into_iter()
+        .find(|field| !spec[*field].is_null())
 }
 
 /// When the next Pod may start after failed ones.
@@ -111,7 +120,10 @@ fn ended(pod: &Value) -> Option<Timestamp> {
 fn told(pods: &[Value]) -> String {
     let said = pods.iter().rev().find_map(|pod| {
         let states = pod["status"]["containerStatuses"].as_array()?;
-        let terminated = states.iter().map(|state| &state["state"]["terminated"]).find(|state| state["exitCode"].as_i64().is_some_and(|code| code != 0))?;
+        let terminated = states
+            .iter()
+            .map(|state| &state["state"]["terminated"])
+            .find(|state| state["exitCode"].as_i64().is_some_and(|code| code != 0))?;
         let message = text(terminated, &["message"]).trim();
         Some(format!(": exit code {}{}{message}", terminated["exitCode"], if message.is_empty() { "" } else { ": " }))
     });
@@ -122,7 +134,12 @@ fn make(object: &Value, attempt: usize) -> Value {
     let name: String = api::name(object).chars().take(57).collect();
     let name = format!("{}-{}", name.trim_end_matches(['.', '-']), letters(&format!("{}/{attempt}", api::uid(object)), 5));
     let mut made = pod(&object["spec"]["template"], object, &name);
-    for (key, value) in [("job-name", api::name(object)), ("batch.kubernetes.io/job-name", api::name(object)), ("controller-uid", api::uid(object)), ("batch.kubernetes.io/controller-uid", api::uid(object))] {
+    for (key, value) in [
+        ("job-name", api::name(object)),
+        ("batch.kubernetes.io/job-name", api::name(object)),
+        ("controller-uid", api::uid(object)),
+        ("batch.kubernetes.io/controller-uid", api::uid(object)),
+    ] {
         made["metadata"]["labels"][key] = json!(value);
     }
     made
@@ -149,7 +166,8 @@ fn finished(seen: &Observed, status: Value) -> Decision<Value> {
     let decision = Decision::of(status);
     let Some(seconds) = seen.object["spec"]["ttlSecondsAfterFinished"].as_u64() else { return decision };
     let conditions = seen.object["status"]["conditions"].as_array();
-    let ended = conditions.into_iter().flatten().filter_map(|condition| text(condition, &["lastTransitionTime"]).parse::<Timestamp>().ok()).max();
+    let ended =
+        conditions.into_iter().flatten().filter_map(|condition| text(condition, &["lastTransitionTime"]).parse::<Timestamp>().ok()).max();
     let Some(at) = ended.and_then(|ended| ended.checked_add(Duration::from_secs(seconds)).ok()) else { return decision };
     if at <= seen.now {
         return decision.act(delete(&seen.cluster, &seen.object));
@@ -201,17 +219,40 @@ mod tests {
             seen.now = seen.now.checked_add(Duration::from_secs(200)).expect("a time");
         }
         let conditions = seen.object["status"]["conditions"].as_array().cloned().unwrap_or_default();
-        conditions.iter().map(|condition| format!("{} {}: {}", text(condition, &["type"]), text(condition, &["reason"]), text(condition, &["message"]))).collect()
+        conditions
+            .iter()
+            .map(|condition| format!("{} {}: {}", text(condition, &["type"]), text(condition, &["reason"]), text(condition, &["message"])))
+            .collect()
     }
 
     #[test]
     fn jobs_end() {
         let template = json!({"spec": {"containers": []}});
         for (spec, ends, pods, told) in [
-            (json!({"backoffLimit": 0, "template": template}), "Succeeded", 1, "Complete CompletionsReached: Reached expected number of succeeded pods"),
-            (json!({"backoffLimit": 0, "template": template}), "Failed", 1, "Failed BackoffLimitExceeded: Job has reached the specified backoff limit: exit code 3: no"),
-            (json!({"backoffLimit": 2, "template": template}), "Failed", 3, "Failed BackoffLimitExceeded: Job has reached the specified backoff limit: exit code 3: no"),
-            (json!({"activeDeadlineSeconds": 300, "template": template}), "Running", 1, "Failed DeadlineExceeded: Job was active longer than specified deadline"),
+            (
+                json!({"backoffLimit": 0, "template": template}),
+                "Succeeded",
+                1,
+                "Complete CompletionsReached: Reached expected number of succeeded pods",
+            ),
+            (
+                json!({"backoffLimit": 0, "template": template}),
+                "Failed",
+                1,
+                "Failed BackoffLimitExceeded: Job has reached the specified backoff limit: exit code 3: no",
+            ),
+            (
+                json!({"backoffLimit": 2, "template": template}),
+                "Failed",
+                3,
+                "Failed BackoffLimitExceeded: Job has reached the specified backoff limit: exit code 3: no",
+            ),
+            (
+                json!({"activeDeadlineSeconds": 300, "template": template}),
+                "Running",
+                1,
+                "Failed DeadlineExceeded: Job was active longer than specified deadline",
+            ),
             (json!({"parallelism": 2, "template": template}), "Running", 0, "Failed Unsupported: spec.parallelism is not supported"),
         ] {
             let mut seen = world(spec);

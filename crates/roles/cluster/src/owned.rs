@@ -22,10 +22,14 @@ pub(crate) fn owner_reference(owner: &Value) -> Value {
 pub(crate) fn letters(seed: &str, count: usize) -> String {
     let digest = model::Digest::of(seed.as_bytes());
     let bytes = digest.hex().as_bytes();
-    bytes.chunks(2).take(count).map(|pair| {
-        let value = pair.iter().fold(0usize, |all, byte| all * 31 + usize::from(*byte));
-        char::from(LETTERS[value % LETTERS.len()])
-    }).collect()
+    bytes
+        .chunks(2)
+        .take(count)
+        .map(|pair| {
+            let value = pair.iter().fold(0usize, |all, byte| all * 31 + usize::from(*byte));
+            char::from(LETTERS[value % LETTERS.len()])
+        })
+        .collect()
 }
 
 /// Makes a Pod of a template.

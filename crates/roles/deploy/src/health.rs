@@ -41,7 +41,11 @@ pub fn health(object: Option<&Value>) -> Health {
     if let Some(observed) = object["status"]["observedGeneration"].as_i64()
         && observed != generation(object)
     {
-        return Health::InProgress(format!("{} generation is {}, but latest observed generation is {observed}", text(object, &["kind"]), generation(object)));
+        return Health::InProgress(format!(
+            "{} generation is {}, but latest observed generation is {observed}",
+            text(object, &["kind"]),
+            generation(object)
+        ));
     }
     if is_true(object, "Reconciling") {
         return Health::InProgress(message(object, "Reconciling"));
@@ -127,7 +131,9 @@ fn daemon_set(object: &Value) -> Health {
         return Health::InProgress("Missing .status.desiredNumberScheduled".to_owned());
     };
     let has = |field: &str| number(object, "status", field).unwrap_or(0);
-    let short = ["currentNumberScheduled", "updatedNumberScheduled", "numberAvailable", "numberReady"].into_iter().find(|field| wanted > has(field));
+    let short = ["currentNumberScheduled", "updatedNumberScheduled", "numberAvailable", "numberReady"]
+        .into_iter()
+        .find(|field| wanted > has(field));
     short.map_or(Health::Current, |field| Health::InProgress(format!("{field}: {}/{wanted}", has(field))))
 }
 
@@ -153,7 +159,11 @@ fn job(object: &Value) -> Health {
     if is_true(object, "Failed") {
         return Health::Failed(format!("Job Failed: {}", message(object, "Failed")));
     }
-    if is_true(object, "Complete") || object["spec"]["suspend"] == true { Health::Current } else { Health::InProgress("Job in progress".to_owned()) }
+    if is_true(object, "Complete") || object["spec"]["suspend"] == true {
+        Health::Current
+    } else {
+        Health::InProgress("Job in progress".to_owned())
+    }
 }
 
 #[cfg(test)]
@@ -167,10 +177,14 @@ mod tests {
 
     #[test]
     fn deployments() {
-        let object = |status: Value| json!({"kind": "Deployment", "metadata": {"generation": 2}, "spec": {"replicas": 2}, "status": status});
+        let object =
+            |status: Value| json!({"kind": "Deployment", "metadata": {"generation": 2}, "spec": {"replicas": 2}, "status": status});
         check(object(json!({"observedGeneration": 1})), "InProgress");
         check(object(json!({"observedGeneration": 2, "replicas": 2, "updatedReplicas": 1})), "InProgress");
-        check(object(json!({"observedGeneration": 2, "replicas": 3, "updatedReplicas": 2, "availableReplicas": 3, "readyReplicas": 3})), "InProgress");
+        check(
+            object(json!({"observedGeneration": 2, "replicas": 3, "updatedReplicas": 2, "availableReplicas": 3, "readyReplicas": 3})),
+            "InProgress",
+        );
         let good = json!({"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2, "readyReplicas": 2});
         check(object(good.clone()), "Current");
         let mut bad = good;
@@ -186,7 +200,10 @@ mod tests {
         check(json!({"kind": "Service"}), "Current");
         check(json!({"kind": "Thing", "status": {"conditions": [{"type": "Ready", "status": "False"}]}}), "InProgress");
         check(json!({"kind": "Thing", "metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}}), "Terminating");
-        check(json!({"kind": "Pod", "status": {"phase": "Running", "containerStatuses": [{"name": "c", "state": {"waiting": {"reason": "CrashLoopBackOff"}}}]}}), "Failed");
+        check(
+            json!({"kind": "Pod", "status": {"phase": "Running", "containerStatuses": [{"name": "c", "state": {"waiting": {"reason": "CrashLoopBackOff"}}}]}}),
+            "Failed",
+        );
         assert_eq!(health(None), Health::NotFound);
     }
 }

@@ -57,7 +57,10 @@ mod tests {
         for (object, id) in [
             (json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "ns1"}}), "_ns1__Namespace"),
             (json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a", "namespace": "n"}}), "n_a_apps_Deployment"),
-            (json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "s:x"}}), "_s__x_rbac.authorization.k8s.io_ClusterRole"),
+            (
+                json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "s:x"}}),
+                "_s__x_rbac.authorization.k8s.io_ClusterRole",
+            ),
         ] {
             let entry = Entry::of(&object);
             assert_eq!(entry.id, id);

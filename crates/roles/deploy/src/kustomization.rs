@@ -54,8 +54,17 @@ pub struct BuildFailure {
 /// Returns the fields of a Kustomization that are not supported, by name.
 pub fn unsupported(object: &Value) -> Vec<String> {
     const REFUSED: [&str; 11] = [
-        "decryption", "kubeConfig", "postBuild", "serviceAccountName", "healthCheckExprs", "components", "ignoreMissingComponents", "buildMetadata", "ignore",
-        "force", "deletionPolicy",
+        "decryption",
+        "kubeConfig",
+        "postBuild",
+        "serviceAccountName",
+        "healthCheckExprs",
+        "components",
+        "ignoreMissingComponents",
+        "buildMetadata",
+        "ignore",
+        "force",
+        "deletionPolicy",
     ];
     let set = |field: &str| !matches!(&object["spec"][field], Value::Null | Value::Bool(false));
     REFUSED.iter().filter(|field| set(field)).map(|field| format!("spec.{field}")).collect()
@@ -107,7 +116,8 @@ fn ready_to_build(seen: &Observed, status: Value) -> Result<(Value, String), Blo
     };
     let revision = text(source, &["status", "artifact", "revision"]).to_owned();
     if revision.is_empty() {
-        let mut decision = not_ready(seen, status, None, "ArtifactFailed", "Source artifact not found, retrying in 30s", Code::ArtifactMissing);
+        let mut decision =
+            not_ready(seen, status, None, "ArtifactFailed", "Source artifact not found, retrying in 30s", Code::ArtifactMissing);
         if let Ok(at) = seen.now.checked_add(NO_ARTIFACT) {
             decision.look_again(at);
         }
@@ -158,7 +168,8 @@ fn applied_since(seen: &Observed, revision: &str) -> Option<Timestamp> {
         return None;
     }
     let marker = find_condition(object, "Reconciling").filter(|condition| text(condition, &["message"]).starts_with(&checking(revision)));
-    let ready = find_condition(object, "Ready").filter(|condition| condition["status"] == "True" || condition["reason"] == "HealthCheckFailed");
+    let ready =
+        find_condition(object, "Ready").filter(|condition| condition["status"] == "True" || condition["reason"] == "HealthCheckFailed");
     let condition = marker.or(ready)?;
     if condition["observedGeneration"].as_i64() != Some(generation(object)) {
         return None;
@@ -188,7 +199,8 @@ fn retry_interval(object: &Value) -> Duration {
 
 /// `timeout` is the interval less 30 s, and never below 30 s.
 fn timeout(object: &Value) -> Duration {
-    let wanted = parse_duration(text(object, &["spec", "timeout"])).unwrap_or_else(|_| interval(object).saturating_sub(Duration::from_secs(30)));
+    let wanted =
+        parse_duration(text(object, &["spec", "timeout"])).unwrap_or_else(|_| interval(object).saturating_sub(Duration::from_secs(30)));
     wanted.max(Duration::from_secs(30))
 }
 
@@ -237,9 +249,11 @@ fn prune(seen: &Observed, wanted: &[Entry]) -> (Vec<Action>, Vec<Entry>) {
     if object["spec"]["prune"] != true {
         return (Vec::new(), Vec::new());
     }
-    let mut targets: Vec<Value> = old.iter().filter_map(|entry| seen.live.get(&entry.object()?)).filter(|live| ours(object, live)).cloned().collect();
+    let mut targets: Vec<Value> =
+        old.iter().filter_map(|entry| seen.live.get(&entry.object()?)).filter(|live| ours(object, live)).cloned().collect();
     order::sort(&mut targets);
-    let delete = |live: &Value| Action::Delete { cluster: seen.cluster.clone(), object: api::reference(live), uid: Some(api::uid(live).to_owned()) };
+    let delete =
+        |live: &Value| Action::Delete { cluster: seen.cluster.clone(), object: api::reference(live), uid: Some(api::uid(live).to_owned()) };
     (targets.iter().rev().map(delete).collect(), Vec::new())
 }
 
@@ -262,7 +276,9 @@ fn marked(object: &Value, key: &str, value: &str) -> bool {
 
 /// Returns which objects must be healthy.
 pub fn health_targets(object: &Value, build: &[Value]) -> Vec<ObjectRef> {
-    let itself = |target: &ObjectRef| target.kind == "Kustomization" && target.name == api::name(object) && target.namespace == api::namespace(object);
+    let itself = |target: &ObjectRef| {
+        target.kind == "Kustomization" && target.name == api::name(object) && target.namespace == api::namespace(object)
+    };
     if object["spec"]["wait"] == true {
         return build.iter().filter(|target| !skipped(target)).map(api::reference).filter(|target| !itself(target)).collect();
     }
@@ -284,7 +300,8 @@ fn assess(seen: &Observed, status: Value, revision: &str, build: &[Value], since
     }
     let targets = health_targets(object, build);
     let found: Vec<(ObjectRef, Health)> = targets.into_iter().map(|target| (target.clone(), health(seen.live.get(&target)))).collect();
-    let show = |entry: &(ObjectRef, Health)| format!("{}/{}/{} status: '{}'", entry.0.kind, entry.0.namespace, entry.0.name, entry.1.word());
+    let show =
+        |entry: &(ObjectRef, Health)| format!("{}/{}/{} status: '{}'", entry.0.kind, entry.0.namespace, entry.0.name, entry.1.word());
     let failed: Vec<String> = found.iter().filter(|entry| matches!(entry.1, Health::Failed(_))).map(show).collect();
     let took = Duration::try_from(seen.now.duration_since(since)).unwrap_or(Duration::ZERO);
     if !failed.is_empty() {
@@ -297,7 +314,8 @@ fn assess(seen: &Observed, status: Value, revision: &str, build: &[Value], since
     }
     if took >= timeout(object) {
         let waiting: Vec<String> = waiting.into_iter().map(show).collect();
-        let message = format!("health check failed after {}: timeout waiting for: [{}]", format_duration(timeout(object)), waiting.join(", "));
+        let message =
+            format!("health check failed after {}: timeout waiting for: [{}]", format_duration(timeout(object)), waiting.join(", "));
         return unhealthy(seen, status, revision, &message);
     }
     let why = waiting.iter().map(|entry| reason(entry)).collect::<Vec<_>>().join("; ");
@@ -319,7 +337,8 @@ fn healthy(seen: &Observed, mut status: Value, revision: &str, took: Duration, c
     let applied = format!("Applied revision: {revision}");
     set(seen, &mut status, "Ready", "True", "ReconciliationSucceeded", &applied);
     if checked {
-        let passed = format!("Health check passed in {}", format_duration(Duration::from_millis(u64::try_from(took.as_millis()).unwrap_or(0))));
+        let passed =
+            format!("Health check passed in {}", format_duration(Duration::from_millis(u64::try_from(took.as_millis()).unwrap_or(0))));
         set(seen, &mut status, "Healthy", "True", "Succeeded", &passed);
     } else {
         remove_condition(&mut status, "Healthy");
@@ -345,7 +364,9 @@ fn record(status: &mut Value, now: Timestamp, revision: &str, took: Duration, ou
     let known = history.iter().position(|entry| entry["digest"] == digest.as_str() && entry["lastReconciledStatus"] == outcome);
     let mut entry = match known {
         Some(at) => history.remove(at),
-        None => json!({"digest": digest, "firstReconciled": whole_seconds(now), "lastReconciledStatus": outcome, "totalReconciliations": 0, "metadata": {"revision": revision}}),
+        None => {
+            json!({"digest": digest, "firstReconciled": whole_seconds(now), "lastReconciledStatus": outcome, "totalReconciliations": 0, "metadata": {"revision": revision}})
+        }
     };
     entry["lastReconciled"] = json!(whole_seconds(now));
     entry["lastReconciledDuration"] = json!(format_duration(took));
@@ -407,7 +428,13 @@ fn patch_finalizers(seen: &Observed, add: Option<&str>) -> Action {
     finalizers.retain(|finalizer| finalizer != "finalizers.fluxcd.io");
     finalizers.extend(add.map(str::to_owned));
     let patch = json!({"metadata": {"finalizers": finalizers, "resourceVersion": seen.object["metadata"]["resourceVersion"]}});
-    Action::Patch { cluster: seen.cluster.clone(), manager: MANAGER.to_owned(), object: api::reference(&seen.object), patch, subresource: None }
+    Action::Patch {
+        cluster: seen.cluster.clone(),
+        manager: MANAGER.to_owned(),
+        object: api::reference(&seen.object),
+        patch,
+        subresource: None,
+    }
 }
 
 /// A deleted Kustomization takes what it applied with it, unless it is suspended or does not prune.
@@ -470,11 +497,15 @@ mod tests {
         let seen = world();
         let first = decide(&seen);
         assert_eq!(told(&first), format!("applied 2 objects of {REVISION}, 1 pruned"));
-        let kinds: Vec<&str> = first.actions.iter().map(|action| match action {
-            Action::Apply { object, .. } => object["kind"].as_str().unwrap_or_default(),
-            Action::Delete { .. } => "delete",
-            _ => "other",
-        }).collect();
+        let kinds: Vec<&str> = first
+            .actions
+            .iter()
+            .map(|action| match action {
+                Action::Apply { object, .. } => object["kind"].as_str().unwrap_or_default(),
+                Action::Delete { .. } => "delete",
+                _ => "other",
+            })
+            .collect();
         assert_eq!(kinds, ["ConfigMap", "Deployment", "delete"]);
         let seen = after(seen, &first);
         let second = decide(&seen);
@@ -483,7 +514,8 @@ mod tests {
         let mut seen = after(seen, &second);
         for object in seen.build.clone().expect("builds") {
             let mut object = object;
-            object["status"] = json!({"observedGeneration": 0, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1});
+            object["status"] =
+                json!({"observedGeneration": 0, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1});
             seen.live.insert(api::reference(&object), object);
         }
         let third = decide(&seen);
@@ -500,7 +532,11 @@ mod tests {
         let mut seen = after(seen, &first);
         seen.now = "2026-01-01T10:10:00Z".parse().expect("a time");
         let late = decide(&seen);
-        assert!(told(&late).starts_with("health check failed after 10m0s: timeout waiting for: [ConfigMap/myapp/new status: 'NotFound'"), "{}", told(&late));
+        assert!(
+            told(&late).starts_with("health check failed after 10m0s: timeout waiting for: [ConfigMap/myapp/new status: 'NotFound'"),
+            "{}",
+            told(&late)
+        );
         let mut seen = after(seen, &late);
         assert!(decide(&seen).actions.is_empty());
         seen.source = Some(json!({"status": {"artifact": {"revision": "0.5.2@sha256:bb"}}}));

@@ -149,7 +149,11 @@ fn again(mut decision: Decision<Value>, object: &Value, now: Timestamp) -> Decis
 }
 
 fn stored_message(object: &Value, revision: &str) -> String {
-    if object["kind"] == "OCIRepository" { format!("stored artifact for digest '{revision}'") } else { format!("stored artifact for revision '{revision}'") }
+    if object["kind"] == "OCIRepository" {
+        format!("stored artifact for digest '{revision}'")
+    } else {
+        format!("stored artifact for revision '{revision}'")
+    }
 }
 
 fn first_line(text: &str) -> String {

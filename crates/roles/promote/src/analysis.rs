@@ -54,7 +54,10 @@ pub(crate) fn build(seen: &stage::Observed, name: &str, collection: &str, promot
     if let Some(missing) = args.iter().find(|arg| arg["value"].is_null() && arg["valueFrom"].is_null()) {
         return Err(format!("the argument {} has no value", missing["name"]));
     }
-    let owners: Vec<Value> = owners.iter().map(|freight| json!({"apiVersion": crate::KARGO, "kind": "Freight", "name": api::name(freight), "uid": api::uid(freight)})).collect();
+    let owners: Vec<Value> = owners
+        .iter()
+        .map(|freight| json!({"apiVersion": crate::KARGO, "kind": "Freight", "name": api::name(freight), "uid": api::uid(freight)}))
+        .collect();
     let mut labels = json!({"kargo.akuity.io/stage": api::name(&seen.object), "kargo.akuity.io/freight-collection": collection});
     let mut annotations = json!({"kargo.akuity.io/promotion": promotion});
     for (part, into) in [("labels", &mut labels), ("annotations", &mut annotations)] {
@@ -113,7 +116,8 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
         decision.actions.retain(|action| !matches!(action, Action::Create { .. }));
     }
     let phase = results.iter().map(|result| text(result, &["phase"])).max_by_key(|phase| rank(phase)).unwrap_or("Successful").to_owned();
-    let message = results.iter().find(|result| text(result, &["phase"]) == phase && !finished_well(&phase)).map(describe).unwrap_or_default();
+    let message =
+        results.iter().find(|result| text(result, &["phase"]) == phase && !finished_well(&phase)).map(describe).unwrap_or_default();
     status["metricResults"] = Value::Array(results);
     if let Some(failure) = &seen.failure {
         return end(seen, status, "Error", failure);
@@ -155,14 +159,27 @@ fn end(seen: &Observed, mut status: Value, phase: &str, message: &str) -> Decisi
     }
     let name = seen.object["metadata"]["labels"]["kargo.akuity.io/stage"].as_str().unwrap_or_default();
     let decision = Decision::of(status);
-    if phase == "Successful" { decision.note(format!("verification at {name} is Successful")) } else { decision.wait(Code::VerificationFailed, format!("verification at {name} is {phase}: {message}"), None) }
+    if phase == "Successful" {
+        decision.note(format!("verification at {name} is Successful"))
+    } else {
+        decision.wait(Code::VerificationFailed, format!("verification at {name} is {phase}: {message}"), None)
+    }
 }
 
 /// What is wrong with a metric, or not supported.
 fn invalid(metric: &Value) -> Option<String> {
     let name = text(metric, &["name"]);
-    const KNOWN: [&str; 9] =
-        ["name", "interval", "initialDelay", "count", "failureLimit", "inconclusiveLimit", "consecutiveErrorLimit", "consecutiveSuccessLimit", "provider"];
+    const KNOWN: [&str; 9] = [
+        "name",
+        "interval",
+        "initialDelay",
+        "count",
+        "failureLimit",
+        "inconclusiveLimit",
+        "consecutiveErrorLimit",
+        "consecutiveSuccessLimit",
+        "provider",
+    ];
     if let Some(field) = metric.as_object().into_iter().flat_map(|map| map.keys()).find(|field| !KNOWN.contains(&field.as_str())) {
         return Some(format!("metric {name:?}: {field} is not supported"));
     }
@@ -246,7 +263,11 @@ fn due(seen: &Observed, status: &Value, metric: &Value, result: &Value) -> Optio
         return started.checked_add(delay).ok();
     };
     let finished: Timestamp = text(last, &["finishedAt"]).parse().ok()?;
-    let pause = if last["phase"] == "Error" { std::time::Duration::from_secs(10) } else { parse_duration(text(metric, &["interval"])).unwrap_or_default() };
+    let pause = if last["phase"] == "Error" {
+        std::time::Duration::from_secs(10)
+    } else {
+        parse_duration(text(metric, &["interval"])).unwrap_or_default()
+    };
     finished.checked_add(pause).ok()
 }
 
@@ -309,7 +330,11 @@ fn terminate(seen: &Observed, result: &mut Value, decision: &mut Decision<Value>
     result["message"] = json!("Metric Terminated");
     result["inconclusive"] = json!(result["inconclusive"].as_i64().unwrap_or(0) + 1);
     if let Some(live) = seen.jobs.iter().find(|live| api::name(live) == job) {
-        decision.actions.push(Action::Delete { cluster: seen.cluster.clone(), object: api::reference(live), uid: Some(api::uid(live).to_owned()) });
+        decision.actions.push(Action::Delete {
+            cluster: seen.cluster.clone(),
+            object: api::reference(live),
+            uid: Some(api::uid(live).to_owned()),
+        });
     }
 }
 
@@ -321,7 +346,8 @@ fn job(seen: &Observed, metric: &Value, number: i64) -> Result<Value, String> {
     let cut: String = name.chars().take(room).collect();
     let provider = &metric["provider"]["job"];
     let filled = fill(&provider.to_string(), seen)?;
-    let provider: Value = serde_json::from_str(&filled).map_err(|error| format!("metric {name:?} is no JSON after its arguments are filled in: {error}"))?;
+    let provider: Value =
+        serde_json::from_str(&filled).map_err(|error| format!("metric {name:?} is no JSON after its arguments are filled in: {error}"))?;
     let mut object = json!({
         "apiVersion": "batch/v1", "kind": "Job",
         "metadata": {

@@ -42,10 +42,16 @@ pub fn available(stage: &Value, freight: &Value, now: Timestamp) -> Verdict {
     }
     let missing = upstream.into_iter().filter(|verdict| *verdict != Verdict::Pass);
     // The one that can pass soonest tells what is missing.
-    missing.min_by_key(|verdict| match verdict {
-        Verdict::Wait { until: Some(until), .. } => Some(*until),
-        _ => Some(Timestamp::MAX),
-    }).unwrap_or(Verdict::Refuse { code: Code::Missing, why: "no sources are named".into(), remedy: "set sources.direct or sources.stages".into() })
+    missing
+        .min_by_key(|verdict| match verdict {
+            Verdict::Wait { until: Some(until), .. } => Some(*until),
+            _ => Some(Timestamp::MAX),
+        })
+        .unwrap_or(Verdict::Refuse {
+            code: Code::Missing,
+            why: "no sources are named".into(),
+            remedy: "set sources.direct or sources.stages".into(),
+        })
 }
 
 fn verified_in(freight: &Value, name: &str, stage: &str, soak: std::time::Duration, now: Timestamp) -> Verdict {
@@ -106,13 +112,18 @@ mod tests {
 
     #[test]
     fn availability() {
-        let verified = json!({"verifiedIn": {"a": {"verifiedAt": "2026-01-01T09:00:00Z"}}, "currentlyIn": {"a": {"since": "2026-01-01T09:30:00Z"}}});
+        let verified =
+            json!({"verifiedIn": {"a": {"verifiedAt": "2026-01-01T09:00:00Z"}}, "currentlyIn": {"a": {"since": "2026-01-01T09:30:00Z"}}});
         check(json!({"direct": true}), json!({}), "pass");
         check(json!({"stages": ["a"]}), json!({}), "freight f1 is not verified at a");
         check(json!({"stages": ["a"]}), verified.clone(), "pass");
         check(json!({"stages": ["a", "b"]}), verified.clone(), "pass");
         check(json!({"stages": ["a", "b"], "availabilityStrategy": "All"}), verified.clone(), "freight f1 is not verified at b");
-        check(json!({"stages": ["a"], "requiredSoakTime": "1h"}), verified.clone(), "freight f1 is soaking at a until 2026-01-01T10:30:00Z");
+        check(
+            json!({"stages": ["a"], "requiredSoakTime": "1h"}),
+            verified.clone(),
+            "freight f1 is soaking at a until 2026-01-01T10:30:00Z",
+        );
         check(json!({"stages": ["a"], "requiredSoakTime": "30m"}), verified, "pass");
         check(json!({"stages": ["a"]}), json!({"approvedFor": {"prod": {"approvedAt": "x"}}}), "pass");
     }

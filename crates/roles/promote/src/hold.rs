@@ -80,7 +80,10 @@ mod tests {
     fn rejected_freight_says_by_whom() {
         let freight = json!({"metadata": {"name": "abcdefghij", "annotations": {REJECTED: note("ann", "it loses data", at("2026-01-01T00:00:00Z"), None)}}});
         let found = rejected(&freight);
-        assert!(matches!(&found, Verdict::Refuse { why, .. } if why == "freight abcdefg was rejected by ann since 2026-01-01T00:00:00Z because it loses data"), "{found:?}");
+        assert!(
+            matches!(&found, Verdict::Refuse { why, .. } if why == "freight abcdefg was rejected by ann since 2026-01-01T00:00:00Z because it loses data"),
+            "{found:?}"
+        );
         assert_eq!(rejected(&json!({"metadata": {"name": "a"}})), Verdict::Pass);
     }
 }

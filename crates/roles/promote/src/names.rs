@@ -58,12 +58,14 @@ pub fn promotion(stage: &str, freight: &str, at: Timestamp) -> String {
 /// Returns two words that name a Freight for people, derived from its name.
 pub fn alias(freight: &str) -> String {
     const FIRST: [&str; 32] = [
-        "able", "amber", "ample", "brave", "brisk", "calm", "clear", "crisp", "deft", "eager", "early", "fair", "fond", "fresh", "gentle", "grand", "keen",
-        "kind", "lively", "lucid", "merry", "mild", "neat", "noble", "plain", "proud", "quick", "quiet", "ready", "steady", "sunny", "warm",
+        "able", "amber", "ample", "brave", "brisk", "calm", "clear", "crisp", "deft", "eager", "early", "fair", "fond", "fresh", "gentle",
+        "grand", "keen", "kind", "lively", "lucid", "merry", "mild", "neat", "noble", "plain", "proud", "quick", "quiet", "ready",
+        "steady", "sunny", "warm",
     ];
     const SECOND: [&str; 32] = [
-        "anchor", "barge", "beacon", "bosun", "bow", "brig", "buoy", "cargo", "clipper", "compass", "crane", "crew", "deck", "dinghy", "dock", "ferry", "galley",
-        "harbor", "hatch", "helm", "hull", "keel", "ketch", "lantern", "mast", "mate", "pilot", "port", "rudder", "sail", "sloop", "tide",
+        "anchor", "barge", "beacon", "bosun", "bow", "brig", "buoy", "cargo", "clipper", "compass", "crane", "crew", "deck", "dinghy",
+        "dock", "ferry", "galley", "harbor", "hatch", "helm", "hull", "keel", "ketch", "lantern", "mast", "mate", "pilot", "port",
+        "rudder", "sail", "sloop", "tide",
     ];
     let hash = Sha256::digest(freight);
     let word = |at: usize| usize::from(hash[at]) % 32;

@@ -62,7 +62,9 @@ pub fn decide(seen: &Observed) -> Outcome {
     let Some(cargo) = &seen.freight else {
         return decided(finish(seen, status, "Errored", &format!("Freight {:?} not found", text(&seen.object, &["spec", "freight"]))));
     };
-    if let Some(abort) = api::annotation(&seen.object, "kargo.akuity.io/abort").filter(|_| phase == "Running" || phase == "Pending" || phase.is_empty()) {
+    if let Some(abort) =
+        api::annotation(&seen.object, "kargo.akuity.io/abort").filter(|_| phase == "Running" || phase == "Pending" || phase.is_empty())
+    {
         return decided(finish(seen, status, "Aborted", &format!("aborted by {abort}")));
     }
     if stage["status"]["currentPromotion"]["name"] != name {
@@ -82,7 +84,8 @@ pub fn decide(seen: &Observed) -> Outcome {
         status["startedAt"] = json!(Timestamp::from_second(seen.now.as_second()).unwrap_or(seen.now).to_string());
         status["phase"] = json!("Running");
         status["freight"] = freight::reference(cargo);
-        let collection = json!({"id": names::collection(&[api::name(cargo)]), "items": {freight::origin(cargo): freight::reference(cargo)}});
+        let collection =
+            json!({"id": names::collection(&[api::name(cargo)]), "items": {freight::origin(cargo): freight::reference(cargo)}});
         status["freightCollection"] = collection;
         status["currentStep"] = json!(0);
         let short: String = api::name(cargo).chars().take(7).collect();
@@ -168,7 +171,9 @@ impl Run<'_> {
                 return Step::Failed(format!("{field} is not supported"));
             }
         }
-        if let Some(timeout) = step["retry"]["timeout"].as_str().and_then(|text| parse_duration(text).ok()).filter(|timeout| !timeout.is_zero()) {
+        if let Some(timeout) =
+            step["retry"]["timeout"].as_str().and_then(|text| parse_duration(text).ok()).filter(|timeout| !timeout.is_zero())
+        {
             let started: Option<Timestamp> = text(&self.status["stepExecutionMetadata"][at], &["startedAt"]).parse().ok();
             if started.and_then(|started| started.checked_add(timeout).ok()).is_some_and(|end| self.seen.now > end) {
                 return Step::Failed("step timed out".to_owned());
@@ -284,10 +289,12 @@ impl Scope for Here<'_> {
             }
             ("imageFrom", _) => Some(Err("expected one repository; an origin is not supported".to_owned())),
             ("quote", [value]) => Some(Ok(Value::String(value.as_str().map_or_else(|| value.to_string(), str::to_owned)))),
-            ("commitFrom" | "chartFrom" | "artifactFrom" | "warehouse" | "secret" | "configMap" | "sharedSecret" | "sharedConfigMap" | "freightMetadata"
-            | "stageMetadata" | "semverDiff" | "semverParse" | "status" | "success" | "failure" | "always" | "unsafeQuote" | "asJSON" | "asYAML" | "freightStatus", _) => {
-                Some(Err("is not supported".to_owned()))
-            }
+            (
+                "commitFrom" | "chartFrom" | "artifactFrom" | "warehouse" | "secret" | "configMap" | "sharedSecret" | "sharedConfigMap"
+                | "freightMetadata" | "stageMetadata" | "semverDiff" | "semverParse" | "status" | "success" | "failure" | "always"
+                | "unsafeQuote" | "asJSON" | "asYAML" | "freightStatus",
+                _,
+            ) => Some(Err("is not supported".to_owned())),
             _ => None,
         }
     }
@@ -346,7 +353,18 @@ mod tests {
                 }
                 Action::OpenPull { head, base, title, .. } => {
                     self.actions.push(format!("open {head} → {base}: {title}"));
-                    self.pull = Some(Pull { number: 7, url: "u".into(), open: true, merged: false, head: "h".into(), branch: head.clone(), merge_commit: None, behind: false, auto_merge: false, waits_for: String::new() });
+                    self.pull = Some(Pull {
+                        number: 7,
+                        url: "u".into(),
+                        open: true,
+                        merged: false,
+                        head: "h".into(),
+                        branch: head.clone(),
+                        merge_commit: None,
+                        behind: false,
+                        auto_merge: false,
+                        waits_for: String::new(),
+                    });
                 }
                 Action::MergePull { number, when_green, .. } => {
                     self.actions.push(format!("merge {number} when green {when_green}"));
@@ -370,8 +388,10 @@ mod tests {
             object: json!({"metadata": {"name": "dev.01.abcdefg", "namespace": "p"}, "spec": {"stage": "dev", "freight": "abcdefgh", "steps": steps}}),
             now: "2026-01-01T00:00:00Z".parse().expect("a time"),
             failure: None,
-            stage: Some(json!({"metadata": {"name": "dev"}, "spec": {"requestedFreight": [{"origin": {"kind": "Warehouse", "name": "w"}, "sources": {"direct": true}}]},
-                "status": {"currentPromotion": {"name": "dev.01.abcdefg"}}})),
+            stage: Some(
+                json!({"metadata": {"name": "dev"}, "spec": {"requestedFreight": [{"origin": {"kind": "Warehouse", "name": "w"}, "sources": {"direct": true}}]},
+                "status": {"currentPromotion": {"name": "dev.01.abcdefg"}}}),
+            ),
             project: None,
             freight: Some(freight),
             identity: "kargo".into(),
@@ -485,19 +505,27 @@ mod tests {
     fn a_pull_request_from_a_path_pushes_its_branch_first() {
         let mut steps = direct();
         steps[3] = json!({"uses": "git-open-pr", "as": "pr", "config": {"path": "./out", "sourceBranch": "kargo/prod-${{ ctx.freight.name }}", "targetBranch": "main"}});
-        steps.as_array_mut().expect("a list").push(json!({"uses": "git-wait-for-pr", "config": {"prNumber": "${{ outputs.pr.prNumber }}"}}));
+        steps
+            .as_array_mut()
+            .expect("a list")
+            .push(json!({"uses": "git-wait-for-pr", "config": {"prNumber": "${{ outputs.pr.prNumber }}"}}));
         let (mut seen, mut forge) = (world(steps), forge());
         assert_eq!(run(&mut seen, &mut forge), "Running");
         assert_eq!(
             forge.actions,
-            ["push kargo/prod-abcdefgh on t1 expecting None: \"dev: myapp → 0.5.2\"", "open kargo/prod-abcdefgh → main: dev: myapp → 0.5.2", "merge 7 when green true"]
+            [
+                "push kargo/prod-abcdefgh on t1 expecting None: \"dev: myapp → 0.5.2\"",
+                "open kargo/prod-abcdefgh → main: dev: myapp → 0.5.2",
+                "merge 7 when green true"
+            ]
         );
     }
 
     #[test]
     fn the_same_freight_again_is_a_pull_request_of_its_own() {
         let mut steps = direct();
-        steps[3] = json!({"uses": "git-push", "as": "push", "config": {"path": "./out", "targetBranch": "kargo/prod-${{ ctx.freight.name }}"}});
+        steps[3] =
+            json!({"uses": "git-push", "as": "push", "config": {"path": "./out", "targetBranch": "kargo/prod-${{ ctx.freight.name }}"}});
         let more = json!([
             {"uses": "git-open-pr", "as": "pr", "config": {"repoURL": REPOSITORY, "sourceBranch": "${{ outputs.push.branch }}", "targetBranch": "main"}},
             {"uses": "git-wait-for-pr", "config": {"repoURL": REPOSITORY, "prNumber": "${{ outputs.pr.pr.id }}"}},
@@ -505,7 +533,18 @@ mod tests {
         steps.as_array_mut().expect("a list").extend(more.as_array().expect("a list").clone());
         let (mut seen, mut forge) = (world(steps), forge());
         // The pull request by which an earlier Promotion of this Freight was merged.
-        forge.pull = Some(Pull { number: 3, url: "u".into(), open: false, merged: true, head: "old".into(), branch: "kargo/prod-abcdefgh".into(), merge_commit: None, behind: false, auto_merge: false, waits_for: String::new() });
+        forge.pull = Some(Pull {
+            number: 3,
+            url: "u".into(),
+            open: false,
+            merged: true,
+            head: "old".into(),
+            branch: "kargo/prod-abcdefgh".into(),
+            merge_commit: None,
+            behind: false,
+            auto_merge: false,
+            waits_for: String::new(),
+        });
         assert_eq!(run(&mut seen, &mut forge), "Running");
         assert_eq!(forge.actions[1..], ["open kargo/prod-abcdefgh → main: dev: myapp → 0.5.2", "merge 7 when green true"]);
         // Once its own commit is on main, it is over; also for whoever asks after a crash.
@@ -523,8 +562,18 @@ mod tests {
             (0, "uses", json!("argocd-update"), "step 0 (step-1) met an error: step kind \"argocd-update\" is not supported"),
             (1, "config", json!({"path": "../x", "updates": []}), "step 1 (bump) met an error: ../x leads out of the work directory"),
             (1, "config", json!({"path": "out/nothing.yaml", "updates": []}), "step 1 (bump) met an error: out/nothing.yaml: no such file"),
-            (2, "config", json!({"path": "./out", "message": "${{ ctx.nothing.name }}"}), "step 2 (step-3) met an error: failed to evaluate config: cannot fetch name from <nil>"),
-            (3, "config", json!({"path": "./out", "force": true}), "step 3 (step-4) met an error: invalid git-push config: (root): Additional property force is not allowed"),
+            (
+                2,
+                "config",
+                json!({"path": "./out", "message": "${{ ctx.nothing.name }}"}),
+                "step 2 (step-3) met an error: failed to evaluate config: cannot fetch name from <nil>",
+            ),
+            (
+                3,
+                "config",
+                json!({"path": "./out", "force": true}),
+                "step 3 (step-4) met an error: invalid git-push config: (root): Additional property force is not allowed",
+            ),
         ] {
             let mut steps = direct();
             steps[at][field] = value;

@@ -43,7 +43,11 @@ impl Observed {
         if digests_of(status) == current_digests(&self.object) {
             return self.deployed.clone();
         }
-        Verdict::Wait { code: Code::NotDeployed, why: "the target has not been asked about the promoted digest yet".into(), until: Some(self.now) }
+        Verdict::Wait {
+            code: Code::NotDeployed,
+            why: "the target has not been asked about the promoted digest yet".into(),
+            until: Some(self.now),
+        }
     }
 }
 
@@ -185,7 +189,10 @@ fn sync_promotions(seen: &Observed, status: &mut Value, decision: &mut Decision<
         status["lastPromotion"] = summary;
         if phase(promotion) == "Succeeded" {
             push_history(status, &promotion["status"]["freightCollection"]);
-            decision.because.push(model::Reason { code: None, text: format!("{} runs freight {}", api::name(&seen.object), short(text(promotion, &["spec", "freight"]))) });
+            decision.because.push(model::Reason {
+                code: None,
+                text: format!("{} runs freight {}", api::name(&seen.object), short(text(promotion, &["spec", "freight"]))),
+            });
         }
     }
     let next = promotions.iter().find(|promotion| phase(promotion) == "Running").or_else(|| {
@@ -256,7 +263,12 @@ fn soaked(freight: &Value, stage: &str, now: Timestamp) -> Option<String> {
 }
 
 fn note_freight(seen: &Observed, freight: &Value, status: Value) -> Action {
-    let object = ObjectRef { api_version: KARGO.into(), kind: "Freight".into(), namespace: api::namespace(&seen.object).into(), name: api::name(freight).into() };
+    let object = ObjectRef {
+        api_version: KARGO.into(),
+        kind: "Freight".into(),
+        namespace: api::namespace(&seen.object).into(),
+        name: api::name(freight).into(),
+    };
     let patch = json!({"status": status});
     Action::Patch { cluster: seen.cluster.clone(), manager: MANAGER.into(), object, patch, subresource: Some("status".into()) }
 }
@@ -327,7 +339,11 @@ fn verify(seen: &Observed, status: &mut Value, current: &Current, decision: &mut
     match phase {
         "Successful" => mark_verified(seen, current, decision),
         "Pending" | "Running" => wait(decision, Code::Verifying, format!("verification {run} is running")),
-        phase => wait(decision, Code::VerificationFailed, format!("verification of freight {word} at {stage} is {phase}: {}", text(live, &["status", "message"]))),
+        phase => wait(
+            decision,
+            Code::VerificationFailed,
+            format!("verification of freight {word} at {stage} is {phase}: {}", text(live, &["status", "message"])),
+        ),
     }
 }
 
@@ -346,7 +362,10 @@ fn start_run(seen: &Observed, status: &mut Value, run: &str, current: &Current, 
     match analysis::build(seen, run, &current.collection, promotion, &owners) {
         Ok(object) => {
             tell_verification(seen, status, "Pending", "", None);
-            decision.because.push(model::Reason { code: None, text: format!("verification starts: {} runs what was promoted", api::name(&seen.object)) });
+            decision.because.push(model::Reason {
+                code: None,
+                text: format!("verification starts: {} runs what was promoted", api::name(&seen.object)),
+            });
             decision.actions.push(Action::Create { cluster: seen.cluster.clone(), manager: MANAGER.into(), object });
         }
         Err(why) => {
@@ -430,7 +449,9 @@ fn promote(seen: &Observed, status: &mut Value, promoting: bool, decision: &mut 
         match may_promote(seen, status, candidate, promoting, &automatic) {
             Verdict::Pass => {
                 let stage = api::name(&seen.object);
-                decision.because.push(model::Reason { code: None, text: format!("freight {} may enter {stage}", short(api::name(candidate))) });
+                decision
+                    .because
+                    .push(model::Reason { code: None, text: format!("freight {} may enter {stage}", short(api::name(candidate))) });
                 decision.actions.push(create_promotion(seen, candidate));
             }
             Verdict::Wait { code: Code::Promoting, .. } => {}
@@ -465,7 +486,9 @@ fn may_promote(seen: &Observed, status: &Value, candidate: &Value, promoting: bo
         Some(last) if !terminal(last) => wait(Code::Promoting, String::new()),
         // One that succeeded and is not current any more was replaced on purpose; one that failed waits for a person.
         Some(last) if phase(last) == "Succeeded" => wait(Code::Promoting, String::new()),
-        Some(last) => wait(Code::PromotionFailed, format!("promotion {} is {}: {}", api::name(last), phase(last), text(last, &["status", "message"]))),
+        Some(last) => {
+            wait(Code::PromotionFailed, format!("promotion {} is {}: {}", api::name(last), phase(last), text(last, &["status", "message"])))
+        }
     }
 }
 
@@ -670,8 +693,10 @@ mod tests {
     #[test]
     fn deployed_means_applied_and_ready() {
         let digests = ["sha256:aa".to_owned()];
-        let live = |revision: &str, ready: &str| json!({"metadata": {"name": "k", "generation": 1}, "status": {"observedGeneration": 1, "lastAppliedRevision": revision,
-            "conditions": [{"type": "Ready", "status": ready}]}});
+        let live = |revision: &str, ready: &str| {
+            json!({"metadata": {"name": "k", "generation": 1}, "status": {"observedGeneration": 1, "lastAppliedRevision": revision,
+            "conditions": [{"type": "Ready", "status": ready}]}})
+        };
         assert_eq!(deployed(&digests, Some(&live("0.5.1@sha256:aa", "True"))), Verdict::Pass);
         assert_ne!(deployed(&digests, Some(&live("0.5.1@sha256:aa", "False"))), Verdict::Pass);
         assert_ne!(deployed(&digests, Some(&live("0.5.1@sha256:bb", "True"))), Verdict::Pass);

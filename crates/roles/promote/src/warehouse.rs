@@ -3,8 +3,8 @@
 
 use api::{Condition, generation, remove_condition, set_condition, text};
 use golang::{Constraint, Version, parse_duration, regexp};
-use regex::Regex;
 use model::{Action, ClusterName, Code, Decision, Timestamp};
+use regex::Regex;
 use serde_json::{Value, json};
 
 use crate::names::{self, Image};
@@ -61,7 +61,15 @@ impl Subscription {
             _ => return Err("a subscription needs exactly one of image, git or chart".to_owned()),
         };
         const KNOWN: [&str; 9] = [
-            "repoURL", "imageSelectionStrategy", "constraint", "semverConstraint", "strictSemvers", "allowTagsRegexes", "ignoreTagsRegexes", "discoveryLimit", "cacheByTag",
+            "repoURL",
+            "imageSelectionStrategy",
+            "constraint",
+            "semverConstraint",
+            "strictSemvers",
+            "allowTagsRegexes",
+            "ignoreTagsRegexes",
+            "discoveryLimit",
+            "cacheByTag",
         ];
         if let Some(field) = image.as_object().into_iter().flat_map(|map| map.keys()).find(|key| !KNOWN.contains(&key.as_str())) {
             return Err(format!("image.{field} is not supported"));
@@ -71,7 +79,12 @@ impl Subscription {
             "Lexical" => true,
             other => return Err(format!("image.imageSelectionStrategy {other:?} is not supported")),
         };
-        let patterns = |field: &str| api::texts(&image[field]).iter().map(|p| regexp(p).map_err(|error| format!("image.{field}: {error}"))).collect::<Result<Vec<_>, _>>();
+        let patterns = |field: &str| {
+            api::texts(&image[field])
+                .iter()
+                .map(|p| regexp(p).map_err(|error| format!("image.{field}: {error}")))
+                .collect::<Result<Vec<_>, _>>()
+        };
         let repository = text(image, &["repoURL"]).to_owned();
         if repository.is_empty() {
             return Err("image.repoURL is missing".to_owned());
@@ -89,7 +102,9 @@ impl Subscription {
 
     /// Returns the tags that may become Freight, newest first, at most `discoveryLimit`.
     pub fn candidates(&self, tags: &[String]) -> Vec<String> {
-        let passes = |tag: &&String| !self.ignore.iter().any(|p| p.is_match(tag)) && (self.allow.is_empty() || self.allow.iter().any(|p| p.is_match(tag)));
+        let passes = |tag: &&String| {
+            !self.ignore.iter().any(|p| p.is_match(tag)) && (self.allow.is_empty() || self.allow.iter().any(|p| p.is_match(tag)))
+        };
         let passing = tags.iter().filter(passes);
         let mut found: Vec<String> = if self.lexical {
             let mut found: Vec<String> = passing.cloned().collect();
@@ -97,7 +112,8 @@ impl Subscription {
             found
         } else {
             let parsed = passing.filter_map(|tag| self.version(tag));
-            let mut versions: Vec<Version> = parsed.filter(|version| self.constraint.as_ref().is_none_or(|constraint| constraint.matches(version))).collect();
+            let mut versions: Vec<Version> =
+                parsed.filter(|version| self.constraint.as_ref().is_none_or(|constraint| constraint.matches(version))).collect();
             versions.sort_by(|a, b| b.cmp(a).then_with(|| b.original().cmp(a.original())));
             versions.iter().map(|version| version.original().to_owned()).collect()
         };
@@ -138,7 +154,10 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
     };
     let subscriptions = object["spec"]["subscriptions"].as_array().cloned().unwrap_or_default();
     let previous = status["discoveredArtifacts"]["images"].clone();
-    let images: Vec<Value> = found.iter().map(|(repository, tags)| json!({"repoURL": repository, "references": tags.iter().map(shown).collect::<Vec<_>>()})).collect();
+    let images: Vec<Value> = found
+        .iter()
+        .map(|(repository, tags)| json!({"repoURL": repository, "references": tags.iter().map(shown).collect::<Vec<_>>()}))
+        .collect();
     if previous != Value::Array(images.clone()) || status["discoveredArtifacts"]["discoveredAt"].is_null() {
         status["discoveredArtifacts"] = json!({"discoveredAt": seen.now.to_string(), "images": images});
     }
@@ -155,7 +174,9 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
             Some((Image { repository: repository.clone(), tag: tag.tag.clone(), digest: tag.digest.clone(), subscription }, tag))
         })
         .collect();
-    for (kind, reason, message) in [("Ready", "ArtifactsDiscovered", "Conditions satisfied"), ("Healthy", "ArtifactsDiscovered", "Successfully discovered artifacts")] {
+    for (kind, reason, message) in
+        [("Ready", "ArtifactsDiscovered", "Conditions satisfied"), ("Healthy", "ArtifactsDiscovered", "Successfully discovered artifacts")]
+    {
         set_condition(&mut status, &Condition { kind, status: "True", reason, message }, generation(object), seen.now);
     }
     remove_condition(&mut status, "Reconciling");
@@ -236,7 +257,9 @@ mod tests {
     #[test]
     fn tags_are_chosen_as_kargo_does() {
         let tags = ["0.5.9", "0.5.10", "latest", "0.6.0-rc.1", "1.0.0", "1234567", "v0.5.11"];
-        let check = |image: Value, expected: &[&str]| assert_eq!(candidates(image.clone(), &tags), Ok(expected.iter().map(|tag| (*tag).to_owned()).collect()), "{image}");
+        let check = |image: Value, expected: &[&str]| {
+            assert_eq!(candidates(image.clone(), &tags), Ok(expected.iter().map(|tag| (*tag).to_owned()).collect()), "{image}")
+        };
         check(json!({"repoURL": "r/x", "constraint": "^0.5.0"}), &["v0.5.11", "0.5.10", "0.5.9"]);
         check(json!({"repoURL": "r/x", "semverConstraint": "^0.0.0", "discoveryLimit": 2}), &["v0.5.11", "0.5.10"]);
         check(json!({"repoURL": "r/x"}), &["1.0.0", "0.6.0-rc.1", "v0.5.11", "0.5.10", "0.5.9"]);

@@ -407,8 +407,5 @@ fn a_file_that_is_not_understood_stops_everything() {
     "#]],
     );
     world.base.tree.remove("renovate.json");
-    check(
-        &mut world,
-        &expect![""],
-    );
+    check(&mut world, &expect![""]);
 }

@@ -81,7 +81,12 @@ pub(crate) async fn run(arguments: Vec<OsString>) -> anyhow::Result<i32> {
 async fn ask(api: &Api, arguments: &Arguments) -> anyhow::Result<String> {
     let Some((namespace, name)) = arguments.kustomization.split_once('/') else { bail!("--kustomization must be namespace/name") };
     let live = api.get(&format!("/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/{namespace}/kustomizations/{name}")).await?;
-    let source = api.get(&format!("/apis/source.toolkit.fluxcd.io/v1/namespaces/{namespace}/ocirepositories/{}", text(&live["spec"]["sourceRef"]["name"]))).await?;
+    let source = api
+        .get(&format!(
+            "/apis/source.toolkit.fluxcd.io/v1/namespaces/{namespace}/ocirepositories/{}",
+            text(&live["spec"]["sourceRef"]["name"])
+        ))
+        .await?;
     let revision = text(&live["status"]["lastAppliedRevision"]);
     if !is_ready(&live) || revision != text(&source["status"]["artifact"]["revision"]) {
         bail!("Kustomization {name} is not Ready at {}: {revision}", text(&source["status"]["artifact"]["revision"]));
@@ -89,8 +94,16 @@ async fn ask(api: &Api, arguments: &Arguments) -> anyhow::Result<String> {
     let workload = api.get(&format!("/apis/apps/v1/namespaces/{}/deployments/{}", arguments.namespace, arguments.deployment)).await?;
     let wanted = workload["spec"]["replicas"].as_i64().unwrap_or(1);
     let count = |field: &str| workload["status"][field].as_i64().unwrap_or(0);
-    if workload["status"]["observedGeneration"] != workload["metadata"]["generation"] || count("updatedReplicas") != wanted || count("availableReplicas") != wanted {
-        bail!("Deployment {} has {} of {wanted} Pods updated and {} available", arguments.deployment, count("updatedReplicas"), count("availableReplicas"));
+    if workload["status"]["observedGeneration"] != workload["metadata"]["generation"]
+        || count("updatedReplicas") != wanted
+        || count("availableReplicas") != wanted
+    {
+        bail!(
+            "Deployment {} has {} of {wanted} Pods updated and {} available",
+            arguments.deployment,
+            count("updatedReplicas"),
+            count("availableReplicas")
+        );
     }
     let image = text(&workload["spec"]["template"]["spec"]["containers"][0]["image"]).to_owned();
     if arguments.suite != Suite::Smoke {
@@ -140,7 +153,9 @@ fn is_ready(object: &Value) -> bool {
 
 impl Api {
     async fn get(&self, path: &str) -> anyhow::Result<Value> {
-        let request = Request::get(format!("{}{path}", self.server)).header(header::AUTHORIZATION, format!("Bearer {}", self.token)).body(Bytes::new())?;
+        let request = Request::get(format!("{}{path}", self.server))
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.token))
+            .body(Bytes::new())?;
         let answer = self.web.send(request, None).await?;
         let value: Value = serde_json::from_slice(answer.body()).with_context(|| format!("{path}: HTTP {}", answer.status()))?;
         if !answer.status().is_success() {

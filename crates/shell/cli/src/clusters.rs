@@ -23,7 +23,12 @@ impl Target {
     pub(crate) async fn open(&self, usual: Option<&str>) -> anyhow::Result<Cluster> {
         let file = Kubeconfig::read_from(&self.kubeconfig).with_context(|| self.kubeconfig.display().to_string())?;
         let usual = usual.filter(|usual| file.contexts.iter().any(|context| context.name == *usual)).map(str::to_owned);
-        let context = self.context.clone().or(usual).or_else(|| file.current_context.clone()).context("the kubeconfig has no current context: --context")?;
+        let context = self
+            .context
+            .clone()
+            .or(usual)
+            .or_else(|| file.current_context.clone())
+            .context("the kubeconfig has no current context: --context")?;
         let options = KubeConfigOptions { context: Some(context.clone()), ..KubeConfigOptions::default() };
         let config = kube::Config::from_custom_kubeconfig(file, &options).await.with_context(|| format!("context {context}"))?;
         let client = kube::Client::try_from(config).with_context(|| format!("context {context}"))?;
@@ -33,5 +38,9 @@ impl Target {
 
 /// Returns who acts, for what is written down: the user of this machine.
 pub(crate) fn author() -> String {
-    ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok()).filter(|name| !name.is_empty()).unwrap_or_else(|| "somebody".to_owned())
+    ["SUDO_USER", "USER", "LOGNAME"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok())
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "somebody".to_owned())
 }

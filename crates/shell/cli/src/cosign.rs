@@ -59,7 +59,8 @@ pub(crate) async fn run(arguments: Vec<OsString>) -> anyhow::Result<i32> {
         Command::Sign { images, yes: _, identity_token, fulcio_url, rekor_url, timestamp_server_url } => {
             let hosts = Hosts::from_env()?;
             let plain = |url: String| url.trim_end_matches('/').to_owned();
-            let signer = Signer { web: hosts.web(), fulcio: plain(fulcio_url), rekor: plain(rekor_url), timestamps: plain(timestamp_server_url) };
+            let signer =
+                Signer { web: hosts.web(), fulcio: plain(fulcio_url), rekor: plain(rekor_url), timestamps: plain(timestamp_server_url) };
             let token = match identity_token {
                 Some(token) => token,
                 None => job_token(&hosts.web()).await?,
@@ -86,10 +87,13 @@ async fn sign(hosts: &Hosts, signer: &Signer, image: &str, token: &str) -> anyho
 
 /// Asks the issuer of the workflow job that this runs in.
 async fn job_token(web: &Web) -> anyhow::Result<String> {
-    let (Ok(url), Ok(request_token)) = (std::env::var("ACTIONS_ID_TOKEN_REQUEST_URL"), std::env::var("ACTIONS_ID_TOKEN_REQUEST_TOKEN")) else {
+    let (Ok(url), Ok(request_token)) = (std::env::var("ACTIONS_ID_TOKEN_REQUEST_URL"), std::env::var("ACTIONS_ID_TOKEN_REQUEST_TOKEN"))
+    else {
         bail!("there is no identity: the job needs `permissions: id-token: write`, or give --identity-token");
     };
-    let request = Request::get(format!("{url}&audience=sigstore")).header(header::AUTHORIZATION, format!("Bearer {request_token}")).body(Bytes::new())?;
+    let request = Request::get(format!("{url}&audience=sigstore"))
+        .header(header::AUTHORIZATION, format!("Bearer {request_token}"))
+        .body(Bytes::new())?;
     let answer = web.send(request, None).await?;
     let value: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
     let token = value["value"].as_str().with_context(|| format!("the issuer gave no identity token: HTTP {}", answer.status()))?;

@@ -106,7 +106,8 @@ fn build(context: &Path, tag: &str, file: Option<PathBuf>) -> anyhow::Result<()>
     let path = file.unwrap_or_else(|| context.join("Dockerfile"));
     let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
     let dockerfile = build::dockerfile::parse(&text).with_context(|| path.display().to_string())?;
-    let artifact = build::dockerfile::image(&dockerfile, &folder::read(context)?, &platform(), created(context)?).with_context(|| path.display().to_string())?;
+    let artifact = build::dockerfile::image(&dockerfile, &folder::read(context)?, &platform(), created(context)?)
+        .with_context(|| path.display().to_string())?;
     let shelf = shelf(&image)?;
     std::fs::create_dir_all(&shelf).with_context(|| shelf.display().to_string())?;
     for (digest, bytes) in &artifact.blobs {
@@ -135,7 +136,9 @@ fn read(image: &Reference) -> anyhow::Result<Artifact> {
     let bytes = std::fs::read(&path).with_context(|| format!("no such image: {}:{}; build it first", image.location(), image.version()))?;
     let manifest: Manifest = serde_json::from_slice(&bytes).with_context(|| path.display().to_string())?;
     let names = std::iter::once(&manifest.config).chain(&manifest.layers);
-    let blobs = names.map(|each| std::fs::read(shelf.join(each.digest.hex())).with_context(|| shelf.display().to_string())).collect::<anyhow::Result<_>>()?;
+    let blobs = names
+        .map(|each| std::fs::read(shelf.join(each.digest.hex())).with_context(|| shelf.display().to_string()))
+        .collect::<anyhow::Result<_>>()?;
     let artifact = Artifact::new(&manifest, blobs);
     if artifact.manifest != bytes {
         bail!("{} was changed since it was built", path.display());

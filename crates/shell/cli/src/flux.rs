@@ -101,8 +101,13 @@ async fn push(url: &str, path: PathBuf, source: &str, revision: &str, annotation
     registry.push(&place, tag.as_str(), &artifact).await.with_context(|| format!("pushing {url} failed"))?;
     match output {
         None => println!("✔ artifact successfully pushed to {}@{}", place.location(), artifact.digest),
-        Some("json") => println!("{}", serde_json::json!({"url": url, "repository": place.location(), "tag": tag.as_str(), "digest": artifact.digest})),
-        Some("yaml") => print!("{}", yaml::write(&serde_json::json!({"url": url, "repository": place.location(), "tag": tag.as_str(), "digest": artifact.digest}))),
+        Some("json") => {
+            println!("{}", serde_json::json!({"url": url, "repository": place.location(), "tag": tag.as_str(), "digest": artifact.digest}))
+        }
+        Some("yaml") => print!(
+            "{}",
+            yaml::write(&serde_json::json!({"url": url, "repository": place.location(), "tag": tag.as_str(), "digest": artifact.digest}))
+        ),
         Some(other) => bail!("output {other:?} is not supported: json or yaml"),
     }
     Ok(())

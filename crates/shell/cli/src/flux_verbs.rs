@@ -122,7 +122,8 @@ async fn wake(cluster: &Cluster, reference: &ObjectRef, seconds: u64) -> anyhow:
         let live = cluster.get(reference).await?.with_context(|| format!("{} {} is gone", reference.kind, reference.name))?;
         let ready = api::find_condition(&live, "Ready");
         let text = |field: &str| ready.and_then(|ready| ready[field].as_str()).unwrap_or_default().to_owned();
-        let seen = live["status"]["lastHandledReconcileAt"] == token.as_str() && live["status"]["observedGeneration"] == live["metadata"]["generation"];
+        let seen = live["status"]["lastHandledReconcileAt"] == token.as_str()
+            && live["status"]["observedGeneration"] == live["metadata"]["generation"];
         if seen && text("status") == "True" {
             println!("✔ {}", text("message"));
             return Ok(());

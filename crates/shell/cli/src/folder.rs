@@ -38,7 +38,11 @@ pub(crate) fn read(root: &Path) -> anyhow::Result<Tree> {
                 bail!("{} exceeds the limit of 512 MiB or 100,000 files", root.display());
             }
             let content = std::fs::read(&path).with_context(|| path.display().to_string())?;
-            let name = path.strip_prefix(root).context("a path inside the folder")?.to_str().with_context(|| format!("{} is not UTF-8", path.display()))?;
+            let name = path
+                .strip_prefix(root)
+                .context("a path inside the folder")?
+                .to_str()
+                .with_context(|| format!("{} is not UTF-8", path.display()))?;
             let executable = found.permissions().mode() & 0o111 != 0;
             tree.put_file(name, TreeFile { bytes: Arc::new(content), executable });
         }

@@ -70,7 +70,8 @@ fn credentials(host: &str) -> anyhow::Result<Option<(String, String)>> {
         bail!("credsStore in {} is not supported: log in with a plain config", docker_config()?.display());
     }
     let Some(encoded) = config["auths"][host]["auth"].as_str() else { return Ok(None) };
-    let text = String::from_utf8(STANDARD.decode(encoded).context("the credentials are no base64")?).context("the credentials are not UTF-8")?;
+    let text =
+        String::from_utf8(STANDARD.decode(encoded).context("the credentials are no base64")?).context("the credentials are not UTF-8")?;
     let (user, password) = text.split_once(':').context("the credentials are malformed")?;
     Ok(Some((user.to_owned(), password.to_owned())))
 }
@@ -85,6 +86,12 @@ pub(crate) fn keep_credentials(host: &str, user: &str, password: &str) -> anyhow
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     }
-    let mut file = std::fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&path).with_context(|| path.display().to_string())?;
+    let mut file = std::fs::OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(&path)
+        .with_context(|| path.display().to_string())?;
     file.write_all(serde_json::to_string_pretty(&config)?.as_bytes()).with_context(|| path.display().to_string())
 }

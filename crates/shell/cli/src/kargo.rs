@@ -147,8 +147,12 @@ fn reference(api_version: &str, kind: &str, namespace: &str, name: &str) -> Obje
 
 async fn hold_it(cluster: &Cluster, what: &What, now: Timestamp, pause: bool) -> anyhow::Result<()> {
     let (object, note, shown) = match what {
-        What::Stage { name, project, note } => (reference(KARGO, "Stage", &namespace(cluster, &project.project).await?, name), note, format!("stage {name}")),
-        What::Project { name, note } => (reference("v1", "Namespace", "", &namespace(cluster, name).await?), note, format!("project {name}")),
+        What::Stage { name, project, note } => {
+            (reference(KARGO, "Stage", &namespace(cluster, &project.project).await?, name), note, format!("stage {name}"))
+        }
+        What::Project { name, note } => {
+            (reference("v1", "Namespace", "", &namespace(cluster, name).await?), note, format!("project {name}"))
+        }
     };
     let live = cluster.get(&object).await?.with_context(|| format!("there is no {shown}"))?;
     let length = note.duration.as_deref().map(|text| parse_duration(text).with_context(|| format!("--for {text}"))).transpose()?;
@@ -181,7 +185,10 @@ async fn find_freight(cluster: &Cluster, namespace: &str, wanted: &str) -> anyho
 
 async fn promote(cluster: &Cluster, project: &str, stage: &str, freight: &str, now: Timestamp) -> anyhow::Result<()> {
     let namespace = namespace(cluster, project).await?;
-    let target = cluster.get(&reference(KARGO, "Stage", &namespace, stage)).await?.with_context(|| format!("there is no Stage {stage} in {namespace}"))?;
+    let target = cluster
+        .get(&reference(KARGO, "Stage", &namespace, stage))
+        .await?
+        .with_context(|| format!("there is no Stage {stage} in {namespace}"))?;
     let cargo = find_freight(cluster, &namespace, freight).await?;
     let name = api::name(&cargo).to_owned();
     if let model::Verdict::Wait { why, .. } | model::Verdict::Refuse { why, .. } = freight::available(&target, &cargo, now) {

@@ -72,7 +72,16 @@ async fn change(ports: &Ports, files: &[String], message: &str) -> anyhow::Resul
         edits.push(FileEdit { path: path.to_owned(), content: Some(std::fs::read(file).with_context(|| file.to_owned())?) });
     }
     let branch = format!("people/{}", &base[..12]);
-    let push = Push { repository: &url, branch: &branch, base: Some(&base), expected: None, edits: &edits, message, identity: "developer", at: Timestamp::now() };
+    let push = Push {
+        repository: &url,
+        branch: &branch,
+        base: Some(&base),
+        expected: None,
+        edits: &edits,
+        message,
+        identity: "developer",
+        at: Timestamp::now(),
+    };
     let head = ports.git.push(&push).await?.to_string();
     ports.forge.open_pull(&url, &branch, "main", message, "", "developer").await?;
     let pull = ports.forge.find_pull(&url, &branch, "main", "developer").await?.context("the pull request is there")?;
@@ -88,7 +97,8 @@ pub(super) fn ports_of(folder: &Folder) -> anyhow::Result<Ports> {
     let path = folder.data.join("place.json");
     let bytes = std::fs::read(&path).with_context(|| format!("{} is not there: start `supercargo up` first", path.display()))?;
     let place: Value = serde_json::from_slice(&bytes).with_context(|| path.display().to_string())?;
-    let credentials: Credentials = serde_json::from_slice(&std::fs::read(folder.data.join("credentials.json")).context("the credentials")?)?;
+    let credentials: Credentials =
+        serde_json::from_slice(&std::fs::read(folder.data.join("credentials.json")).context("the credentials")?)?;
     let authority = std::fs::read(place["ca"].as_str().unwrap_or_default()).context("the certificate authority")?;
     let mut web = Web::new(std::slice::from_ref(&authority));
     for (name, url) in place["hosts"].as_object().into_iter().flatten() {
@@ -113,7 +123,8 @@ pub(super) fn ports_of(folder: &Folder) -> anyhow::Result<Ports> {
         config.auth_info.token = Some(credentials.clusters.get(name).cloned().unwrap_or_default().into());
         clusters = clusters.with(name, kube::Client::try_from(config).context("a client of a cluster")?);
     }
-    let identities = BTreeMap::from([("maintainer".to_owned(), maintainer.clone()), ("developer".to_owned(), person("developer", "Developer")?)]);
+    let identities =
+        BTreeMap::from([("maintainer".to_owned(), maintainer.clone()), ("developer".to_owned(), person("developer", "Developer")?)]);
     Ok(Ports {
         clock: Arc::new(System),
         clusters,

@@ -61,7 +61,10 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<i32> {
     for name in ports.clusters.names() {
         let cluster = ports.clusters.get(name)?;
         for definition in api::CRDS.iter().filter(|text| text.contains("toolkit.fluxcd.io")) {
-            cluster.apply("supercargo", &yaml::read(definition, yaml::Dialect::Sigs)?, false).await.with_context(|| format!("the kinds in cluster {}", name.0))?;
+            cluster
+                .apply("supercargo", &yaml::read(definition, yaml::Dialect::Sigs)?, false)
+                .await
+                .with_context(|| format!("the kinds in cluster {}", name.0))?;
         }
     }
     let journal = Journal::memory();

@@ -69,7 +69,8 @@ async fn stages(ports: &ports::Ports) -> anyhow::Result<Value> {
 
 /// Says by whom a Stage is paused, itself or with its project.
 async fn paused(ports: &ports::Ports, cluster: &ClusterName, stage: &Value) -> anyhow::Result<Option<String>> {
-    let project = ObjectRef { api_version: "v1".into(), kind: "Namespace".into(), namespace: String::new(), name: api::namespace(stage).into() };
+    let project =
+        ObjectRef { api_version: "v1".into(), kind: "Namespace".into(), namespace: String::new(), name: api::namespace(stage).into() };
     let project = ports.clusters.get(cluster)?.get(&project).await?;
     Ok(match promote::hold::paused(stage, project.as_ref(), Timestamp::now()) {
         Verdict::Wait { why, .. } => Some(why),
@@ -80,8 +81,11 @@ async fn paused(ports: &ports::Ports, cluster: &ClusterName, stage: &Value) -> a
 /// Every object that says it is not Ready, and why.
 async fn held(ports: &ports::Ports) -> anyhow::Result<Value> {
     const KINDS: [(&str, &str); 5] = [
-        ("kargo.akuity.io/v1alpha1", "Warehouse"), ("kargo.akuity.io/v1alpha1", "Stage"), ("source.toolkit.fluxcd.io/v1", "GitRepository"),
-        ("source.toolkit.fluxcd.io/v1", "OCIRepository"), ("kustomize.toolkit.fluxcd.io/v1", "Kustomization"),
+        ("kargo.akuity.io/v1alpha1", "Warehouse"),
+        ("kargo.akuity.io/v1alpha1", "Stage"),
+        ("source.toolkit.fluxcd.io/v1", "GitRepository"),
+        ("source.toolkit.fluxcd.io/v1", "OCIRepository"),
+        ("kustomize.toolkit.fluxcd.io/v1", "Kustomization"),
     ];
     let mut held = Vec::new();
     for name in ports.clusters.names() {

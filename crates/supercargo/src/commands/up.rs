@@ -91,12 +91,23 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<i32> {
     let (credentials, fresh) = Credentials::open(&data.path("credentials.json"))?;
     let tls = Tls::open(&data.path("identity"), &["localhost", REGISTRY, FORGE, IDENTITY])?;
     let journal = Journal::open(&data.path("journal.jsonl")).context("the journal")?;
-    let setup = Setup { clock: Arc::new(System), stores: stores(&data)?, credentials: credentials.clone(), journal: journal.clone(), authorities: vec![tls.authority.clone().into_bytes()] };
+    let setup = Setup {
+        clock: Arc::new(System),
+        stores: stores(&data)?,
+        credentials: credentials.clone(),
+        journal: journal.clone(),
+        authorities: vec![tls.authority.clone().into_bytes()],
+    };
     let world = Arc::new(World::new(setup)?);
     let listeners = Listeners::open(arguments.port_base).await?;
     let place = Place::write(&data, &listeners, &credentials, &tls)?;
     place.tell(fresh, &credentials, &data);
-    let table = format!("{REGISTRY}={} {FORGE}={} {IDENTITY}={}", listeners.url("registry", "http"), listeners.url("forge", "http"), listeners.url("identity", "http"));
+    let table = format!(
+        "{REGISTRY}={} {FORGE}={} {IDENTITY}={}",
+        listeners.url("registry", "http"),
+        listeners.url("forge", "http"),
+        listeners.url("identity", "http")
+    );
     let mut tasks = tokio::task::JoinSet::new();
     let servers: BTreeMap<String, String> = CLUSTERS.iter().map(|name| ((*name).to_owned(), listeners.url(name, "https"))).collect();
     let forge_address = listeners.url("forge", "http");

@@ -45,7 +45,13 @@ impl Workflows for Files {
         if !file.triggered_by(&workflow::Push { ref_name: &event.reference, changed: &event.changed }) {
             return Ok(Vec::new());
         }
-        let plan = |job: workflow::Job| JobPlan { workflow: file.name.clone(), id: job.id, name: job.name, needs: job.needs, id_token: job.id_token };
+        let plan = |job: workflow::Job| JobPlan {
+            workflow: file.name.clone(),
+            id: job.id,
+            name: job.name,
+            needs: job.needs,
+            id_token: job.id_token,
+        };
         Ok(file.jobs.iter().cloned().map(plan).collect())
     }
 }
@@ -123,7 +129,10 @@ impl Hosts {
 /// Asks the forge which running job a request token belongs to, as its administrator.
 async fn resolve(forge: Option<Router>, token: String) -> Result<Value, String> {
     let forge = forge.ok_or("the forge is not there yet")?;
-    let mut request = Request::post("/api/actions/v1/identity").header("content-type", "application/json").body(axum::body::Body::from(json!({"token": token}).to_string())).map_err(|error| error.to_string())?;
+    let mut request = Request::post("/api/actions/v1/identity")
+        .header("content-type", "application/json")
+        .body(axum::body::Body::from(json!({"token": token}).to_string()))
+        .map_err(|error| error.to_string())?;
     request.extensions_mut().insert(Caller::new("forge-admin"));
     let answer = forge.oneshot(request).await.map_err(|error| error.to_string())?;
     let status = answer.status();
@@ -136,7 +145,11 @@ async fn resolve(forge: Option<Router>, token: String) -> Result<Value, String> 
 
 /// Pulls need a login; pushes are for workflows, each for its own repositories.
 fn access(credentials: &Credentials) -> Access {
-    let rule = |who: &str, repositories: &str, actions: &[Permission]| Rule { who: who.to_owned(), repositories: repositories.to_owned(), actions: actions.to_vec() };
+    let rule = |who: &str, repositories: &str, actions: &[Permission]| Rule {
+        who: who.to_owned(),
+        repositories: repositories.to_owned(),
+        actions: actions.to_vec(),
+    };
     let push = [Permission::Pull, Permission::Push];
     Access {
         accounts: vec![Account { name: "admin".to_owned(), password: credentials.registry.clone() }],

@@ -148,7 +148,13 @@ fn door(driver: Arc<OnceLock<Driver>>, jobs: watch::Sender<u64>, ports: Ports, j
                     driver.happened(&event_of(news));
                 }
             };
-            let answer = |status: http::StatusCode, body: Vec<u8>| Response::builder().status(status).header("content-type", "application/json").body(body.into()).expect("a status and a body make an answer");
+            let answer = |status: http::StatusCode, body: Vec<u8>| {
+                Response::builder()
+                    .status(status)
+                    .header("content-type", "application/json")
+                    .body(body.into())
+                    .expect("a status and a body make an answer")
+            };
             if path == "/forge" {
                 let event = request.headers().get("x-gitea-event").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
                 of_forge(&format!("https://{FORGE}"), &event, request.body()).into_iter().for_each(tell);

@@ -22,18 +22,22 @@ impl World {
     pub fn refused(&self) -> Option<String> {
         let held = self.driver.held();
         let found = held.iter().flat_map(|(key, reasons)| reasons.iter().map(move |reason| (key, reason)));
-        let mut found = found.filter(|(_, reason)| matches!(reason.code, Some(Code::PromotionFailed | Code::VerificationFailed | Code::PullClosed)));
+        let mut found =
+            found.filter(|(_, reason)| matches!(reason.code, Some(Code::PromotionFailed | Code::VerificationFailed | Code::PullClosed)));
         found.next().map(|(key, reason)| format!("{} {}: {}", key.controller, key.name, reason.text))
     }
 
     /// Returns everything that waits, a line each.
     pub fn waits(&self) -> Vec<String> {
         let held = self.driver.held();
-        held.into_iter().map(|(key, reasons)| {
-            let place = [key.cluster.0.as_str(), key.name.as_str()].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/");
-            let texts: Vec<String> = reasons.into_iter().map(|reason| reason.text).collect();
-            format!("{} {place}: {}", key.controller, texts.join("; "))
-        }).collect()
+        held.into_iter()
+            .map(|(key, reasons)| {
+                let place =
+                    [key.cluster.0.as_str(), key.name.as_str()].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/");
+                let texts: Vec<String> = reasons.into_iter().map(|reason| reason.text).collect();
+                format!("{} {place}: {}", key.controller, texts.join("; "))
+            })
+            .collect()
     }
 }
 
@@ -57,7 +61,19 @@ pub async fn release(ports: &ports::Ports, version: &str, at: Timestamp) -> anyh
         *tip
     } else {
         let base = tip.to_string();
-        ports.git.push(&Push { repository: &url, branch: "main", base: Some(&base), expected: Some(&base), edits: &[edit], message: &message, identity: "maintainer", at }).await?
+        ports
+            .git
+            .push(&Push {
+                repository: &url,
+                branch: "main",
+                base: Some(&base),
+                expected: Some(&base),
+                edits: &[edit],
+                message: &message,
+                identity: "maintainer",
+                at,
+            })
+            .await?
     };
     ports.git.push_tag(&url, version, &commit, "maintainer").await?;
     Ok(())
@@ -72,10 +88,23 @@ pub async fn has_arrived(ports: &ports::Ports, version: &str) -> anyhow::Result<
     if !image.ends_with(&format!(":{version}")) {
         return Ok(false);
     }
-    let delivery = ObjectRef { api_version: "kustomize.toolkit.fluxcd.io/v1".into(), kind: "Kustomization".into(), namespace: "flux-system".into(), name: "myapp".into() };
+    let delivery = ObjectRef {
+        api_version: "kustomize.toolkit.fluxcd.io/v1".into(),
+        kind: "Kustomization".into(),
+        namespace: "flux-system".into(),
+        name: "myapp".into(),
+    };
     let Some(delivery) = prod.get(&delivery).await? else { return Ok(false) };
     let applied = delivery["status"]["lastAppliedRevision"].as_str().unwrap_or_default();
     let freight = ports.clusters.get(&ClusterName("management".into()))?.list("kargo.akuity.io/v1alpha1", "Freight", None, None).await?;
-    let runs = |freight: &serde_json::Value| freight["images"].as_array().into_iter().flatten().any(|image| image["digest"].as_str().is_some_and(|digest| applied.ends_with(digest)));
-    Ok(freight.iter().any(|freight| runs(freight) && freight["status"]["currentlyIn"]["prod"].is_object() && freight["status"]["verifiedIn"]["prod"].is_object()))
+    let runs = |freight: &serde_json::Value| {
+        freight["images"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .any(|image| image["digest"].as_str().is_some_and(|digest| applied.ends_with(digest)))
+    };
+    Ok(freight.iter().any(|freight| {
+        runs(freight) && freight["status"]["currentlyIn"]["prod"].is_object() && freight["status"]["verifiedIn"]["prod"].is_object()
+    }))
 }

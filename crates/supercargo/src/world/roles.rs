@@ -28,7 +28,13 @@ pub enum Roles {
 }
 
 /// Returns the clients of a world whose hosts are in this process.
-pub(super) fn ports(clock: &Arc<dyn Clock>, hosts: &Hosts, web: &Web, credentials: &Credentials, trust: Arc<sign::TrustRoot>) -> anyhow::Result<Ports> {
+pub(super) fn ports(
+    clock: &Arc<dyn Clock>,
+    hosts: &Hosts,
+    web: &Web,
+    credentials: &Credentials,
+    trust: Arc<sign::TrustRoot>,
+) -> anyhow::Result<Ports> {
     let mut clusters = Clusters::default();
     for (name, server) in &hosts.clusters {
         let service = axum::Extension(Caller::master("supercargo")).layer(server.router());
@@ -50,9 +56,18 @@ pub(super) fn ports(clock: &Arc<dyn Clock>, hosts: &Hosts, web: &Web, credential
 /// Who acts on the embedded forge, by login.
 fn identities(credentials: &Credentials) -> anyhow::Result<BTreeMap<String, Identity>> {
     let mut identities = BTreeMap::new();
-    for (login, name) in [("maintainer", "Maintainer"), ("renovate", "Renovate"), ("kargo", "Kargo"), (CHECKS, "Checks"), (READER, "Flux"), ("forge-admin", "Forge"), ("forge-runner", "Runner")] {
+    for (login, name) in [
+        ("maintainer", "Maintainer"),
+        ("renovate", "Renovate"),
+        ("kargo", "Kargo"),
+        (CHECKS, "Checks"),
+        (READER, "Flux"),
+        ("forge-admin", "Forge"),
+        ("forge-runner", "Runner"),
+    ] {
         let key = if credentials.signing.contains_key(login) { Some(Arc::new(credentials.signing_key(login)?)) } else { None };
-        let identity = Identity { caller: Caller::new(login), basic: None, name: name.to_owned(), email: format!("{login}@supercargo.internal"), key };
+        let identity =
+            Identity { caller: Caller::new(login), basic: None, name: name.to_owned(), email: format!("{login}@supercargo.internal"), key };
         identities.insert(login.to_owned(), identity);
     }
     Ok(identities)
@@ -60,8 +75,11 @@ fn identities(credentials: &Credentials) -> anyhow::Result<BTreeMap<String, Iden
 
 /// Returns the controllers of some roles.
 pub fn controllers_of(roles: &Roles, ports: &Ports) -> Vec<Arc<dyn Controller>> {
-    let deploy: [Arc<dyn Controller>; 3] =
-        [Arc::new(flux::GitRepository::new(ports.clone())), Arc::new(flux::OciRepository::new(ports.clone())), Arc::new(flux::Kustomization::new(ports.clone()))];
+    let deploy: [Arc<dyn Controller>; 3] = [
+        Arc::new(flux::GitRepository::new(ports.clone())),
+        Arc::new(flux::OciRepository::new(ports.clone())),
+        Arc::new(flux::Kustomization::new(ports.clone())),
+    ];
     let mut all = deploy.to_vec();
     if *roles == Roles::Deploy {
         return all;

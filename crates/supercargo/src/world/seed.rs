@@ -163,7 +163,12 @@ impl Seed<'_> {
     pub async fn deployment(&self, at: Timestamp) -> anyhow::Result<()> {
         // Once it was filled the world is its people's: their policy is not put back at every start.
         let home = self.0.ports.clusters.get(&ClusterName(CLUSTERS[0].to_owned()))?;
-        let note = ObjectRef { api_version: "v1".into(), kind: "ConfigMap".into(), namespace: "flux-system".into(), name: "supercargo-filled".into() };
+        let note = ObjectRef {
+            api_version: "v1".into(),
+            kind: "ConfigMap".into(),
+            namespace: "flux-system".into(),
+            name: "supercargo-filled".into(),
+        };
         if home.get(&note).await?.is_some() {
             return Ok(());
         }
@@ -179,8 +184,10 @@ impl Seed<'_> {
         if self.0.ports.git.tip(&url, "main").await?.is_some() {
             return Ok(());
         }
-        let edits: Vec<FileEdit> = files.iter().map(|(path, file)| FileEdit { path: path.to_owned(), content: Some(file.bytes.to_vec()) }).collect();
-        let push = Push { repository: &url, branch: "main", base: None, expected: None, edits: &edits, message, identity: "maintainer", at };
+        let edits: Vec<FileEdit> =
+            files.iter().map(|(path, file)| FileEdit { path: path.to_owned(), content: Some(file.bytes.to_vec()) }).collect();
+        let push =
+            Push { repository: &url, branch: "main", base: None, expected: None, edits: &edits, message, identity: "maintainer", at };
         self.0.ports.git.push(&push).await?;
         Ok(())
     }

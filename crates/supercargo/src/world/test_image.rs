@@ -51,7 +51,8 @@ impl World {
 fn pack(program: &Path) -> anyhow::Result<oci::Artifact> {
     let read = |path: &Path| std::fs::read(path).with_context(|| path.display().to_string());
     let bytes = read(program)?;
-    let file = |path: String, bytes: Vec<u8>, mode: u32| LayerFile { path, mode, uid: 0, gid: 0, content: LayerContent::File(Arc::new(bytes)) };
+    let file =
+        |path: String, bytes: Vec<u8>, mode: u32| LayerFile { path, mode, uid: 0, gid: 0, content: LayerContent::File(Arc::new(bytes)) };
     let mut files = Vec::new();
     if let Some(loader) = interpreter(&bytes) {
         files.push(file(loader.trim_start_matches('/').to_owned(), read(Path::new(&loader))?, 0o755));
@@ -75,7 +76,9 @@ fn pack(program: &Path) -> anyhow::Result<oci::Artifact> {
 
 /// Reads which loader an ELF file names; `None` for a static one.
 fn interpreter(elf: &[u8]) -> Option<String> {
-    let number = |at: usize, size: usize| elf.get(at..at + size).map(|bytes| bytes.iter().rev().fold(0u64, |all, byte| (all << 8) | u64::from(*byte)));
+    let number = |at: usize, size: usize| {
+        elf.get(at..at + size).map(|bytes| bytes.iter().rev().fold(0u64, |all, byte| (all << 8) | u64::from(*byte)))
+    };
     if elf.get(..5)? != b"\x7fELF\x02" {
         return None;
     }

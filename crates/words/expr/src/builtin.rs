@@ -64,7 +64,9 @@ fn length(value: &Value) -> Result<Value, String> {
 
 fn replace(arguments: &[Value]) -> Result<Value, String> {
     match arguments {
-        [Value::String(text), Value::String(from), Value::String(to)] if text.len() * (to.len() + 1) <= LENGTH => Ok(Value::String(text.replace(from.as_str(), to))),
+        [Value::String(text), Value::String(from), Value::String(to)] if text.len() * (to.len() + 1) <= LENGTH => {
+            Ok(Value::String(text.replace(from.as_str(), to)))
+        }
         [Value::String(_), Value::String(_), Value::String(_)] => Err("the result is too long".to_owned()),
         _ => Err("all arguments must be strings".to_owned()),
     }

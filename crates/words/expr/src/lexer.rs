@@ -13,8 +13,8 @@ pub(crate) enum Token {
 }
 
 const SYMBOLS: [&str; 35] = [
-    "??", "?.", "==", "!=", "<=", ">=", "&&", "||", "**", "..", "(", ")", "[", "]", "{", "}", ",", ":", "?", ".", "+", "-", "*", "/", "%", "<", ">",
-    "!", "|", "#", ";", "=", "^", "$", "@",
+    "??", "?.", "==", "!=", "<=", ">=", "&&", "||", "**", "..", "(", ")", "[", "]", "{", "}", ",", ":", "?", ".", "+", "-", "*", "/", "%",
+    "<", ">", "!", "|", "#", ";", "=", "^", "$", "@",
 ];
 
 /// Splits a text into tokens with the character each starts at.
@@ -57,7 +57,8 @@ fn number(rest: &str) -> (Token, usize) {
     let mut end = 0;
     let bytes = rest.as_bytes();
     while end < bytes.len() {
-        let exponent_sign = matches!(bytes[end], b'+' | b'-') && end > 0 && matches!(bytes[end - 1], b'e' | b'E') && !rest.starts_with("0x");
+        let exponent_sign =
+            matches!(bytes[end], b'+' | b'-') && end > 0 && matches!(bytes[end - 1], b'e' | b'E') && !rest.starts_with("0x");
         let range = bytes[end] == b'.' && bytes.get(end + 1) == Some(&b'.');
         if range || !(bytes[end].is_ascii_alphanumeric() || matches!(bytes[end], b'.' | b'_') || exponent_sign) {
             break;

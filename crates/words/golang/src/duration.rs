@@ -80,7 +80,9 @@ mod tests {
 
     #[test]
     fn durations_are_gos() {
-        for (text, shown) in [("1h30m", "1h30m0s"), ("2m", "2m0s"), ("1.5s", "1.5s"), ("300ms", "300ms"), ("0", "0s"), (".5s", "500ms"), ("90s", "1m30s")] {
+        for (text, shown) in
+            [("1h30m", "1h30m0s"), ("2m", "2m0s"), ("1.5s", "1.5s"), ("300ms", "300ms"), ("0", "0s"), (".5s", "500ms"), ("90s", "1m30s")]
+        {
             assert_eq!(parse_duration(text).map(format_duration).as_deref(), Ok(shown), "{text}");
         }
         for bad in ["", "1d", "1 day", "5", "s", "1.2.3s", "99999999999999h", "-1s"] {

@@ -113,7 +113,11 @@ mod tests {
             (r"^[[:alpha:]]+$", "abc", true),
             (r"^[]a]+$", "]a", true),
             (r"b", "abc", true),
-            (r"^https://gitea\.internal/org/deployment/.*build-deployment-artifact\.yml.*", "https://gitea.internal/org/deployment/.gitea/workflows/build-deployment-artifact.yml@refs/heads/main", true),
+            (
+                r"^https://gitea\.internal/org/deployment/.*build-deployment-artifact\.yml.*",
+                "https://gitea.internal/org/deployment/.gitea/workflows/build-deployment-artifact.yml@refs/heads/main",
+                true,
+            ),
         ] {
             assert_eq!(regexp(pattern).expect(pattern).is_match(text), expected, "{pattern} {text}");
         }

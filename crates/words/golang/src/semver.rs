@@ -53,8 +53,10 @@ impl Version {
             }
             *number = part.parse().ok()?;
         }
-        let identifiers = |text: &str| text.split('.').all(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'));
-        let no_leading_zero = |text: &str| text.split('.').all(|id| id.len() < 2 || !id.starts_with('0') || !id.bytes().all(|b| b.is_ascii_digit()));
+        let identifiers =
+            |text: &str| text.split('.').all(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'));
+        let no_leading_zero =
+            |text: &str| text.split('.').all(|id| id.len() < 2 || !id.starts_with('0') || !id.bytes().all(|b| b.is_ascii_digit()));
         if !pre.is_none_or(|pre| identifiers(pre) && no_leading_zero(pre)) || !metadata.is_none_or(identifiers) {
             return None;
         }
@@ -382,9 +384,13 @@ mod tests {
 
     #[test]
     fn versions_order_by_precedence() {
-        let mut versions: Vec<_> = ["1.0.0", "1.0.0-rc.2", "1.0.0-rc.10", "0.9.9", "1.0.0-alpha"].iter().filter_map(|v| Version::strict(v)).collect();
+        let mut versions: Vec<_> =
+            ["1.0.0", "1.0.0-rc.2", "1.0.0-rc.10", "0.9.9", "1.0.0-alpha"].iter().filter_map(|v| Version::strict(v)).collect();
         versions.sort();
-        assert_eq!(versions.iter().map(Version::original).collect::<Vec<_>>(), ["0.9.9", "1.0.0-alpha", "1.0.0-rc.2", "1.0.0-rc.10", "1.0.0"]);
+        assert_eq!(
+            versions.iter().map(Version::original).collect::<Vec<_>>(),
+            ["0.9.9", "1.0.0-alpha", "1.0.0-rc.2", "1.0.0-rc.10", "1.0.0"]
+        );
         assert!(Version::strict("1.2").is_none() && Version::strict("v1.2.3").is_none() && Version::strict("01.2.3").is_none());
         assert_eq!(Version::lenient("v1.2").expect("lenient").to_string(), "1.2.0");
     }

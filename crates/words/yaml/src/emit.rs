@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::resolve::{Dialect, read};
+use crate::resolve::{Dialect, read, timestamp};
 
 /// Column after which a line breaks at the next single space.
 const WIDTH: usize = 80;
@@ -170,10 +170,10 @@ fn read_plain(text: &str) -> Option<Value> {
     if text.is_empty() || text.contains('\n') || text.starts_with("...") || text.starts_with("---") {
         return Some(Value::String(text.to_owned()));
     }
-    let looks_base60 =
-        text.contains(':') && text.split(':').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit() || b == b'_'));
-    let looks_date = text.len() >= 8 && text.as_bytes()[..4].iter().all(u8::is_ascii_digit) && is_date(text);
-    if looks_base60 || looks_date || matches!(text, ".inf" | "-.inf" | "+.inf" | ".nan" | ".NaN" | ".Inf" | ".INF" | ".NAN") {
+    if is_base60(text)
+        || timestamp(text).is_some()
+        || matches!(text, ".inf" | "-.inf" | "+.inf" | ".nan" | ".NaN" | ".Inf" | ".INF" | ".NAN")
+    {
         return None;
     }
     if text == "=" || text == "<<" {
@@ -193,15 +193,24 @@ fn read_plain(text: &str) -> Option<Value> {
     Some(Value::String(text.to_owned()))
 }
 
-fn is_date(text: &str) -> bool {
-    let mut parts = text.splitn(3, '-');
-    let digits =
-        |part: Option<&str>, most: usize| part.is_some_and(|p| !p.is_empty() && p.len() <= most && p.bytes().all(|b| b.is_ascii_digit()));
-    let year = parts.next();
-    let month = parts.next();
-    let rest = parts.next();
-    let day = rest.map(|rest| rest.split(['T', 't', ' ']).next().unwrap_or(rest));
-    digits(year, 4) && digits(month, 2) && digits(day, 2)
+/// Numbers of YAML 1.1 to the base of 60, `12:30:45`.
+fn is_base60(text: &str) -> bool {
+    let mut parts = text.strip_prefix(['+', '-']).unwrap_or(text).split(':');
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_');
+    let first = parts.next().is_some_and(|first| first.starts_with(|c: char| c.is_ascii_digit()) && digits(first));
+    let mut rest: Vec<&str> = parts.collect();
+    if let Some(last) = rest.last_mut()
+        && let Some((whole, fraction)) = last.split_once('.')
+        && digits(fraction)
+    {
+        *last = whole;
+    }
+    let sixty = |part: &&str| match part.as_bytes() {
+        [one] => one.is_ascii_digit(),
+        [ten, one] => (b'0'..=b'5').contains(ten) && one.is_ascii_digit(),
+        _ => false,
+    };
+    first && !rest.is_empty() && rest.iter().all(sixty)
 }
 
 /// What go-yaml's `yaml_emitter_analyze_scalar` finds out.
@@ -460,6 +469,11 @@ mod tests {
             "*",
             "0.5.1",
             "@x",
+            "...",
+            "2001-1-1",
+            "2001-01-01 x",
+            "1:61",
+            "+1:59.5",
         ];
         check(
             &json!(words),
@@ -487,6 +501,11 @@ mod tests {
                 - '*'
                 - 0.5.1
                 - '@x'
+                - '...'
+                - "2001-1-1"
+                - 2001-01-01 x
+                - 1:61
+                - "+1:59.5"
             "##]],
         );
     }
@@ -510,6 +529,23 @@ mod tests {
 
             "#]],
         );
+    }
+
+    #[test]
+    fn keys_with_numbers_follow_them_and_odd_ones_do_not_panic() {
+        let map = json!({"a009": 1, "a09": 1, "a9": 1, "a10": 1, "0o7": 1, "08": 1, "1": 1, "1a": 1, "12": 1, "-1": 1, "1_000": 1, "": 1});
+        let keys: Vec<String> = write(&map).lines().map(|line| line.trim_end_matches(": 1").replace('"', "")).collect();
+        assert_eq!(keys, ["", "-1", "0o7", "08", "1a", "1", "1_000", "12", "a9", "a09", "a009", "a10"]);
+        let many: serde_json::Map<_, _> =
+            (0..500u32).map(|n| (format!("{}{}{:x}", n % 7, ["a", "_", "0", ".1"][n as usize % 4], n), json!(1))).collect();
+        assert_eq!(write(&Value::Object(many)).lines().count(), 500);
+    }
+
+    #[test]
+    fn breaks_of_double_quoted_texts_count_their_backslash() {
+        let text = format!("{}:\n  x  {} end", "word ".repeat(15), "w".repeat(75));
+        let written = write(&json!({"a": text}));
+        assert_eq!(read(&written, Dialect::Sigs).expect("reads"), json!({"a": text}));
     }
 
     #[test]

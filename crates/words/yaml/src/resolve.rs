@@ -271,12 +271,57 @@ fn integer(text: &str) -> Option<Value> {
     0i64.checked_sub_unsigned(value).map(|value| Value::Number(value.into()))
 }
 
-/// Plain dates that kyaml turns into RFC 3339.
-fn timestamp(text: &str) -> Option<String> {
-    let bytes = text.as_bytes();
-    let date = bytes.len() == 10
-        && bytes.iter().enumerate().all(|(at, byte)| if at == 4 || at == 7 { *byte == b'-' } else { byte.is_ascii_digit() });
-    date.then(|| format!("{text}T00:00:00Z"))
+/// Plain dates and times that kyaml turns into RFC 3339. Source: go-yaml v3 `resolve.go` `parseTimestamp`.
+pub(crate) fn timestamp(text: &str) -> Option<String> {
+    let (year, rest) = text.split_at_checked(4)?;
+    let (month, rest) = short_number(rest.strip_prefix('-')?)?;
+    let (day, rest) = short_number(rest.strip_prefix('-')?)?;
+    let year: u32 = year.bytes().all(|byte| byte.is_ascii_digit()).then(|| year.parse().ok())??;
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let days = match month {
+        2 => 28 + u32::from(leap),
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return None,
+    };
+    if day == 0 || day > days {
+        return None;
+    }
+    let date = format!("{year:04}-{month:02}-{day:02}");
+    if rest.is_empty() {
+        return Some(format!("{date}T00:00:00Z"));
+    }
+    let zoned = rest.starts_with(['T', 't']);
+    let (hour, rest) = short_number(rest.strip_prefix(['T', 't', ' '])?)?;
+    let (minute, rest) = short_number(rest.strip_prefix(':')?)?;
+    let (second, rest) = short_number(rest.strip_prefix(':')?)?;
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let (fraction, rest) = match rest.strip_prefix(['.', ',']) {
+        Some(rest) => rest.split_at(rest.bytes().take_while(u8::is_ascii_digit).count()),
+        None => ("", rest),
+    };
+    let fraction = fraction.get(..9).unwrap_or(fraction).trim_end_matches('0');
+    let fraction = if fraction.is_empty() { String::new() } else { format!(".{fraction}") };
+    let time = format!("{date}T{hour:02}:{minute:02}:{second:02}{fraction}");
+    match (zoned, rest) {
+        (false, "") | (true, "Z") => Some(format!("{time}Z")),
+        (true, zone) => {
+            let (hours, minutes) = zone.strip_prefix(['+', '-'])?.split_once(':')?;
+            let two = |text: &str| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+            let zone = if zone.ends_with("00:00") { "Z" } else { zone };
+            (two(hours) && two(minutes) && hours <= "24" && minutes < "60").then(|| format!("{time}{zone}"))
+        }
+        (false, _) => None,
+    }
+}
+
+/// One or two digits.
+fn short_number(text: &str) -> Option<(u32, &str)> {
+    let length = text.bytes().take(2).take_while(u8::is_ascii_digit).count();
+    let (digits, rest) = text.split_at_checked(length)?;
+    Some((digits.parse().ok()?, rest))
 }
 
 #[cfg(test)]
@@ -319,6 +364,16 @@ mod tests {
             check(text, &value, &value);
         }
         check("2001-12-14", &json!("2001-12-14"), &json!("2001-12-14T00:00:00Z"));
+        for (text, time) in [
+            ("2001-1-2", "2001-01-02T00:00:00Z"),
+            ("2001-12-14t21:59:43.10-05:00", "2001-12-14T21:59:43.1-05:00"),
+            ("2001-12-14 21:59:43", "2001-12-14T21:59:43Z"),
+            ("2001-12-14T21:59:43Z", "2001-12-14T21:59:43Z"),
+            ("2001-02-30", "2001-02-30"),
+            ("2001-12-14T21:59", "2001-12-14T21:59"),
+        ] {
+            check(text, &json!(text), &json!(time));
+        }
         check("a: &b {x: 1}\nc: {<<: *b, z: 2}", &json!({"a":{"x":1},"c":{"x":1,"z":2}}), &json!({"a":{"x":1},"c":{"x":1,"z":2}}));
     }
 

@@ -47,7 +47,8 @@ impl Controller for Deployment {
     fn look<'a>(&'a self, key: &'a Key, seen: &'a Seen) -> BoxFuture<'a, Result<Option<Pass>, LookError>> {
         Box::pin(async move {
             let cluster = self.ports.clusters.get(&key.cluster)?;
-            let reference = ObjectRef { api_version: "apps/v1".into(), kind: NAME.into(), namespace: key.namespace.clone(), name: key.name.clone() };
+            let reference =
+                ObjectRef { api_version: "apps/v1".into(), kind: NAME.into(), namespace: key.namespace.clone(), name: key.name.clone() };
             let Some(object) = cluster.get(&reference).await? else { return Ok(None) };
             let replica_sets = owned(cluster, "apps/v1", "ReplicaSet", &object).await?;
             let decision = decide(&Observed { cluster: key.cluster.clone(), object: object.clone(), now: seen.now, replica_sets });

@@ -4,7 +4,7 @@ use api::text;
 use deploy::source::{Failure, Fetched, Observed, Stage, decide};
 use futures::future::BoxFuture;
 use git::signature::{Finding, verify};
-use git::{Objects, ObjectId};
+use git::{ObjectId, Objects};
 use model::{ClusterName, ObjectRef};
 use ports::Ports;
 use serde_json::Value;
@@ -38,7 +38,12 @@ impl GitRepository {
         }
         let url = text(spec, &["url"]);
         let branch = spec["ref"]["branch"].as_str().unwrap_or("master");
-        let unreachable = |message: String| Failure { stage: Stage::Fetch, reason: "GitOperationFailed", message: format!("failed to checkout and determine revision: {message}"), stalled: false };
+        let unreachable = |message: String| Failure {
+            stage: Stage::Fetch,
+            reason: "GitOperationFailed",
+            message: format!("failed to checkout and determine revision: {message}"),
+            stalled: false,
+        };
         let tip = self.ports.git.tip(url, branch).await.map_err(|error| unreachable(crate::driver::chain(&error)))?;
         let tip = tip.ok_or_else(|| unreachable(format!("couldn't find remote ref \"refs/heads/{branch}\"")))?;
         let verified = self.verified(cluster, object, url, &tip).await?;
@@ -67,7 +72,8 @@ impl GitRepository {
         }
         let unverified = |message: String| Failure { stage: Stage::Verify, reason: "InvalidCommitSignature", message, stalled: false };
         let secret = text(wanted, &["secretRef", "name"]);
-        let reference = ObjectRef { api_version: "v1".into(), kind: "Secret".into(), namespace: api::namespace(object).into(), name: secret.into() };
+        let reference =
+            ObjectRef { api_version: "v1".into(), kind: "Secret".into(), namespace: api::namespace(object).into(), name: secret.into() };
         let live = match self.ports.clusters.get(cluster) {
             Ok(client) => client.get(&reference).await,
             Err(error) => Err(error),
@@ -75,7 +81,8 @@ impl GitRepository {
         let live = live.map_err(|error| unverified(error.to_string()))?;
         let live = live.ok_or_else(|| unverified(format!("PGP public keys secret error: secrets {secret:?} not found")))?;
         let keys = keys(&live).map_err(unverified)?;
-        let before = text(object, &["status", "artifact", "revision"]).rsplit_once("@sha1:").and_then(|(_, commit)| commit.parse::<ObjectId>().ok());
+        let before =
+            text(object, &["status", "artifact", "revision"]).rsplit_once("@sha1:").and_then(|(_, commit)| commit.parse::<ObjectId>().ok());
         let tip = *tip;
         let mut wants = vec![tip];
         wants.extend(before);
@@ -83,7 +90,12 @@ impl GitRepository {
         // Where the earlier commit is gone from the server, everything is verified.
         let found = match found {
             Ok(found) => found,
-            Err(_) => self.ports.git.with_objects(url, &[tip], |objects| Ok(check(objects, &tip, None, &keys))).await.map_err(|error| unverified(crate::driver::chain(&error)))?,
+            Err(_) => self
+                .ports
+                .git
+                .with_objects(url, &[tip], |objects| Ok(check(objects, &tip, None, &keys)))
+                .await
+                .map_err(|error| unverified(crate::driver::chain(&error)))?,
         };
         found.map(|signer| Some(format!("verified signature of commit '{tip}' with key '{signer}'"))).map_err(unverified)
     }
@@ -111,7 +123,9 @@ fn keys(secret: &Value) -> Result<Vec<SigningKey>, String> {
         if !name.ends_with(".sshpub") {
             return Err(format!("the key {name} of the verification Secret is not supported: only *.sshpub"));
         }
-        let bytes = base64::engine::general_purpose::STANDARD.decode(value.as_str().unwrap_or_default()).map_err(|error| format!("{name}: {error}"))?;
+        let bytes = base64::engine::general_purpose::STANDARD
+            .decode(value.as_str().unwrap_or_default())
+            .map_err(|error| format!("{name}: {error}"))?;
         let text = String::from_utf8(bytes).map_err(|_| format!("{name} is not UTF-8"))?;
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
             keys.push(SigningKey { name: name.clone(), line: line.to_owned(), paths: api::texts(&bound[name.as_str()]) });
@@ -126,7 +140,8 @@ fn keys(secret: &Value) -> Result<Vec<SigningKey>, String> {
 /// Returns the name of the key that signed the tip, once every new commit was signed by a key that may change its paths.
 fn check(objects: &dyn Objects, tip: &ObjectId, before: Option<&ObjectId>, keys: &[SigningKey]) -> Result<String, String> {
     let lines: Vec<&str> = keys.iter().map(|key| key.line.as_str()).collect();
-    let mut commits = git::rev_list(objects, &[*tip], before.map(std::slice::from_ref).unwrap_or_default()).map_err(|error| error.to_string())?;
+    let mut commits =
+        git::rev_list(objects, &[*tip], before.map(std::slice::from_ref).unwrap_or_default()).map_err(|error| error.to_string())?;
     if commits.len() > COMMITS {
         return Err(format!("more than {COMMITS} new commits to verify"));
     }
@@ -191,8 +206,11 @@ impl Controller for GitRepository {
 
     fn look<'a>(&'a self, key: &'a Key, seen: &'a Seen) -> BoxFuture<'a, Result<Option<Pass>, LookError>> {
         Box::pin(async move {
-            let Some(object) = self.ports.clusters.get(&key.cluster)?.get(&super::reference(SOURCE, NAME, key)).await? else { return Ok(None) };
-            let fetched = if object["spec"]["suspend"] == true { Err(refuse("suspended".into())) } else { self.fetch(&key.cluster, &object).await };
+            let Some(object) = self.ports.clusters.get(&key.cluster)?.get(&super::reference(SOURCE, NAME, key)).await? else {
+                return Ok(None);
+            };
+            let fetched =
+                if object["spec"]["suspend"] == true { Err(refuse("suspended".into())) } else { self.fetch(&key.cluster, &object).await };
             let decision = decide(&Observed { object: object.clone(), now: seen.now, fetched });
             Ok(Some(Pass { subject: Some(object), decision }))
         })
@@ -215,7 +233,13 @@ mod tests {
             let before = self.tip.map(|tip| self.objects.commit(&tip).expect("a commit").tree);
             let tree = git::apply_edits(&self.objects, before.as_ref(), [(path, Some(content.as_bytes()))]).expect("a tree");
             let person = Person::new("n", "n@x.internal", 1_767_225_600);
-            let commit = NewCommit { tree, parents: self.tip.into_iter().collect(), author: person.clone(), committer: person, message: format!("{path} {content}") };
+            let commit = NewCommit {
+                tree,
+                parents: self.tip.into_iter().collect(),
+                author: person.clone(),
+                committer: person,
+                message: format!("{path} {content}"),
+            };
             let id = self.objects.put_commit(&commit, key).expect("a commit");
             self.tip = Some(id);
             id

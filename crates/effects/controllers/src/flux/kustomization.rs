@@ -17,8 +17,14 @@ const NAME: &str = "Kustomization";
 const OWNER: [&str; 2] = ["kustomize.toolkit.fluxcd.io/name", "kustomize.toolkit.fluxcd.io/namespace"];
 
 /// Kinds whose changes may change health; all others are looked at when their Kustomization is.
-const HEALTH: [(&str, &str); 6] =
-    [("apps/v1", "Deployment"), ("apps/v1", "ReplicaSet"), ("batch/v1", "Job"), ("v1", "Namespace"), (SOURCE, "OCIRepository"), (SOURCE, "GitRepository")];
+const HEALTH: [(&str, &str); 6] = [
+    ("apps/v1", "Deployment"),
+    ("apps/v1", "ReplicaSet"),
+    ("batch/v1", "Job"),
+    ("v1", "Namespace"),
+    (SOURCE, "OCIRepository"),
+    (SOURCE, "GitRepository"),
+];
 
 /// Looks after Kustomizations.
 pub struct Kustomization {
@@ -36,7 +42,8 @@ impl Kustomization {
         let wanted = &object["spec"]["sourceRef"];
         let namespace = wanted["namespace"].as_str().unwrap_or(api::namespace(&object));
         let kind = text(wanted, &["kind"]);
-        let reference = ObjectRef { api_version: SOURCE.into(), kind: kind.into(), namespace: namespace.into(), name: text(wanted, &["name"]).into() };
+        let reference =
+            ObjectRef { api_version: SOURCE.into(), kind: kind.into(), namespace: namespace.into(), name: text(wanted, &["name"]).into() };
         let source = cluster.get(&reference).await?;
         let mut dependencies = Vec::new();
         for dependency in object["spec"]["dependsOn"].as_array().into_iter().flatten() {
@@ -51,7 +58,17 @@ impl Kustomization {
             _ => Ok(Vec::new()),
         };
         let live = live(cluster, &object, build.as_deref().unwrap_or_default()).await?;
-        Ok(Observed { cluster: key.cluster.clone(), now: seen.now, failure: seen.failure.clone(), unsupported: unsupported(&object), source, dependencies, build, live, object })
+        Ok(Observed {
+            cluster: key.cluster.clone(),
+            now: seen.now,
+            failure: seen.failure.clone(),
+            unsupported: unsupported(&object),
+            source,
+            dependencies,
+            build,
+            live,
+            object,
+        })
     }
 
     /// Renders the source's revision; the rendering is kept by everything it depends on.
@@ -88,7 +105,13 @@ impl Kustomization {
 /// The fields of a Kustomization that become fields of a kustomization around the path.
 fn overlay(spec: &Value) -> Value {
     let mut overlay = json!({});
-    for (from, to) in [("targetNamespace", "namespace"), ("namePrefix", "namePrefix"), ("nameSuffix", "nameSuffix"), ("patches", "patches"), ("images", "images")] {
+    for (from, to) in [
+        ("targetNamespace", "namespace"),
+        ("namePrefix", "namePrefix"),
+        ("nameSuffix", "nameSuffix"),
+        ("patches", "patches"),
+        ("images", "images"),
+    ] {
         if !spec[from].is_null() {
             overlay[to] = spec[from].clone();
         }
@@ -153,7 +176,9 @@ impl Controller for Kustomization {
 
     fn look<'a>(&'a self, key: &'a Key, seen: &'a Seen) -> BoxFuture<'a, Result<Option<Pass>, LookError>> {
         Box::pin(async move {
-            let Some(object) = self.ports.clusters.get(&key.cluster)?.get(&super::reference(KUSTOMIZE, NAME, key)).await? else { return Ok(None) };
+            let Some(object) = self.ports.clusters.get(&key.cluster)?.get(&super::reference(KUSTOMIZE, NAME, key)).await? else {
+                return Ok(None);
+            };
             let observed = self.observe(key, seen, object.clone()).await?;
             Ok(Some(Pass { subject: Some(object), decision: decide(&observed) }))
         })

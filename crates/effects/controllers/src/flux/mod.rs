@@ -18,10 +18,18 @@ pub(crate) const ARCHIVES: &str = "http://source-controller.flux-system.svc.clus
 
 /// Returns the first field of a spec that is not among the known ones.
 pub(crate) fn unknown(spec: &serde_json::Value, known: &[&str]) -> Option<String> {
-    spec.as_object()?.iter().find(|(field, value)| !known.contains(&field.as_str()) && !matches!(value, serde_json::Value::Null)).map(|(field, _)| format!("spec.{field}"))
+    spec.as_object()?
+        .iter()
+        .find(|(field, value)| !known.contains(&field.as_str()) && !matches!(value, serde_json::Value::Null))
+        .map(|(field, _)| format!("spec.{field}"))
 }
 
 /// Returns the name of the object that a key means.
 pub(crate) fn reference(api_version: &str, kind: &str, key: &crate::controller::Key) -> model::ObjectRef {
-    model::ObjectRef { api_version: api_version.to_owned(), kind: kind.to_owned(), namespace: key.namespace.clone(), name: key.name.clone() }
+    model::ObjectRef {
+        api_version: api_version.to_owned(),
+        kind: kind.to_owned(),
+        namespace: key.namespace.clone(),
+        name: key.name.clone(),
+    }
 }

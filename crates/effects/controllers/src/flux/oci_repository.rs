@@ -30,7 +30,8 @@ impl OciRepository {
     async fn fetch(&self, cluster: &ClusterName, object: &Value, now: Timestamp) -> Result<Fetched, Failure> {
         let spec = &object["spec"];
         let known = ["url", "interval", "timeout", "ref", "verify", "suspend", "provider"];
-        let field = unknown(spec, &known).or_else(|| unknown(&spec["ref"], &["tag", "digest"]).map(|field| field.replace("spec.", "spec.ref.")));
+        let field =
+            unknown(spec, &known).or_else(|| unknown(&spec["ref"], &["tag", "digest"]).map(|field| field.replace("spec.", "spec.ref.")));
         if let Some(field) = field {
             return Err(refuse(format!("{field} is not supported")));
         }
@@ -41,7 +42,8 @@ impl OciRepository {
         let verified = self.verified(cluster, object, &place, &digest, now).await?;
         let failed = |error: RegistryError| pull_failed(&error);
         let fetched = self.ports.registry.manifest(&place).await.map_err(failed)?;
-        let malformed = |message: String| Failure { stage: Stage::Fetch, reason: "OCIArtifactLayerOperationFailed", message, stalled: false };
+        let malformed =
+            |message: String| Failure { stage: Stage::Fetch, reason: "OCIArtifactLayerOperationFailed", message, stalled: false };
         let layer = trees::layer_of(&fetched.bytes).map_err(malformed)?;
         let bytes = self.ports.registry.blob(&place, &layer).await.map_err(failed)?;
         trees::of_artifact(&self.ports, text(spec, &["url"]), &digest).await.map_err(malformed)?;
@@ -73,12 +75,24 @@ impl OciRepository {
         Ok((tag.to_owned(), digest))
     }
 
-    async fn verified(&self, cluster: &ClusterName, object: &Value, place: &Reference, digest: &Digest, now: Timestamp) -> Result<Option<String>, Failure> {
+    async fn verified(
+        &self,
+        cluster: &ClusterName,
+        object: &Value,
+        place: &Reference,
+        digest: &Digest,
+        now: Timestamp,
+    ) -> Result<Option<String>, Failure> {
         let wanted = &object["spec"]["verify"];
         if !wanted.is_object() {
             return Ok(None);
         }
-        let refused = |why: String| Failure { stage: Stage::Verify, reason: "VerificationError", message: format!("failed to verify the signature using provider 'cosign keyless': {why}"), stalled: false };
+        let refused = |why: String| Failure {
+            stage: Stage::Verify,
+            reason: "VerificationError",
+            message: format!("failed to verify the signature using provider 'cosign keyless': {why}"),
+            stalled: false,
+        };
         if text(wanted, &["provider"]) != "cosign" {
             return Err(refuse(format!("spec.verify.provider {:?} is not supported", text(wanted, &["provider"]))));
         }
@@ -87,12 +101,15 @@ impl OciRepository {
         }
         let mut identities = Vec::new();
         for identity in wanted["matchOIDCIdentity"].as_array().into_iter().flatten() {
-            let pattern = |field: &str| Match::regexp(text(identity, &[field])).map_err(|error| refuse(format!("spec.verify.matchOIDCIdentity.{field}: {error}")));
+            let pattern = |field: &str| {
+                Match::regexp(text(identity, &[field])).map_err(|error| refuse(format!("spec.verify.matchOIDCIdentity.{field}: {error}")))
+            };
             identities.push(IdentityMatch { issuer: pattern("issuer")?, subject: pattern("subject")? });
         }
         let own = self.trust_root(cluster, object).await.map_err(refused)?;
         let root = own.as_ref().or(self.ports.trust.as_deref()).ok_or_else(|| refused("there is no trust root".into()))?;
-        let bundles = self.ports.registry.bundles(place, digest, MAX_BUNDLES + 1).await.map_err(|error| refused(crate::driver::chain(&error)))?;
+        let bundles =
+            self.ports.registry.bundles(place, digest, MAX_BUNDLES + 1).await.map_err(|error| refused(crate::driver::chain(&error)))?;
         let policy = Policy { identities, now };
         let signature = sign::choose(root, bundles, digest, &policy).map_err(|refusal| refused(refusal.to_string()))?;
         Ok(Some(format!("verified signature of revision {digest} by {}", signature.subject)))
@@ -104,9 +121,11 @@ impl OciRepository {
         if name.is_empty() {
             return Ok(None);
         }
-        let reference = ObjectRef { api_version: "v1".into(), kind: "Secret".into(), namespace: api::namespace(object).into(), name: name.into() };
+        let reference =
+            ObjectRef { api_version: "v1".into(), kind: "Secret".into(), namespace: api::namespace(object).into(), name: name.into() };
         let client = self.ports.clusters.get(cluster).map_err(|error| error.to_string())?;
-        let secret = client.get(&reference).await.map_err(|error| error.to_string())?.ok_or_else(|| format!("secret {name:?} not found"))?;
+        let secret =
+            client.get(&reference).await.map_err(|error| error.to_string())?.ok_or_else(|| format!("secret {name:?} not found"))?;
         let encoded = text(&secret, &["data", "trusted_root.json"]);
         let bytes = base64::engine::general_purpose::STANDARD.decode(encoded).map_err(|error| format!("secret {name:?}: {error}"))?;
         TrustRoot::parse(&bytes).map(Some).map_err(|error| format!("secret {name:?}: {error}"))
@@ -150,7 +169,9 @@ impl Controller for OciRepository {
 
     fn look<'a>(&'a self, key: &'a Key, seen: &'a Seen) -> BoxFuture<'a, Result<Option<Pass>, LookError>> {
         Box::pin(async move {
-            let Some(object) = self.ports.clusters.get(&key.cluster)?.get(&super::reference(SOURCE, NAME, key)).await? else { return Ok(None) };
+            let Some(object) = self.ports.clusters.get(&key.cluster)?.get(&super::reference(SOURCE, NAME, key)).await? else {
+                return Ok(None);
+            };
             let suspended = object["spec"]["suspend"] == true;
             let fetched = if suspended { Err(refuse("suspended".into())) } else { self.fetch(&key.cluster, &object, seen.now).await };
             let decision = decide(&Observed { object: object.clone(), now: seen.now, fetched });

@@ -22,7 +22,8 @@ pub(super) async fn of_source(ports: &Ports, source: &Value) -> Result<Arc<Tree>
             of_artifact(ports, url, &digest).await
         }
         "GitRepository" => {
-            let commit = revision.rsplit_once("@sha1:").map(|(_, commit)| commit).ok_or_else(|| format!("revision {revision:?} names no commit"))?;
+            let commit =
+                revision.rsplit_once("@sha1:").map(|(_, commit)| commit).ok_or_else(|| format!("revision {revision:?} names no commit"))?;
             of_commit(ports, url, commit).await
         }
         kind => Err(format!("sources of kind {kind} are not supported")),

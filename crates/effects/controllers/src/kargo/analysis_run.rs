@@ -66,7 +66,14 @@ impl Controller for AnalysisRun {
                 let value = live.and_then(|live| base64::engine::general_purpose::STANDARD.decode(live["data"][&field].as_str()?).ok());
                 secrets.push((argument, value.and_then(|bytes| String::from_utf8(bytes).ok())));
             }
-            let decision = decide(&Observed { cluster: key.cluster.clone(), object: object.clone(), now: seen.now, failure: seen.failure.clone(), jobs, secrets });
+            let decision = decide(&Observed {
+                cluster: key.cluster.clone(),
+                object: object.clone(),
+                now: seen.now,
+                failure: seen.failure.clone(),
+                jobs,
+                secrets,
+            });
             Ok(Some(Pass { subject: Some(object), decision }))
         })
     }

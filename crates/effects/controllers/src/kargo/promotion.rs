@@ -34,7 +34,9 @@ impl Promotion {
     async fn answer(&self, question: &Question) -> Result<Answer, LookError> {
         let other = |error: &dyn std::error::Error| LookError::Other(crate::driver::chain(error));
         Ok(match question {
-            Question::Checkout { repository, branch } => Answer::Checkout(self.ports.git.checkout(repository, branch).await.map_err(|error| other(&error))?),
+            Question::Checkout { repository, branch } => {
+                Answer::Checkout(self.ports.git.checkout(repository, branch).await.map_err(|error| other(&error))?)
+            }
             Question::Landed { repository, branch, message, second } => {
                 Answer::Landed(self.ports.git.landed(repository, branch, message, *second).await.map_err(|error| other(&error))?)
             }
@@ -98,7 +100,10 @@ impl Controller for Promotion {
             let (stage, freight) = if over {
                 (None, None)
             } else {
-                (cluster.get(&there("Stage", &object["spec"]["stage"])).await?, cluster.get(&there("Freight", &object["spec"]["freight"])).await?)
+                (
+                    cluster.get(&there("Stage", &object["spec"]["stage"])).await?,
+                    cluster.get(&there("Freight", &object["spec"]["freight"])).await?,
+                )
             };
             let mut observed = Observed {
                 cluster: key.cluster.clone(),

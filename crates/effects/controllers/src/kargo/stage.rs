@@ -34,7 +34,11 @@ impl Stage {
         let wait = |why: String| Verdict::Wait { code: Code::NotDeployed, why, until: None };
         let Some(target) = target(stage) else {
             let why = "the promotion edits no pointer (git-clone and yaml-update)".to_owned();
-            return Verdict::Refuse { code: Code::Unsupported, why, remedy: "let a yaml-update step edit the pointer of an environment".into() };
+            return Verdict::Refuse {
+                code: Code::Unsupported,
+                why,
+                remedy: "let a yaml-update step edit the pointer of an environment".into(),
+            };
         };
         let digests = current_digests(stage);
         let mut unreachable = None;
@@ -48,7 +52,13 @@ impl Stage {
         wait(unreachable.unwrap_or_else(|| format!("no Kustomization of any cluster syncs {} of {} yet", target.path, target.repository)))
     }
 
-    async fn asked(&self, cluster: &ClusterName, stage: &Value, target: &Target, digests: &[String]) -> Result<Option<Verdict>, ports::ClusterError> {
+    async fn asked(
+        &self,
+        cluster: &ClusterName,
+        stage: &Value,
+        target: &Target,
+        digests: &[String],
+    ) -> Result<Option<Verdict>, ports::ClusterError> {
         let client = self.ports.clusters.get(cluster)?;
         let kustomizations = client.list(KUSTOMIZE, "Kustomization", None, None).await?;
         if kustomizations.is_empty() {
@@ -64,10 +74,18 @@ impl Stage {
         let Some(root) = kustomizations.iter().find(syncs) else { return Ok(None) };
         let images: Vec<String> = images(stage).iter().map(|image| format!("oci://{image}")).collect();
         let sources = client.list(SOURCE, "OCIRepository", None, None).await?;
-        let pointers = sources.iter().filter(|source| api::label(source, SYNCED_BY) == Some(api::name(root)) && images.contains(&text(source, &["spec", "url"]).to_owned()));
-        let consumers: Vec<&Value> = pointers.flat_map(|pointer| kustomizations.iter().filter(move |kustomization| is_source(kustomization, pointer))).collect();
+        let pointers = sources.iter().filter(|source| {
+            api::label(source, SYNCED_BY) == Some(api::name(root)) && images.contains(&text(source, &["spec", "url"]).to_owned())
+        });
+        let consumers: Vec<&Value> =
+            pointers.flat_map(|pointer| kustomizations.iter().filter(move |kustomization| is_source(kustomization, pointer))).collect();
         let verdicts = consumers.iter().map(|kustomization| deployed(digests, Some(kustomization)));
-        Ok(Some(verdicts.into_iter().reduce(|all, next| if all == Verdict::Pass { next } else { all }).unwrap_or_else(|| deployed(digests, None))))
+        Ok(Some(
+            verdicts
+                .into_iter()
+                .reduce(|all, next| if all == Verdict::Pass { next } else { all })
+                .unwrap_or_else(|| deployed(digests, None)),
+        ))
     }
 }
 
@@ -122,7 +140,10 @@ impl Controller for Stage {
         match kind {
             NAME => vec![Wake::One(Key::of(NAME, cluster, object))],
             "Promotion" => vec![Wake::One(Key::named(NAME, cluster, api::namespace(object), text(object, &["spec", "stage"])))],
-            "AnalysisRun" => api::label(object, STAGE).map(|stage| Wake::One(Key::named(NAME, cluster, api::namespace(object), stage))).into_iter().collect(),
+            "AnalysisRun" => api::label(object, STAGE)
+                .map(|stage| Wake::One(Key::named(NAME, cluster, api::namespace(object), stage)))
+                .into_iter()
+                .collect(),
             "Freight" | "ProjectConfig" | "AnalysisTemplate" | "Namespace" => vec![Wake::All(Some(cluster.clone()))],
             _ => Vec::new(),
         }

@@ -37,7 +37,8 @@ impl Warehouse {
             let mut found = Vec::new();
             for tag in subscription.candidates(&tags) {
                 let known = previous.as_array().into_iter().flatten().filter(|image| image["repoURL"] == subscription.repository.as_str());
-                let known = known.filter_map(|image| image["references"].as_array()).flatten().find(|reference| reference["tag"] == tag.as_str());
+                let known =
+                    known.filter_map(|image| image["references"].as_array()).flatten().find(|reference| reference["tag"] == tag.as_str());
                 found.push(self.reference(&place, tag, known).await?);
             }
             discovered.push((subscription.repository.clone(), found));
@@ -55,10 +56,12 @@ impl Warehouse {
             let annotations = annotations.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect();
             return Ok(Found { tag, digest: digest.to_string(), annotations, created: known["createdAt"].as_str().map(str::to_owned) });
         }
-        let fetched = self.ports.registry.manifest(&place.with_digest(digest.clone())).await.map_err(|error| crate::driver::chain(&error))?;
+        let fetched =
+            self.ports.registry.manifest(&place.with_digest(digest.clone())).await.map_err(|error| crate::driver::chain(&error))?;
         let manifest: Value = serde_json::from_slice(&fetched.bytes).map_err(|error| format!("{}:{tag}: {error}", place.location()))?;
         let annotations = manifest["annotations"].as_object().into_iter().flatten();
-        let annotations: Vec<(String, String)> = annotations.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect();
+        let annotations: Vec<(String, String)> =
+            annotations.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect();
         let created = annotations.iter().find(|(key, _)| key == CREATED).map(|(_, value)| value.clone());
         Ok(Found { tag, digest: digest.to_string(), annotations, created })
     }

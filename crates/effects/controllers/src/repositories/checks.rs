@@ -88,7 +88,10 @@ impl Controller for Checks {
         Box::pin(async move {
             let actions = self.missing(&url(key)).await?;
             let mut decision = Decision::of(Value::Null);
-            let failed = actions.iter().filter(|action| matches!(action, Action::SetCheck { state: CheckState::Failure | CheckState::Error, .. })).count();
+            let failed = actions
+                .iter()
+                .filter(|action| matches!(action, Action::SetCheck { state: CheckState::Failure | CheckState::Error, .. }))
+                .count();
             if !actions.is_empty() {
                 let outcome = if failed == 0 { "all green".to_owned() } else { format!("{failed} failed") };
                 decision = decision.note(format!("{} checks of {}: {outcome}", actions.len(), key.name));

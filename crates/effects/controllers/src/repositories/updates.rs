@@ -43,10 +43,15 @@ impl Updates {
     async fn observe(&self, repository: &str, seen: &Seen) -> Result<Observed, LookError> {
         let mut refs = self.ports.git.refs(repository, &["refs/heads/"]).await.map_err(|error| other(&error))?;
         let base = match refs.remove(&format!("refs/heads/{}", self.base)) {
-            Some(tip) => Some((self.base.clone(), tip.to_string(), self.ports.git.tree(repository, &tip).await.map_err(|error| other(&error))?)),
+            Some(tip) => {
+                Some((self.base.clone(), tip.to_string(), self.ports.git.tree(repository, &tip).await.map_err(|error| other(&error))?))
+            }
             None => None,
         };
-        let branches = refs.into_iter().filter(|(name, _)| name.starts_with(PREFIX)).map(|(name, tip)| (name["refs/heads/".len()..].to_owned(), tip.to_string()));
+        let branches = refs
+            .into_iter()
+            .filter(|(name, _)| name.starts_with(PREFIX))
+            .map(|(name, tip)| (name["refs/heads/".len()..].to_owned(), tip.to_string()));
         Ok(Observed {
             repository: repository.to_owned(),
             name: repository.splitn(4, '/').nth(3).unwrap_or(repository).to_owned(),
@@ -67,7 +72,8 @@ impl Updates {
             Question::Created { image } => Answer::Created(self.created(image).await),
             Question::Branch { name } => Answer::Branch(self.branch(repository, name).await?),
             Question::Pull { branch } => {
-                let found = self.ports.forge.find_pull(repository, branch, &self.base, &self.identity).await.map_err(|error| other(&error))?;
+                let found =
+                    self.ports.forge.find_pull(repository, branch, &self.base, &self.identity).await.map_err(|error| other(&error))?;
                 Answer::Pull(found.map(pull))
             }
             Question::Statuses { commit } => {
@@ -109,7 +115,13 @@ impl Updates {
         let found = self.ports.git.with_objects(repository, &tips, |objects| {
             let commit = objects.commit(&tip)?;
             let author = if commit.author.email == own { self.identity.clone() } else { commit.author.email.clone() };
-            Ok(Branch { tip: tip.to_string(), parent: commit.parents.first().map(ObjectId::to_string), message: commit.message, author, tree: git::flatten(objects, &tip)? })
+            Ok(Branch {
+                tip: tip.to_string(),
+                parent: commit.parents.first().map(ObjectId::to_string),
+                message: commit.message,
+                author,
+                tree: git::flatten(objects, &tip)?,
+            })
         });
         found.await.map(Some).map_err(|error| other(&error))
     }
@@ -141,12 +153,15 @@ fn other(error: &dyn std::error::Error) -> LookError {
 }
 
 fn pull(found: ports::forge::Pull) -> Pull {
-    let ports::forge::Pull { number, url, open, merged, title, author, head, branch, merge_commit, behind, auto_merge, waits_for, .. } = found;
+    let ports::forge::Pull { number, url, open, merged, title, author, head, branch, merge_commit, behind, auto_merge, waits_for, .. } =
+        found;
     Pull { number, url, open, merged, title, author, head, branch, merge_commit, behind, auto_merge, waits_for }
 }
 
 fn combined(all: &BTreeMap<String, (String, String)>) -> Statuses {
-    let names = |wanted: &[&str]| all.iter().filter(|(_, (state, _))| wanted.contains(&state.as_str())).map(|(name, _)| name.clone()).collect::<Vec<_>>();
+    let names = |wanted: &[&str]| {
+        all.iter().filter(|(_, (state, _))| wanted.contains(&state.as_str())).map(|(name, _)| name.clone()).collect::<Vec<_>>()
+    };
     let (bad, open) = (names(&["failure", "error", "warning"]), names(&["pending"]));
     match (all.is_empty(), bad.is_empty(), open.is_empty()) {
         (true, ..) => Statuses { combined: Combined::None, names: Vec::new() },

@@ -93,7 +93,9 @@ pub fn parse_push(body: &[u8]) -> Result<PushRequest<'_>, GitError> {
         loop {
             match packets.need()? {
                 Packet::Flush => break,
-                packet => request.options.push(packet.text().ok_or_else(|| GitError::malformed("push", "an option is no text"))?.to_owned()),
+                packet => {
+                    request.options.push(packet.text().ok_or_else(|| GitError::malformed("push", "an option is no text"))?.to_owned())
+                }
             }
         }
     }
@@ -111,7 +113,12 @@ fn parse_command(text: &str) -> Result<PushCommand, GitError> {
 }
 
 /// Writes the answer to a push: what happened to the pack and to each ref, and lines for the person who pushed.
-pub fn report(request: &PushRequest<'_>, unpack: Result<(), String>, results: &[(String, Result<(), String>)], lines: &[String]) -> Vec<u8> {
+pub fn report(
+    request: &PushRequest<'_>,
+    unpack: Result<(), String>,
+    results: &[(String, Result<(), String>)],
+    lines: &[String],
+) -> Vec<u8> {
     let one_line = |text: &str| text.replace(['\n', '\r'], " ");
     let mut inner = Vec::new();
     match unpack {

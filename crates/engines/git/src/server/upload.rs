@@ -268,7 +268,12 @@ fn closure(request: &Fetch, common: &[ObjectId], refs: &Refs, objects: &dyn Obje
     Ok(result)
 }
 
-fn collect(objects: &dyn Objects, start: ObjectId, known: &mut HashSet<ObjectId>, result: &mut Option<&mut Vec<Object>>) -> Result<(), GitError> {
+fn collect(
+    objects: &dyn Objects,
+    start: ObjectId,
+    known: &mut HashSet<ObjectId>,
+    result: &mut Option<&mut Vec<Object>>,
+) -> Result<(), GitError> {
     let mut stack = vec![start];
     while let Some(id) = stack.pop() {
         if !known.insert(id) {

@@ -10,7 +10,9 @@ fn run(input: &mut Input<'_>) -> Step {
     let Some(checkouts) = input.config["checkout"].as_array().cloned() else { return Step::Failed("checkout must be a list".into()) };
     let mut commits = Map::new();
     for checkout in &checkouts {
-        if let Some(key) = checkout.as_object().into_iter().flat_map(|map| map.keys()).find(|key| !matches!(key.as_str(), "branch" | "path" | "as")) {
+        if let Some(key) =
+            checkout.as_object().into_iter().flat_map(|map| map.keys()).find(|key| !matches!(key.as_str(), "branch" | "path" | "as"))
+        {
             return Step::Failed(format!("checkout.{key} is not supported"));
         }
         let (Some(branch), Some(path)) = (checkout["branch"].as_str(), checkout["path"].as_str()) else {
@@ -28,7 +30,8 @@ fn run(input: &mut Input<'_>) -> Step {
             Err(ask) => return *ask,
         };
         commits.insert(checkout["as"].as_str().unwrap_or(path).to_owned(), Value::from(base.as_str()));
-        let checkout = Checkout { repository: repository.clone(), branch: branch.to_owned(), base, before: tree.clone(), now: tree, message: None };
+        let checkout =
+            Checkout { repository: repository.clone(), branch: branch.to_owned(), base, before: tree.clone(), now: tree, message: None };
         input.work.insert(place, checkout);
     }
     Step::Done(json!({"commits": commits}))

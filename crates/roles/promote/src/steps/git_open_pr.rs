@@ -3,13 +3,18 @@ use serde_json::json;
 
 use super::{Answer, Input, Kind, Question, Step, git_push};
 
-pub(super) const KIND: Kind =
-    Kind { keys: &["repoURL", "path", "sourceBranch", "targetBranch", "title", "description", "provider"], required: &["sourceBranch", "targetBranch"], lasting: true, run };
+pub(super) const KIND: Kind = Kind {
+    keys: &["repoURL", "path", "sourceBranch", "targetBranch", "title", "description", "provider"],
+    required: &["sourceBranch", "targetBranch"],
+    lasting: true,
+    run,
+};
 
 /// Opens a pull request, or adopts the one that is there. With `path` instead of `repoURL` the source branch is pushed
 /// first, from that checkout.
 fn run(input: &mut Input<'_>) -> Step {
-    let (head, base) = (input.text("sourceBranch").unwrap_or_default().to_owned(), input.text("targetBranch").unwrap_or_default().to_owned());
+    let (head, base) =
+        (input.text("sourceBranch").unwrap_or_default().to_owned(), input.text("targetBranch").unwrap_or_default().to_owned());
     let root = match input.text("path").map(|path| input.locate(path)).transpose() {
         Ok(found) => found.map(|(root, _)| root),
         Err(why) => return Step::Failed(why),

@@ -3,7 +3,8 @@ use serde_json::json;
 
 use super::{Answer, Input, Kind, Question, Step};
 
-pub(super) const KIND: Kind = Kind { keys: &["path", "targetBranch", "generateTargetBranch", "maxAttempts", "provider"], required: &["path"], lasting: true, run };
+pub(super) const KIND: Kind =
+    Kind { keys: &["path", "targetBranch", "generateTargetBranch", "maxAttempts", "provider"], required: &["path"], lasting: true, run };
 
 /// Branches below this are Kargo's own.
 const OWN: &str = "kargo/";
@@ -30,7 +31,12 @@ pub(super) fn push(input: &Input<'_>, root: &str, branch: &str) -> Step {
     let checkout = &input.work[root];
     let (repository, own) = (checkout.repository.clone(), branch == checkout.branch);
     let message = checkout.message.clone().unwrap_or_default();
-    let landed = Question::Landed { repository: repository.clone(), branch: branch.to_owned(), message: message.clone(), second: input.started.as_second() };
+    let landed = Question::Landed {
+        repository: repository.clone(),
+        branch: branch.to_owned(),
+        message: message.clone(),
+        second: input.started.as_second(),
+    };
     let output = |commit: &str| json!({"branch": branch, "commit": commit, "commitURL": format!("{repository}/commit/{commit}")});
     match input.answer(landed) {
         Ok(Answer::Landed(Some(commit))) => return Step::Done(output(commit)),
@@ -52,7 +58,9 @@ pub(super) fn push(input: &Input<'_>, root: &str, branch: &str) -> Step {
                 let tip = tip.clone();
                 return Step::Act(Box::new(commit(input, root, branch, Some(tip))));
             }
-            Ok(Answer::Checkout(Some(_))) => return Step::Failed(format!("the branch {branch} is there already, and only branches below {OWN} are replaced")),
+            Ok(Answer::Checkout(Some(_))) => {
+                return Step::Failed(format!("the branch {branch} is there already, and only branches below {OWN} are replaced"));
+            }
             Ok(_) => {}
             Err(ask) => return *ask,
         }

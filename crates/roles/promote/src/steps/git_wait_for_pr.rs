@@ -3,7 +3,8 @@ use serde_json::{Value, json};
 
 use super::{Answer, Input, Kind, Pull, Question, Step, git_push};
 
-pub(super) const KIND: Kind = Kind { keys: &["repoURL", "prNumber", "provider", "pollInterval"], required: &["prNumber"], lasting: true, run };
+pub(super) const KIND: Kind =
+    Kind { keys: &["repoURL", "prNumber", "provider", "pollInterval"], required: &["prNumber"], lasting: true, run };
 
 /// Waits until a pull request is merged. One that fell behind its target is made anew on the new tip.
 fn run(input: &mut Input<'_>) -> Step {
@@ -36,13 +37,24 @@ fn run(input: &mut Input<'_>) -> Step {
 }
 
 fn open(input: &Input<'_>, repository: String, pull: Pull) -> Step {
-    let root = input.work.iter().find(|(_, checkout)| checkout.repository == repository && checkout.message.is_some()).map(|(root, _)| root.clone());
+    let root = input
+        .work
+        .iter()
+        .find(|(_, checkout)| checkout.repository == repository && checkout.message.is_some())
+        .map(|(root, _)| root.clone());
     if let Some(root) = root.filter(|_| pull.behind) {
         return Step::Act(Box::new(git_push::commit(input, &root, &pull.branch, Some(pull.head))));
     }
     if !pull.auto_merge {
         let (number, head, identity) = (pull.number, pull.head, input.identity.to_owned());
-        return Step::Act(Box::new(Action::MergePull { repository, number, head, method: "fast-forward-only".into(), when_green: true, identity }));
+        return Step::Act(Box::new(Action::MergePull {
+            repository,
+            number,
+            head,
+            method: "fast-forward-only".into(),
+            when_green: true,
+            identity,
+        }));
     }
     let waits = if pull.waits_for.is_empty() { "its checks".to_owned() } else { pull.waits_for };
     Step::Wait(Verdict::Wait { code: Code::PullOpen, why: format!("pull request {} waits for {waits}", pull.number), until: None })
