@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::config::FieldSpec;
 use crate::error::{Result, Wrap as _, fail};
 use crate::id::Gvk;
-use crate::value::{is_null, text_at};
+use crate::value::{is_null, null_written, text_at};
 
 /// What is made where the last field is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +62,7 @@ fn walk(value: &mut Value, path: &[String], create: Create, set: &mut dyn FnMut(
             let make = match create {
                 Create::Nothing => None,
                 _ if list => None,
-                Create::Scalar if rest.is_empty() => Some(Value::String(String::new())),
+                Create::Scalar if rest.is_empty() => Some(null_written("")),
                 Create::Scalar | Create::Map => Some(Value::Object(Map::new())),
             };
             if list && map.get(name).is_some_and(is_null) {
@@ -88,7 +88,7 @@ pub(crate) fn set_scalar(place: &mut Value, new: Value) -> Result<()> {
         let kind = if place.is_object() { "MappingNode" } else { "SequenceNode" };
         return fail(format!("wrong node kind: expected ScalarNode but got {kind}: node contents:\n{}", yaml::write(place)));
     }
-    *place = new;
+    *place = crate::value::in_place_of(place, new);
     Ok(())
 }
 

@@ -8,11 +8,15 @@ use crate::error::{Result, fail};
 /// Most operations of one patch.
 const MOST: usize = 10_000;
 
-/// Reads a patch; YAML and JSON are the same here.
+/// Reads a patch. What starts with `[` must be JSON, all else is YAML, as upstream has it.
 pub(crate) fn parse(text: &str) -> Result<Vec<Value>> {
-    let value = match crate::read::settings(text) {
+    let value = match text.starts_with('[') {
+        true => serde_json::from_str(text).map_err(|error| error.to_string()),
+        false => crate::read::settings(text).map_err(|error| error.to_string()),
+    };
+    let value = match value {
         Ok(value) => value,
-        Err(error) => return fail(error.to_string()),
+        Err(error) => return fail(error),
     };
     match value {
         Value::Array(operations) if operations.len() > MOST => fail("a JSON patch may have at most 10,000 operations"),

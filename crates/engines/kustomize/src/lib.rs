@@ -100,6 +100,14 @@ pub fn build_with(files: &dyn Files, folder: &str, options: Options) -> Result<B
     name_references::transform(&mut made.list, &made.config.name_reference)?;
     vars::resolve(&mut made.list, &made.vars, &made.config.var_reference)?;
     made.list.items.retain(|resource| !local(resource));
+    if let Some(nameless) = made
+        .list
+        .items
+        .iter()
+        .find(|resource| !resource.kind().ends_with("List") && (resource.name().is_empty() || resource.kind().is_empty()))
+    {
+        return error::fail(format!("missing metadata.name in object {}", nameless.shown()));
+    }
     order::sort(&mut made.list, target.file.sort.as_ref(), options.order)?;
     if managed {
         let pairs = Map::from_iter([(MANAGED_BY.0.to_owned(), json!(MANAGED_BY.1))]);
@@ -126,7 +134,7 @@ pub fn build_with(files: &dyn Files, folder: &str, options: Options) -> Result<B
             "# Warning: '{old}' is deprecated. Please use '{new}' instead. Run 'kustomize edit fix' to update your Kustomization automatically."
         )
     };
-    let warnings = target.file.deprecated.iter().map(warning).collect();
+    let warnings = made.deprecated.iter().map(warning).collect();
     Ok(Built { objects, warnings })
 }
 
@@ -261,59 +269,6 @@ mod tests {
                         image: registry.internal/myapp:1.4.3
                         name: app
             "#]],
-        );
-    }
-
-    #[test]
-    fn what_is_not_known_is_refused_by_name() {
-        check(
-            &[("a/kustomization.yaml", "resources: []\nhelmCharts: []\n")],
-            "a",
-            &expect![[r#"
-            a/kustomization.yaml: field "helmCharts" is not supported
-        "#]],
-        );
-        check(
-            &[("a/kustomization.yaml", "resources: [b.yaml]\n")],
-            "a",
-            &expect![[r#"
-            a/b.yaml: no such file or directory
-        "#]],
-        );
-        check(
-            &[("a/kustomization.yaml", "resources: [../../x]\n")],
-            "a",
-            &expect![[r#"
-            ../../x: leads out of the tree
-        "#]],
-        );
-        check(
-            &[("a/kustomization.yaml", "resources: [../b]\n"), ("b/kustomization.yaml", "resources: [../a]\n")],
-            "a",
-            &expect![[r#"
-            a: cycle detected: the chain of bases is a -> b
-        "#]],
-        );
-        check(
-            &[("a/kustomization.yaml", "resources: ['https://x/y']\n")],
-            "a",
-            &expect![[r#"
-            a/kustomization.yaml: resources: https://x/y is remote, which is not supported
-        "#]],
-        );
-        check(
-            &[("a/x.yaml", "")],
-            "a",
-            &expect![[r#"
-            unable to find one of 'kustomization.yaml', 'kustomization.yml' or 'Kustomization' in directory 'a'
-        "#]],
-        );
-        check(
-            &[("a/kustomization.yaml", "replicas: [{name: x, count: 1}]\n")],
-            "a",
-            &expect![[r#"
-            a/kustomization.yaml: replicas: resource with name x does not match a config with the following GVK [Deployment, ReplicationController, ReplicaSet, StatefulSet]
-        "#]],
         );
     }
 

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::elements::{combined, find, put, texts_of, usable};
 use crate::error::{Result, fail};
 use crate::schema::{Place, Table};
-use crate::value::{absent, is_empty, is_null, text, text_at};
+use crate::value::{absent, in_place_of, is_empty, is_null, is_unwritten, text, text_at};
 
 /// Merges a patch into an object. `None`: nothing is left of it.
 pub(crate) fn strategic(object: Value, patch: Value, table: &Table) -> Result<Option<Value>> {
@@ -35,7 +35,7 @@ impl Walker<'_> {
         let place = place.or_else(|| self.detect(dest.as_ref())).or_else(|| self.detect(patch.as_ref()));
         let leading = [dest.as_ref(), patch.as_ref()].into_iter().flatten().find(|value| !is_null(value));
         match leading {
-            None => Ok(dest.filter(|value| patch.is_none() && !text(value).is_empty())),
+            None => Ok(dest.filter(|value| patch.is_none() && !is_unwritten(value))),
             Some(Value::Object(_)) => {
                 expect_kind(&dest, &patch, "MappingNode", Value::is_object)?;
                 self.maps(dest, patch, place.as_ref(), same)
@@ -49,7 +49,11 @@ impl Walker<'_> {
             }
             Some(_) => {
                 expect_kind(&dest, &patch, "ScalarNode", crate::value::is_scalar)?;
-                Ok(patch.or(dest).filter(|value| !is_null(value)))
+                let merged = match (dest, patch) {
+                    (Some(old), Some(new)) => Some(in_place_of(&old, new)),
+                    (old, new) => new.or(old),
+                };
+                Ok(merged.filter(|value| !is_null(value)))
             }
         }
     }

@@ -97,6 +97,7 @@ fn json(list: &mut List, operations: &[Value], patch: &Patch, source: &str) -> R
 
 fn change(resource: &mut Resource, operations: &[Value]) -> Result<()> {
     settle(&mut resource.value);
+    resource.notes.shared.clear();
     resource.make_annotations_of_notes();
     json_patch::apply(&mut resource.value, operations)
 }

@@ -213,3 +213,37 @@ pub(crate) fn place<'a>(value: &'a mut Value, steps: &[Step]) -> Option<&'a mut 
         Step::Index(at) => value.get_mut(*at),
     })
 }
+
+/// The value at a place, to look at.
+pub(crate) fn seen<'a>(value: &'a Value, steps: &[Step]) -> Option<&'a Value> {
+    steps.iter().try_fold(value, |value, step| match step {
+        Step::Key(key) => value.get(key.as_str()),
+        Step::Index(at) => value.get(*at),
+    })
+}
+
+/// The places of a field, through every item of the lists on the way.
+pub(crate) fn everywhere(value: &Value, path: &[String], so_far: &mut Vec<Step>, found: &mut Vec<Vec<Step>>) {
+    let Some((first, rest)) = path.split_first() else {
+        found.push(so_far.clone());
+        return;
+    };
+    match value {
+        Value::Array(items) => {
+            for (at, item) in items.iter().enumerate() {
+                so_far.push(Step::Index(at));
+                everywhere(item, path, so_far, found);
+                so_far.pop();
+            }
+        }
+        Value::Object(map) => {
+            let name = first.strip_suffix("[]").unwrap_or(first);
+            if let Some(field) = map.get(name) {
+                so_far.push(Step::Key(name.to_owned()));
+                everywhere(field, rest, so_far, found);
+                so_far.pop();
+            }
+        }
+        _ => {}
+    }
+}

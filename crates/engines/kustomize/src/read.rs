@@ -8,7 +8,7 @@ use yaml::{Content, Dialect, Node, Style};
 use crate::error::{BuildError, Result, fail};
 use crate::resource::Resource;
 use crate::schema::Schemas;
-use crate::value::{is_empty, is_null, null_written, text_at};
+use crate::value::{is_empty, is_null, null_in_flow, null_written, text_at};
 
 /// Reads the resources of a text; items of lists go to the end.
 pub(crate) fn resources(text: &str, place: &str, schemas: &Rc<Schemas>) -> Result<Vec<Resource>> {
@@ -39,7 +39,7 @@ fn documents(text: &str, place: &str) -> Result<Vec<Value>> {
         if value.is_null() {
             continue;
         }
-        mark(&node, &mut value);
+        mark(&node, &mut value, false);
         keep_texts(&node, &mut value);
         let kind = text_at(&value, &["kind"]);
         if parts.len() == 1
@@ -122,17 +122,21 @@ fn refolded(text: &str) -> String {
 }
 
 /// Gives nulls the text that they were written with.
-fn mark(node: &Node, value: &mut Value) {
+fn mark(node: &Node, value: &mut Value, flow: bool) {
     match (&node.content, value) {
-        (Content::Scalar(text, Style::Plain), value @ Value::Null) => *value = null_written(text),
+        (Content::Scalar(text, Style::Plain), value @ Value::Null) => {
+            *value = if flow && text.is_empty() { null_in_flow() } else { null_written(text) }
+        }
         (Content::Scalar(_, Style::Folded), Value::String(text)) => *text = refolded(text),
-        (Content::List(nodes, _), Value::Array(items)) => nodes.iter().zip(items).for_each(|(node, item)| mark(node, item)),
-        (Content::Map(pairs, _), Value::Object(map)) => {
+        (Content::List(nodes, inner), Value::Array(items)) => {
+            nodes.iter().zip(items).for_each(|(node, item)| mark(node, item, flow || *inner))
+        }
+        (Content::Map(pairs, own), Value::Object(map)) => {
             for (key, inner) in pairs {
                 if let Content::Scalar(name, _) = &key.content
                     && let Some(value) = map.get_mut(name)
                 {
-                    mark(inner, value);
+                    mark(inner, value, flow || *own);
                 }
             }
         }

@@ -9,7 +9,7 @@ use crate::list::List;
 use crate::loader::Loader;
 use crate::paths::{Made, find, lookup, parts, place};
 use crate::resource::Resource;
-use crate::value::{is_empty, is_null, is_scalar, plain, text};
+use crate::value::{is_empty, is_null, is_scalar, null_written, plain, text};
 
 pub(crate) fn transform(list: &mut List, told: &[Replacement], loader: &Loader<'_>) -> Result<()> {
     for replacement in told {
@@ -54,7 +54,9 @@ fn replace(list: &mut List, source: &Source, targets: &[ReplacementTarget]) -> R
                     || (!reject.names_nothing() && ids.iter().any(|id| fits(reject, id)))
             });
             if target.select.texts_fit(&resource.value) && !rejected && ids.iter().any(|id| fits(&target.select, id)) {
+                let shared = resource.shared_values();
                 copy(&mut resource.value, &value, target)?;
+                resource.spread(&shared);
             }
         }
     }
@@ -128,12 +130,29 @@ fn set(field: &mut Value, value: &Value, options: &FieldOptions) -> Result<()> {
         }
         new = Value::String(parts.join(&options.delimiter));
     }
-    *field = match field {
+    *field = match &*field {
         Value::Object(_) | Value::Array(_) => new,
         Value::String(_) if !is_null(field) => Value::String(text(&new)),
-        _ => plain(&text(&new)),
+        old => typed(old, &text(&new))?,
     };
     Ok(())
+}
+
+/// A new text for a number or truth must be one as well.
+fn typed(old: &Value, new: &str) -> Result<Value> {
+    if new.is_empty() && is_null(old) {
+        return Ok(null_written(""));
+    }
+    let value = plain(new);
+    let kind = |value: &Value| match value {
+        Value::Bool(_) => "bool",
+        Value::Number(number) if number.is_f64() => "float",
+        Value::Number(_) => "int",
+        _ => "str",
+    };
+    let (from, to) = (kind(&value), kind(old));
+    let fits = to == "str" || from == to || (from, to) == ("int", "float");
+    if fits { Ok(value) } else { fail(format!("yaml: cannot decode !!{from} `{new}` as a !!{to}")) }
 }
 
 /// Sets a field of the YAML or JSON that a text holds; `false`: there is no such text.

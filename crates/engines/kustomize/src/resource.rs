@@ -8,8 +8,12 @@ use serde_json::{Map, Value};
 use crate::error::Result;
 use crate::id::{Gvk, Id};
 use crate::merge;
+use crate::paths::{self, Step};
 use crate::schema::Schemas;
 use crate::value::{at, is_null, remove, set, text, text_at, texts_at};
+
+/// Most groups of entries that were added together.
+const MOST_SHARED: usize = 200;
 
 /// What a generator does where its resource is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -59,6 +63,9 @@ pub(crate) struct Notes {
     pub needs_hash: bool,
     pub allow_name_change: bool,
     pub allow_kind_change: bool,
+    /// Entries that one step added to several mappings. Upstream adds one node to all of them, so whatever changes one later
+    /// changes the others as well (kustomize `api/filters/filtersutil/setters.go` `SetEntry`).
+    pub shared: Vec<Vec<Vec<Step>>>,
 }
 
 /// One resource.
@@ -203,11 +210,47 @@ impl Resource {
         }
     }
 
+    /// Remembers entries that were added together.
+    pub(crate) fn share(&mut self, places: Vec<Vec<Step>>) {
+        if places.len() > 1 && self.notes.shared.len() < MOST_SHARED {
+            self.notes.shared.push(places);
+        }
+    }
+
+    /// The present values of entries that were added together.
+    pub(crate) fn shared_values(&self) -> Vec<Vec<Option<Value>>> {
+        self.notes.shared.iter().map(|places| places.iter().map(|place| paths::seen(&self.value, place).cloned()).collect()).collect()
+    }
+
+    /// Gives entries that were added together the value that one of them got since. Items of lists may have moved, so they
+    /// only follow.
+    pub(crate) fn spread(&mut self, before: &[Vec<Option<Value>>]) {
+        let now = self.shared_values();
+        for ((places, before), now) in self.notes.shared.clone().iter().zip(before).zip(&now) {
+            let moved = |place: &[Step]| place.iter().any(|step| matches!(step, Step::Index(_)));
+            let pairs = places.iter().zip(before).zip(now).rev();
+            let mut changed = pairs.filter_map(|((place, before), now)| Some((place, before.as_ref()?, now.as_ref()?)));
+            let Some((_, old, new)) = changed.find(|(place, before, now)| before != now && !moved(place)) else { continue };
+            for (place, known) in places.iter().zip(now) {
+                if known.as_ref() == Some(old)
+                    && let Some(entry) = paths::place(&mut self.value, place)
+                {
+                    *entry = new.clone();
+                }
+            }
+        }
+    }
+
     /// Merges a patch; `false`: nothing is left.
     pub(crate) fn merge(&mut self, patch: &Self) -> Result<bool> {
+        let shared = self.shared_values();
         let (name, namespace, kind) = (self.name(), self.namespace(), self.kind());
         if patch.notes.allow_name_change || patch.notes.allow_kind_change {
             self.remember_id();
+        }
+        if replaces_annotations(&patch.value) {
+            // Upstream keeps its notes among the annotations, so they are lost with them.
+            self.notes = Notes { shared: std::mem::take(&mut self.notes.shared), ..Notes::default() };
         }
         let merged = merge::strategic(std::mem::take(&mut self.value), patch.value.clone(), &self.schemas.table())?;
         let Some(merged) = merged else { return Ok(false) };
@@ -219,6 +262,7 @@ impl Resource {
             self.set_name(&name);
         }
         self.set_namespace(&namespace);
+        self.spread(&shared);
         Ok(true)
     }
 
@@ -236,4 +280,11 @@ impl Resource {
     pub(crate) fn shown(&self) -> String {
         text(&Value::String(self.value.to_string().chars().take(200).collect()))
     }
+}
+
+/// Tells whether a patch takes all annotations away.
+fn replaces_annotations(patch: &Value) -> bool {
+    let directive = |path: &[&str]| matches!(text_at(patch, path).as_str(), "replace" | "delete");
+    let gone = at(patch, &["metadata", "annotations"]).is_some_and(is_null);
+    gone || directive(&["metadata", "$patch"]) || directive(&["metadata", "annotations", "$patch"])
 }

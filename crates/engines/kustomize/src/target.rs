@@ -22,6 +22,8 @@ pub(crate) struct Accumulator {
     pub list: List,
     pub config: Config,
     pub vars: BTreeMap<String, Var>,
+    /// Deprecated fields that were met, with what to use instead.
+    pub deprecated: Vec<(&'static str, &'static str)>,
 }
 
 /// A kustomization with its surroundings.
@@ -36,6 +38,7 @@ pub(crate) struct Target<'a> {
 impl Accumulator {
     fn merge(&mut self, other: Self) -> Result<()> {
         self.list.append(other.list.items)?;
+        self.deprecated.extend(other.deprecated);
         self.config.merge(&other.config)?;
         self.add_vars(other.vars.into_values())
     }
@@ -61,6 +64,7 @@ impl<'a> Target<'a> {
 
     /// Reads, generates and transforms.
     pub(crate) fn accumulate(&self, mut so_far: Accumulator) -> Result<Accumulator> {
+        so_far.deprecated.extend(&self.file.deprecated);
         self.resources(&mut so_far, &self.file.resources, "resources")?;
         so_far.config.merge(&Config::of(&self.loader, &self.file.configurations)?)?;
         so_far.config.merge(&crds::config(&self.loader, &self.file.crds)?)?;

@@ -7,10 +7,29 @@
 use serde_json::{Map, Value};
 
 const NUL: char = '\0';
+/// The text of a null that `{…}` or `[…]` leaves empty.
+const FLOW: &str = "''";
 
 /// Makes a null that remembers its text: empty or `~`.
 pub(crate) fn null_written(text: &str) -> Value {
     if text == "null" { Value::Null } else { Value::String(format!("{NUL}{text}")) }
+}
+
+/// Makes the null that `{a: }` holds.
+pub(crate) fn null_in_flow() -> Value {
+    null_written(FLOW)
+}
+
+/// Tells whether a null was written as nothing at all.
+pub(crate) fn is_unwritten(value: &Value) -> bool {
+    value.as_str().and_then(|text| text.strip_prefix(NUL)).is_some_and(|text| text.is_empty() || text == FLOW)
+}
+
+/// A new scalar keeps the quotes of the one that it replaces, so a number in place of `"1"` is a text. A text that would
+/// read as something else must have had quotes.
+pub(crate) fn in_place_of(old: &Value, new: Value) -> Value {
+    let quoted = old.as_str().is_some_and(|text| !is_null(old) && yaml::plain_scalar(text, yaml::Dialect::Kyaml).is_some());
+    if quoted && matches!(new, Value::Number(_) | Value::Bool(_)) { Value::String(text(&new)) } else { new }
 }
 
 pub(crate) fn is_null(value: &Value) -> bool {
@@ -87,11 +106,13 @@ pub(crate) fn remove(value: &mut Value, path: &[&str]) -> Option<Value> {
     place.as_object_mut()?.remove(*last)
 }
 
-/// Turns nulls that remember their text into plain ones.
+/// Turns nulls that remember their text into plain ones. What `{a: }` leaves empty is an empty text in the end, because
+/// go-yaml v3 writes quotes there.
 pub(crate) fn settle(value: &mut Value) {
     match value {
         Value::Object(map) => map.values_mut().for_each(settle),
         Value::Array(items) => items.iter_mut().for_each(settle),
+        Value::String(text) if text.strip_prefix(NUL) == Some(FLOW) => text.clear(),
         other => {
             if is_null(other) {
                 *other = Value::Null;

@@ -173,13 +173,13 @@ pub(crate) async fn list(call: &Call) -> ApiResult<Response> {
         if limit.is_some_and(|limit| taken.len() as u64 >= limit) {
             break;
         }
-        if parse {
+        if parse && selector.may_match(&one.1.value) {
             let object = object::decode(&one.1, resource);
             if selector.matches(&object, resource) {
                 objects.push(object);
                 taken.push(one);
             }
-        } else {
+        } else if !parse {
             taken.push(one);
         }
         rest.next();

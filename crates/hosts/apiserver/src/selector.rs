@@ -53,6 +53,18 @@ impl Selector {
             && self.fields.iter().all(|one| (field(object, &one.field, resource) == one.value) == one.equal)
     }
 
+    /// Tells whether a stored object may be meant, without reading it: a label that has to be there stands in its bytes. Most
+    /// lists ask for a few of many.
+    pub fn may_match(&self, stored: &[u8]) -> bool {
+        let stands = |value: &String| value.is_empty() || memchr::memmem::find(stored, format!("\"{value}\"").as_bytes()).is_some();
+        self.labels.iter().all(|one| match one {
+            Requirement::In(_, values) => values.iter().any(stands),
+            Requirement::NotIn(..) | Requirement::Exists(_) | Requirement::Absent(_) | Requirement::Greater(..) | Requirement::Less(..) => {
+                true
+            }
+        })
+    }
+
     /// Returns the only name that can match.
     pub fn name(&self) -> Option<&str> {
         self.fields.iter().find(|one| one.equal && one.field == "metadata.name").map(|one| one.value.as_str())

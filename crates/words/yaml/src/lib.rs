@@ -5,6 +5,7 @@
 
 mod edit;
 mod emit;
+mod key_order;
 mod node;
 mod resolve;
 

@@ -19,8 +19,17 @@ const MANAGER: &str = "kube-controller-manager";
 
 /// Returns the objects of a kind that an object controls.
 async fn owned(cluster: &Cluster, api_version: &str, kind: &str, owner: &Value) -> Result<Vec<Value>, ClusterError> {
-    let all = cluster.list(api_version, kind, Some(api::namespace(owner)), None).await?;
+    let all = cluster.list(api_version, kind, Some(api::namespace(owner)), labels_of(owner).as_deref()).await?;
     Ok(all.into_iter().filter(|object| ::cluster::owned_by(object, owner)).collect())
+}
+
+/// What the owned objects' labels have in common, so that a namespace with many is not read for a few.
+fn labels_of(owner: &Value) -> Option<String> {
+    if owner["kind"] == "Job" {
+        return Some(format!("batch.kubernetes.io/controller-uid={}", api::uid(owner)));
+    }
+    let labels = owner["spec"]["selector"]["matchLabels"].as_object().filter(|labels| !labels.is_empty())?;
+    Some(labels.iter().map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default())).collect::<Vec<_>>().join(","))
 }
 
 /// Wakes the object itself, or the controller of this kind that an object names.

@@ -96,15 +96,12 @@ impl Controller for Promotion {
             let cluster = self.ports.clusters.get(&key.cluster)?;
             let Some(object) = cluster.get(&named(KARGO, NAME, &key.namespace, &key.name)).await? else { return Ok(None) };
             let there = |kind: &str, name: &Value| named(KARGO, kind, &key.namespace, name.as_str().unwrap_or_default());
-            let over = matches!(text(&object, &["status", "phase"]), "Succeeded" | "Failed" | "Errored" | "Aborted");
-            let (stage, freight) = if over {
-                (None, None)
-            } else {
-                (
-                    cluster.get(&there("Stage", &object["spec"]["stage"])).await?,
-                    cluster.get(&there("Freight", &object["spec"]["freight"])).await?,
-                )
-            };
+            if matches!(text(&object, &["status", "phase"]), "Succeeded" | "Failed" | "Errored" | "Aborted") {
+                // Nothing happens to one that is over: it is not looked at again with every event of the forge.
+                return Ok(None);
+            }
+            let stage = cluster.get(&there("Stage", &object["spec"]["stage"])).await?;
+            let freight = cluster.get(&there("Freight", &object["spec"]["freight"])).await?;
             let mut observed = Observed {
                 cluster: key.cluster.clone(),
                 object: object.clone(),

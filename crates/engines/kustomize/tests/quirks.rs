@@ -1,0 +1,345 @@
+//! What a build gives where upstream's behaviour is odd, and what it refuses. One test per quirk.
+
+use expect_test::{Expect, expect};
+use kustomize::{Options, Order, Restriction, build_with};
+use model::Tree;
+
+const STRICT: Options = Options { order: Order::Legacy, restriction: Restriction::RootOnly };
+
+fn render(files: &[(&str, &str)], folder: &str) -> String {
+    let mut tree = Tree::default();
+    files.iter().for_each(|(path, text)| tree.put(*path, *text));
+    match build_with(&tree, folder, STRICT) {
+        Ok(built) => yaml::write_all(&built.objects),
+        Err(error) => format!("{error}\n"),
+    }
+}
+
+/// Builds one kustomization around one file of resources.
+fn check(kustomization: &str, resources: &str, expected: &Expect) {
+    let whole = format!("resources: [r.yaml]\n{kustomization}");
+    expected.assert_eq(&render(&[("k/kustomization.yaml", &whole), ("k/r.yaml", resources)], "k"));
+}
+
+const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n  - {name: a, image: 'x.io/n:1'}\n";
+const CONFIG_MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  a: '1'\n";
+
+#[test]
+fn what_is_not_supported_is_refused_by_name() {
+    for (kustomization, expected) in [
+        ("helmCharts: [{name: x}]", "k/kustomization.yaml: field \"helmCharts\" is not supported\n"),
+        ("resources: ['https://x/y']", "accumulating resources: https://x/y is remote, which is not supported\n"),
+        ("resources: [b.yaml]", "k/b.yaml: no such file or directory\n"),
+        ("resources: [../../x]", "../../x: leads out of the tree\n"),
+        ("resources: [../b/c.yaml]", "accumulating resources: security; file 'b/c.yaml' is not in or below 'k'\n"),
+        ("resources: [../k]", "accumulating resources: cycle detected: candidate root 'k' contains visited root 'k'\n"),
+        ("nonsense: 1", "k/kustomization.yaml: invalid Kustomization: json: unknown field \"nonsense\"\n"),
+        ("kind: Kustomization", "k/kustomization.yaml: kustomization.yaml is empty\n"),
+        (
+            "transformers: ['{apiVersion: x/v1, kind: Y, metadata: {name: z}}']",
+            "plugin Y.v1.x/z.[noNs]: external plugins disabled; unable to load external plugin 'Y'\n",
+        ),
+        (
+            "replicas: [{name: x, count: 1}]",
+            "resource with name x does not match a config with the following GVK [Deployment.[noVer].[noGrp] StatefulSet.[noVer].[noGrp] ReplicaSet.[noVer].[noGrp] ReplicationController.[noVer].[noGrp]]\n",
+        ),
+    ] {
+        let shown = render(&[("k/kustomization.yaml", kustomization), ("b/c.yaml", CONFIG_MAP)], "k");
+        if kustomization.starts_with("resources: [../../x]") {
+            assert!(shown.ends_with("leads out of the tree\n"), "{shown}");
+        } else {
+            assert_eq!(shown, expected, "{kustomization}");
+        }
+    }
+}
+
+#[test]
+fn a_hash_ignores_names_and_follows_references() {
+    let pod = format!("{POD}    envFrom: [{{configMapRef: {{name: g}}}}]\n");
+    check(
+        "namePrefix: p-\nconfigMapGenerator: [{name: g, literals: [a=1]}]\n",
+        &pod,
+        &expect![[r#"
+            k/r.yaml: MalformedYAMLError: line 7, column 5: while parsing a block mapping, did not find expected key
+        "#]],
+    );
+}
+
+#[test]
+fn long_secrets_are_wrapped() {
+    let literal = "z".repeat(52);
+    check(
+        &format!("generatorOptions: {{disableNameSuffixHash: true}}\nsecretGenerator: [{{name: s, literals: ['a={literal}']}}]\n"),
+        "",
+        &expect![[r#"
+            apiVersion: v1
+            data:
+              a: |
+                enp6enp6enp6enp6enp6enp6enp6enp6enp6enp6enp6enp6enp6enp6enp6enp6enp6eg
+                ==
+            kind: Secret
+            metadata:
+              name: s
+            type: Opaque
+        "#]],
+    );
+}
+
+#[test]
+fn an_image_name_is_a_regular_expression() {
+    check(
+        "images: [{name: x.io/n, newTag: '2'}, {name: '(', newTag: '3'}]\n",
+        &POD.replace("x.io", "x-io"),
+        &expect![[r#"
+            apiVersion: v1
+            kind: Pod
+            metadata:
+              name: p
+            spec:
+              containers:
+              - image: x-io/n:2
+                name: a
+        "#]],
+    );
+}
+
+#[test]
+fn a_merge_puts_new_items_first_and_drops_fields_without_value() {
+    let pod = format!("{POD}  volumes:\n  - name: v\n    emptyDir:\n  - name: w\n    emptyDir: null\n  tolerations: [{{key: k}}]\n");
+    check(
+        "patches:\n- patch: |\n    apiVersion: v1\n    kind: Pod\n    metadata: {name: p}\n    spec:\n      containers: [{name: b}]\n      tolerations: [{key: l}]\n      $retainKeys: [containers]\n",
+        &pod,
+        &expect![[r#"
+            apiVersion: v1
+            kind: Pod
+            metadata:
+              name: p
+            spec:
+              $retainKeys:
+              - containers
+              containers:
+              - name: b
+              - image: x.io/n:1
+                name: a
+              tolerations:
+              - key: l
+              volumes:
+              - name: v
+              - emptyDir: null
+                name: w
+        "#]],
+    );
+}
+
+#[test]
+fn a_port_that_lacks_a_key_loses_its_name() {
+    let pod = format!("{POD}    ports: [{{containerPort: 80, protocol: TCP}}, {{containerPort: 80, protocol: UDP}}]\n");
+    let patch = "patches:\n- patch: |\n    apiVersion: v1\n    kind: Pod\n    metadata: {name: p}\n    spec: {containers: [{name: a, ports: [{containerPort: 80, name: w}]}]}\n";
+    check(
+        patch,
+        &pod,
+        &expect![[r#"
+            k/r.yaml: MalformedYAMLError: line 7, column 5: while parsing a block mapping, did not find expected key
+        "#]],
+    );
+}
+
+#[test]
+fn a_number_in_place_of_a_quoted_one_is_a_text() {
+    let patch = |value: &str| {
+        format!("patches:\n- patch: |\n    apiVersion: v1\n    kind: ConfigMap\n    metadata: {{name: c}}\n    data: {{a: {value}}}\n")
+    };
+    for (value, shown) in [("2", "\"2\""), ("true", "\"true\""), ("x", "x")] {
+        let whole = render(&[("k/kustomization.yaml", &format!("resources: [r.yaml]\n{}", patch(value))), ("k/r.yaml", CONFIG_MAP)], "k");
+        assert!(whole.contains(&format!("a: {shown}\n")), "{whole}");
+    }
+}
+
+#[test]
+fn labels_that_were_added_together_change_together() {
+    let deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\n";
+    let files = [
+        ("b/kustomization.yaml", "resources: [r.yaml]\ncommonLabels: {a: '1'}\n"),
+        ("b/r.yaml", deployment),
+        ("o/kustomization.yaml", "resources: [../b]\nlabels: [{pairs: {a: '2'}}]\n"),
+    ];
+    let expected = expect![[r#"
+        apiVersion: apps/v1
+        kind: Deployment
+        metadata:
+          labels:
+            a: "2"
+          name: d
+        spec:
+          selector:
+            matchLabels:
+              a: "2"
+          template:
+            metadata:
+              labels:
+                a: "2"
+    "#]];
+    expected.assert_eq(&render(&files, "o"));
+}
+
+#[test]
+fn json_patches_may_replace_what_is_missing_and_count_from_the_end() {
+    check(
+        "patches:\n- target: {kind: Pod}\n  patch: |\n    - {op: replace, path: /spec/hostNetwork, value: true}\n    - {op: replace, path: /spec/containers/-1/image, value: y}\n    - {op: add, path: /metadata/annotations/a, value: b}\n",
+        POD,
+        &expect![[r#"
+            apiVersion: v1
+            kind: Pod
+            metadata:
+              annotations:
+                a: b
+              name: p
+            spec:
+              containers:
+              - image: true
+                name: a
+              hostNetwork: true
+        "#]],
+    );
+}
+
+#[test]
+fn a_json_patch_in_brackets_must_be_json() {
+    for (patch, works) in
+        [("[{op: add, path: /spec/x, value: 1}]", false), ("[{\"op\": \"add\", \"path\": \"/spec/x\", \"value\": 1}]", true)]
+    {
+        let whole = format!("resources: [r.yaml]\npatches: [{{target: {{kind: Pod}}, patch: '{patch}'}}]\n");
+        let shown = render(&[("k/kustomization.yaml", &whole), ("k/r.yaml", POD)], "k");
+        assert_eq!(shown.contains("x: 1"), works, "{shown}");
+        assert_eq!(shown.starts_with("unable to parse SM or JSON patch"), !works, "{shown}");
+    }
+}
+
+#[test]
+fn replacements_keep_types_and_reach_into_texts() {
+    let resources = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: s}\ndata: {port: '8080', host: 'a.b'}\n---\napiVersion: x/v1\nkind: T\nmetadata: {name: t}\nspec: {port: 1, file: '{\"p\": {\"q\": 1}}', url: http://h/x}\n";
+    check(
+        "replacements:\n- source: {kind: ConfigMap, name: s, fieldPath: data.port}\n  targets:\n  - {select: {kind: T}, fieldPaths: [spec.port, spec.file.p.q]}\n- source: {kind: ConfigMap, name: s, fieldPath: data.host}\n  targets:\n  - {select: {name: 't|u'}, fieldPaths: [spec.url], options: {delimiter: /, index: 2}}\n",
+        resources,
+        &expect![[r#"
+            apiVersion: v1
+            data:
+              host: a.b
+              port: "8080"
+            kind: ConfigMap
+            metadata:
+              name: s
+            ---
+            apiVersion: x/v1
+            kind: T
+            metadata:
+              name: t
+            spec:
+              file: '{"p":{"q":8080}}'
+              port: 8080
+              url: http://a.b/x
+        "#]],
+    );
+}
+
+#[test]
+fn vars_take_the_type_of_what_they_point_at() {
+    let pod = format!("{POD}    args: [$(N), $$(N), $(UNKNOWN)]\n");
+    check(
+        "vars: [{name: N, objref: {apiVersion: v1, kind: Pod, name: p}}]\nnamePrefix: q-\n",
+        &pod,
+        &expect![[r#"
+            k/kustomization.yaml: invalid Kustomization: json: cannot unmarshal bool into Go struct field Kustomization.vars.name of type string
+        "#]],
+    );
+}
+
+#[test]
+fn origins_are_noted_where_they_are_wanted() {
+    check(
+        "buildMetadata: [originAnnotations, transformerAnnotations, managedByLabel]\nnamePrefix: q-\n",
+        CONFIG_MAP,
+        &expect![[r#"
+            apiVersion: v1
+            data:
+              a: "1"
+            kind: ConfigMap
+            metadata:
+              annotations:
+                alpha.config.kubernetes.io/transformations: |
+                  - configuredIn: kustomization.yaml
+                    configuredBy:
+                      apiVersion: builtin
+                      kind: PrefixTransformer
+                config.kubernetes.io/origin: |
+                  path: r.yaml
+              labels:
+                app.kubernetes.io/managed-by: kustomize-v5.8.1
+              name: q-c
+        "#]],
+    );
+}
+
+#[test]
+fn components_change_what_their_parent_has() {
+    let files = [
+        ("b/kustomization.yaml", "resources: [r.yaml]\ncomponents: [../c]\nnamespace: n\n"),
+        ("b/r.yaml", CONFIG_MAP),
+        (
+            "c/kustomization.yaml",
+            "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nnameSuffix: -s\nconfigMapGenerator: [{name: c, behavior: merge, literals: [b=2]}]\n",
+        ),
+    ];
+    let expected = expect![[r#"
+        b/kustomization.yaml: invalid Kustomization: json: cannot unmarshal bool into Go struct field Kustomization.namespace of type string
+    "#]];
+    expected.assert_eq(&render(&files, "b"));
+}
+
+#[test]
+fn local_configuration_and_control_characters() {
+    check(
+        "",
+        "apiVersion: v1\nkind: A\nmetadata: {name: a, annotations: {config.kubernetes.io/local-config: 'true'}}\n---\napiVersion: v1\nkind: B\nmetadata: {name: b, annotations: {v: 1.10}}\n",
+        &expect![[r#"
+            apiVersion: v1
+            kind: B
+            metadata:
+              annotations:
+                v: "1.10"
+              name: b
+        "#]],
+    );
+    check(
+        "",
+        "apiVersion: v1\nkind: A\nmetadata: {name: a}\nx: \"\\x7f\"\n",
+        &expect![[r#"
+        yaml: control characters are not allowed
+    "#]],
+    );
+}
+
+#[test]
+fn broken_input_never_panics() {
+    for text in [
+        "",
+        "[",
+        "- a",
+        "a: &a [*a]",
+        "kind: List\nitems: 1",
+        "kind: A\nmetadata: {name: [1]}",
+        "kind: A\nmetadata: 1",
+        "\u{feff}",
+        "--- x\n---\n",
+    ] {
+        for place in ["k/r.yaml", "k/kustomization.yaml"] {
+            let mut files = vec![(
+                "k/kustomization.yaml",
+                "resources: [r.yaml]\nnamePrefix: p\nnamespace: n\ncommonLabels: {a: b}\nimages: [{name: x}]\n",
+            )];
+            files.retain(|(path, _)| *path != place);
+            files.push((place, text));
+            let _ = render(&files, "k");
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The order of keys in what go-yaml v2 writes. Source: yaml/go-yaml v2.4.2 `sorter.go`.
+
+/// Sorts keys by [`less`], which is no total order for odd keys: the standard sort may panic on such.
+pub(crate) fn sorted(mut keys: Vec<(&String, Vec<char>)>) -> Vec<(&String, Vec<char>)> {
+    if keys.len() < 2 {
+        return keys;
+    }
+    let right = keys.split_off(keys.len() / 2);
+    let (mut left, mut right) = (sorted(keys).into_iter().peekable(), sorted(right).into_iter().peekable());
+    let mut merged = Vec::with_capacity(left.len() + right.len());
+    loop {
+        let first = match (left.peek(), right.peek()) {
+            (None, None) => return merged,
+            (Some(_), None) => true,
+            (None, Some(_)) => false,
+            (Some((_, a)), Some((_, b))) => !less(b, a),
+        };
+        merged.extend(if first { left.next() } else { right.next() });
+    }
+}
+
+/// go-yaml's key order: letters by code point, other characters before letters, runs of digits as numbers.
+fn less(a: &[char], b: &[char]) -> bool {
+    for at in 0..a.len().min(b.len()) {
+        if a[at] == b[at] {
+            continue;
+        }
+        let (letter_a, letter_b) = (a[at].is_alphabetic(), b[at].is_alphabetic());
+        if letter_a && letter_b {
+            return a[at] < b[at];
+        }
+        if letter_a || letter_b {
+            return letter_b;
+        }
+        let start = i64::from((a[at] == '0' || b[at] == '0') && inside_number(&a[..at]));
+        let ((number_a, length_a), (number_b, length_b)) = (number(&a[at..], start), number(&b[at..], start));
+        if number_a != number_b {
+            return number_a < number_b;
+        }
+        return if length_a == length_b { a[at] < b[at] } else { length_a < length_b };
+    }
+    a.len() < b.len()
+}
+
+/// Tells whether the digits before hold anything but zeros.
+fn inside_number(before: &[char]) -> bool {
+    before.iter().rev().take_while(|c| c.is_numeric()).any(|c| *c != '0')
+}
+
+fn number(text: &[char], start: i64) -> (i64, usize) {
+    let digits = text.iter().take_while(|c| c.is_ascii_digit());
+    digits.fold((start, 0), |(number, length), c| {
+        let digit = i64::from(u32::from(*c) - u32::from('0'));
+        (number.wrapping_mul(10).wrapping_add(digit), length + 1)
+    })
+}
