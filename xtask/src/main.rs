@@ -1,6 +1,8 @@
 //! The house tools: proofs against real programs, recordings of what real programs answer, and figures.
 //! Read first: [`prove`], [`record`], [`bench`]; each has one file a proof, recording or figure, and one line in its list.
 
+// The figures have a folder of their own, where people look for them.
+#[path = "../../benches/mod.rs"]
 mod bench;
 mod place;
 mod program;
