@@ -1,5 +1,10 @@
 //! The whole journey: a new folder, release 1.4.2 as it is loaded, then 1.4.3 on its own way to production.
 
+use std::path::Path;
+
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
+
 use crate::place::Settings;
 use crate::prove::records;
 use crate::world::{World, scratch};
@@ -9,7 +14,22 @@ pub fn prove(settings: &Settings) -> anyhow::Result<()> {
     let folder = scratch(settings)?;
     let world = World::new(settings, folder.path().join("data"))?;
     let took = world.journey(&["--demo", "--once"], settings.limit())?;
+    no_timer(&folder.path().join("data/journal.jsonl"))?;
     records::check(settings, &world)?;
     println!("pipeline: released in {:.1} s, loading included", took.as_secs_f64());
+    Ok(())
+}
+
+/// Demands that nothing was done because a time had come: every hop is started by an event.
+fn no_timer(journal: &Path) -> anyhow::Result<()> {
+    let text = std::fs::read_to_string(journal).with_context(|| journal.display().to_string())?;
+    let mut entries = 0;
+    for line in text.lines() {
+        let entry: Value = serde_json::from_str(line).with_context(|| format!("{}: {line}", journal.display()))?;
+        entries += 1;
+        let acted = entry["done"].as_array().is_some_and(|done| !done.is_empty());
+        ensure!(!(acted && entry["timer"] == true), "a timer started a hop: {line}");
+    }
+    ensure!(entries > 100, "the journal tells only {entries} steps of two releases");
     Ok(())
 }
