@@ -30,8 +30,33 @@ impl Data {
         Ok(Self { root, _lock: lock })
     }
 
+    /// Tells whether a process uses the folder: the lock goes with its holder, however that ends.
+    pub fn is_in_use(root: &Path) -> anyhow::Result<bool> {
+        let path = root.join("lock");
+        let file = File::open(&path).with_context(|| path.display().to_string())?;
+        Ok(Flock::lock(file, FlockArg::LockSharedNonblock).is_err())
+    }
+
     /// Returns a path in the folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.root.join(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_in_use_by_one_process_until_that_ends() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let data = Data::open(folder.path())?;
+        assert!(Data::is_in_use(folder.path())?);
+        let second = Data::open(folder.path()).err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(second.ends_with("is in use by another supercargo"), "{second}");
+        drop(data);
+        assert!(!Data::is_in_use(folder.path())?);
+        Data::open(folder.path())?;
+        Ok(())
     }
 }

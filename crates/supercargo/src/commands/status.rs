@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::Folder;
 use super::demo::ports_of;
+use crate::data::Data;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -21,8 +22,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<i32> {
     let path = arguments.folder.data.join("place.json");
     let bytes = std::fs::read(&path).with_context(|| format!("{} is not there: start `supercargo up` first", path.display()))?;
     let mut status: Value = serde_json::from_slice(&bytes).with_context(|| path.display().to_string())?;
-    let pid = status["pid"].as_u64().unwrap_or_default();
-    let running = std::path::Path::new(&format!("/proc/{pid}")).exists();
+    let running = Data::is_in_use(&arguments.folder.data)?;
     status["running"] = json!(running);
     if running {
         let ports = ports_of(&arguments.folder)?;

@@ -91,9 +91,9 @@ pub fn controllers_of(roles: &Roles, ports: &Ports) -> Vec<Arc<dyn Controller>> 
         Arc::new(kargo::Stage::new(ports.clone(), home.clone())),
         Arc::new(kargo::Promotion::new(ports.clone(), home.clone(), "kargo")),
         Arc::new(kargo::AnalysisRun::new(ports.clone(), home)),
-        Arc::new(cluster::Deployment::new(ports.clone(), embedded.clone())),
-        Arc::new(cluster::ReplicaSet::new(ports.clone(), embedded.clone())),
-        Arc::new(cluster::Job::new(ports.clone(), embedded)),
+        Arc::new(cluster::Workload::new(&cluster::DEPLOYMENT, ports.clone(), embedded.clone())),
+        Arc::new(cluster::Workload::new(&cluster::REPLICA_SET, ports.clone(), embedded.clone())),
+        Arc::new(cluster::Workload::new(&cluster::JOB, ports.clone(), embedded)),
         Arc::new(Checks::new(ports.clone(), CHECKS)),
         Arc::new(Updates::new(ports.clone(), "renovate")),
     ];

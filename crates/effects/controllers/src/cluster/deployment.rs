@@ -1,58 +1,13 @@
-//! Deployment: observe its ReplicaSets, let [`cluster::deployment`] decide.
+//! Deployment: its ReplicaSets, decided by [`cluster::deployment`].
 
 use cluster::deployment::{Observed, decide};
-use futures::future::BoxFuture;
-use model::{ClusterName, ObjectRef};
-use ports::Ports;
 
-use super::{MANAGER, is_among, owned, wakes};
-use crate::controller::{Controller, Event, Key, LookError, Pass, Seen, Wake, Watched};
+use super::Kind;
 
-const NAME: &str = "Deployment";
-
-/// Looks after Deployments of embedded clusters.
-pub struct Deployment {
-    ports: Ports,
-    clusters: Vec<ClusterName>,
-}
-
-impl Deployment {
-    /// Makes the controller for these clusters.
-    pub fn new(ports: Ports, clusters: Vec<ClusterName>) -> Self {
-        Self { ports, clusters }
-    }
-}
-
-impl Controller for Deployment {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn manager(&self) -> &'static str {
-        MANAGER
-    }
-
-    fn watches(&self) -> Vec<Watched> {
-        vec![Watched { api_version: "apps/v1", kind: NAME }, Watched { api_version: "apps/v1", kind: "ReplicaSet" }]
-    }
-
-    fn serves(&self, cluster: &ClusterName) -> bool {
-        is_among(&self.clusters, cluster)
-    }
-
-    fn wakes(&self, event: &Event) -> Vec<Wake> {
-        wakes(event, NAME, "ReplicaSet")
-    }
-
-    fn look<'a>(&'a self, key: &'a Key, seen: &'a Seen) -> BoxFuture<'a, Result<Option<Pass>, LookError>> {
-        Box::pin(async move {
-            let cluster = self.ports.clusters.get(&key.cluster)?;
-            let reference =
-                ObjectRef { api_version: "apps/v1".into(), kind: NAME.into(), namespace: key.namespace.clone(), name: key.name.clone() };
-            let Some(object) = cluster.get(&reference).await? else { return Ok(None) };
-            let replica_sets = owned(cluster, "apps/v1", "ReplicaSet", &object).await?;
-            let decision = decide(&Observed { cluster: key.cluster.clone(), object: object.clone(), now: seen.now, replica_sets });
-            Ok(Some(Pass { subject: Some(object), decision }))
-        })
-    }
-}
+/// Deployments.
+pub const DEPLOYMENT: Kind = Kind {
+    name: "Deployment",
+    api_version: "apps/v1",
+    child: ("apps/v1", "ReplicaSet"),
+    decide: |cluster, object, now, replica_sets| decide(&Observed { cluster, object, now, replica_sets }),
+};

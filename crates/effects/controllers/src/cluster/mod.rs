@@ -3,12 +3,13 @@
 mod deployment;
 mod job;
 mod replica_set;
+mod workload;
 
-pub use deployment::Deployment;
-pub use job::Job;
-pub use replica_set::ReplicaSet;
+pub use deployment::DEPLOYMENT;
+pub use job::JOB;
+pub use replica_set::REPLICA_SET;
+pub use workload::{Kind, Workload};
 
-use model::ClusterName;
 use ports::{Cluster, ClusterError};
 use serde_json::Value;
 
@@ -45,9 +46,4 @@ fn wakes(event: &Event, name: &'static str, child: &str) -> Vec<Wake> {
     let owner = owners.into_iter().flatten().find(|owner| owner["controller"] == true && owner["kind"] == name);
     let key = |owner: &Value| Key::named(name, cluster, api::namespace(object), owner["name"].as_str().unwrap_or_default());
     owner.map(|owner| Wake::One(key(owner))).into_iter().collect()
-}
-
-/// Tells whether a cluster is embedded.
-fn is_among(clusters: &[ClusterName], cluster: &ClusterName) -> bool {
-    clusters.contains(cluster)
 }
