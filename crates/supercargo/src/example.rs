@@ -14,7 +14,7 @@ macro_rules! files {
 }
 
 /// The deployment repository.
-const DEPLOYMENT: [File; 29] = files!("deployment":
+const DEPLOYMENT: [File; 32] = files!("deployment":
     ".gitea/workflows/build-deployment-artifact.yml",
     "CODEOWNERS",
     "README.md",
@@ -37,8 +37,11 @@ const DEPLOYMENT: [File; 29] = files!("deployment":
     "flux-system/prod.yaml",
     "flux-system/staging.yaml",
     "kargo/analysis.yaml",
+    "kargo/image-policy.yaml",
     "kargo/project.yaml",
+    "kargo/projectconfig.yaml",
     "kargo/stages.yaml",
+    "kargo/staging-integration.yaml",
     "kargo/warehouse.yaml",
     "policy/README.md",
     "policy/main.json",
@@ -52,6 +55,15 @@ const APPLICATION: [File; 5] = files!("app-myapp": ".gitea/workflows/build.yml",
 /// Returns the deployment repository's content.
 pub fn deployment() -> Tree {
     tree(&DEPLOYMENT)
+}
+
+/// Returns the deployment repository's content with somebody's own files in place of those of the same path, and beside them.
+pub fn deployment_with(own: &Tree) -> Tree {
+    let mut all = deployment();
+    for (path, file) in own.iter() {
+        all.put_file(path, file.clone());
+    }
+    all
 }
 
 /// Returns the application repository's content.

@@ -116,6 +116,7 @@ impl Life {
                 credentials: credentials.clone(),
                 journal: journal.clone(),
                 authorities: Vec::new(),
+                deployment: supercargo::example::deployment(),
             };
             Arc::new(World::new(setup)?)
         };

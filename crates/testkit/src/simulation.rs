@@ -157,6 +157,8 @@ impl Simulation {
         let seed = Seed(&world);
         life.ask(seed.clusters(&Bootstrap { servers: &servers, authority: "" }))?;
         life.ask(seed.forge())?;
+        // Its program is simulated; its signature is not.
+        life.ask(world.publish_tests(&oci::image(&[], &oci::ImageConfig::default(), &BTreeMap::new())))?;
         life.ask(seed.application(self.clock.now(), FIRST))?;
         self.until("the first image", |this| this.has_tag(&format!("tag:myapp:{FIRST}")))?;
         let life = self.life.as_ref().context("nothing crashes here")?;

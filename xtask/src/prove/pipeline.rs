@@ -13,7 +13,9 @@ use crate::world::{World, scratch};
 pub fn prove(settings: &Settings) -> anyhow::Result<()> {
     let folder = scratch(settings)?;
     let world = World::new(settings, folder.path().join("data"))?;
-    let took = world.journey(&["--demo", "--once"], settings.limit())?;
+    let own = settings.with.as_ref().map(|folder| folder.display().to_string());
+    let own: Vec<&str> = own.iter().flat_map(|folder| ["--with", folder]).collect();
+    let took = world.journey(&[&["--demo", "--once"], own.as_slice()].concat(), settings.limit())?;
     no_timer(&folder.path().join("data/journal.jsonl"))?;
     records::check(settings, &world)?;
     println!("pipeline: released in {:.1} s, loading included", took.as_secs_f64());

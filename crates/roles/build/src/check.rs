@@ -52,7 +52,7 @@ fn every_file(tree: &Tree) -> Check {
     for (path, file) in tree.iter().filter(|(path, _)| is_yaml(path)) {
         count += 1;
         let parsed = match std::str::from_utf8(&file.bytes) {
-            Ok(text) => yaml::read_all(text, yaml::Dialect::Kyaml).map(drop).map_err(|error| error.to_string()),
+            Ok(text) => yaml::read_all(&yaml::quote_expressions(text), yaml::Dialect::Kyaml).map(drop).map_err(|error| error.to_string()),
             Err(error) => Err(format!("line {}: invalid UTF-8", line_of(&file.bytes, error.valid_up_to()))),
         };
         if let Err(why) = parsed {

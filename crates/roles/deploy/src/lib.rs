@@ -5,5 +5,8 @@
 pub mod health;
 pub mod inventory;
 pub mod kustomization;
+mod legible;
 mod order;
 pub mod source;
+
+pub use legible::legible;

@@ -43,41 +43,16 @@ pub(crate) fn read(text: &str) -> Result<Parsed, YamlError> {
 
 /// Reads the file with every expression masked by as many letters, then puts the expressions back.
 fn lenient(text: &str) -> Option<(Vec<Node>, Vec<Range<usize>>)> {
-    let ranges = expressions(text);
+    let ranges = yaml::expressions(text);
     if ranges.is_empty() || text.contains(STAND_IN) {
         return None;
     }
-    let mut masked = String::with_capacity(text.len());
-    let mut at = 0;
-    for range in &ranges {
-        masked.push_str(&text[at..range.start]);
-        masked.push_str(&LETTER.repeat(range.len()));
-        at = range.end;
-    }
-    masked.push_str(&text[at..]);
-    let mut documents = yaml::nodes(&masked).ok()?;
+    let mut documents = yaml::nodes(&yaml::mask(text, &ranges)).ok()?;
     let mut flow = Vec::new();
     for document in &mut documents {
         restore(document, text, &ranges, false, &mut flow);
     }
     Some((documents, flow))
-}
-
-/// The places of `${{ … }}` that stand on one line each.
-fn expressions(text: &str) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
-    let mut at = 0;
-    while let Some(start) = text[at..].find("${{").map(|offset| at + offset) {
-        let line_end = text[start..].find('\n').map_or(text.len(), |offset| start + offset);
-        match text[start..line_end].find("}}") {
-            Some(end) => {
-                found.push(start..start + end + 2);
-                at = start + end + 2;
-            }
-            None => at = start + 3,
-        }
-    }
-    found
 }
 
 fn restore(node: &mut Node, text: &str, ranges: &[Range<usize>], in_flow: bool, found: &mut Vec<Range<usize>>) {

@@ -17,15 +17,18 @@ struct Arguments {
     /// Which questions to ask.
     #[arg(long, value_enum)]
     suite: Suite,
-    /// The workload's namespace.
-    #[arg(long)]
+    /// The workload's namespace; the application of the target's address where it is not given.
+    #[arg(long, default_value_t)]
     namespace: String,
-    /// The workload's name.
-    #[arg(long)]
+    /// The workload's name; the application of the target's address where it is not given.
+    #[arg(long, default_value_t)]
     deployment: String,
-    /// The Kustomization that delivers it, as namespace/name.
-    #[arg(long)]
+    /// The Kustomization that delivers it, as namespace/name; that of the application where it is not given.
+    #[arg(long, default_value_t)]
     kustomization: String,
+    /// Where the application answers, such as https://myapp.staging.internal: its first word is the application.
+    #[arg(long, env = "TARGET", default_value_t)]
+    target: String,
     /// The API server.
     #[arg(long, env = "KUBERNETES_API")]
     server: String,
@@ -50,6 +53,30 @@ enum Suite {
     Blackbox,
     /// And the image runs by the digest that it was pulled with, in all Pods the same.
     Whitebox,
+    /// All of these.
+    Full,
+}
+
+impl Arguments {
+    /// Puts in what the target's address says and no flag does.
+    fn completed(mut self) -> anyhow::Result<Self> {
+        let host = self.target.split_once("://").map_or(self.target.as_str(), |(_, rest)| rest);
+        let application = host.split(['.', ':', '/']).next().unwrap_or_default().to_owned();
+        let missing = [&self.namespace, &self.deployment, &self.kustomization].into_iter().any(String::is_empty);
+        if missing && application.is_empty() {
+            bail!("which workload? --namespace, --deployment and --kustomization, or TARGET with its address");
+        }
+        for (field, value) in [
+            (&mut self.namespace, application.clone()),
+            (&mut self.deployment, application.clone()),
+            (&mut self.kustomization, format!("flux-system/{application}")),
+        ] {
+            if field.is_empty() {
+                *field = value;
+            }
+        }
+        Ok(self)
+    }
 }
 
 struct Api {
@@ -60,7 +87,7 @@ struct Api {
 
 pub(crate) async fn run(arguments: Vec<OsString>) -> anyhow::Result<i32> {
     let arguments: Arguments = match parse("check", arguments) {
-        Ok(arguments) => arguments,
+        Ok(arguments) => Arguments::completed(arguments)?,
         Err(code) => return Ok(code),
     };
     let web = Web::new(&[arguments.authority.clone().into_bytes()]);
@@ -129,10 +156,10 @@ async fn pods(api: &Api, arguments: &Arguments, workload: &Value, image: &str) -
         digests.push(text(&status["imageID"]).to_owned());
     }
     digests.dedup();
-    if arguments.suite == Suite::Whitebox && (digests.len() != 1 || !digests[0].contains("@sha256:")) {
+    if matches!(arguments.suite, Suite::Whitebox | Suite::Full) && (digests.len() != 1 || !digests[0].contains("@sha256:")) {
         bail!("the Pods run {} different digests: {}", digests.len(), digests.join(", "));
     }
-    if arguments.suite == Suite::Blackbox {
+    if matches!(arguments.suite, Suite::Blackbox | Suite::Full) {
         let service = api.get(&format!("/api/v1/namespaces/{}/services/{}", arguments.namespace, arguments.deployment)).await?;
         let selected = api.get(&format!("{path}{}", labels(&service["spec"]["selector"]))).await?;
         if !selected["items"].as_array().is_some_and(|pods| pods.iter().any(is_ready)) {

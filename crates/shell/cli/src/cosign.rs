@@ -16,7 +16,7 @@ use crate::{Hosts, parse};
 const SERVICES: &str = "https://identity.internal";
 
 #[derive(clap::Parser)]
-#[command(name = "cosign", about = "Signs images and artifacts")]
+#[command(name = "cosign", version, about = "Signs images and artifacts")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

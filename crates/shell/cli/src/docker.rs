@@ -15,7 +15,7 @@ use crate::hosts::keep_credentials;
 use crate::{Hosts, folder, parse};
 
 #[derive(clap::Parser)]
-#[command(name = "docker", about = "Builds and pushes images without an engine")]
+#[command(name = "docker", version, about = "Builds and pushes images without an engine")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

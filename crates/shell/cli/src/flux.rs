@@ -13,7 +13,7 @@ use crate::flux_verbs::{self, Object};
 use crate::{Hosts, folder, parse};
 
 #[derive(clap::Parser)]
-#[command(name = "flux", about = "Pushes artifacts, holds and wakes what delivers")]
+#[command(name = "flux", version, about = "Pushes artifacts, holds and wakes what delivers")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -13,7 +13,7 @@ const BYTES: u64 = 512 << 20;
 const FILES: usize = 100_000;
 
 /// Reads a folder, without `.git`. Links are refused: what they name may lie outside.
-pub(crate) fn read(root: &Path) -> anyhow::Result<Tree> {
+pub fn read(root: &Path) -> anyhow::Result<Tree> {
     let mut tree = Tree::default();
     let (mut bytes, mut files) = (0, 0);
     let mut open = vec![root.to_owned()];

@@ -32,6 +32,11 @@ impl Hosts {
         Ok(hosts)
     }
 
+    /// Tells whether the table has this name.
+    pub fn has(&self, host: &str) -> bool {
+        self.table.iter().any(|(name, _)| name == host)
+    }
+
     /// Returns a web that knows the table.
     pub fn web(&self) -> Web {
         self.table.iter().fold(Web::new(&self.authorities), |web, (name, url)| web.with_address(name, url))

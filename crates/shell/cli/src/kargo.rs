@@ -20,7 +20,7 @@ const HOME: &str = "management";
 const MANAGER: &str = "kargo-cli";
 
 #[derive(clap::Parser)]
-#[command(name = "kargo", about = "Promotes, pauses and rejects")]
+#[command(name = "kargo", version, about = "Promotes, pauses and rejects")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -4,6 +4,7 @@
 mod check;
 mod clusters;
 mod cosign;
+mod curl;
 mod docker;
 mod doctor;
 mod flux;
@@ -14,18 +15,22 @@ mod kargo;
 mod kustomize_build;
 mod sudo;
 
+pub use folder::read as read_folder;
 pub use hosts::Hosts;
 
 use std::ffi::OsString;
 
-/// The names under which this program answers as another tool, in workflow jobs and wherever a link says so.
+/// The names under which this program answers as another tool, wherever a link says so.
 pub const NAMES: [&str; 6] = ["cosign", "docker", "flux", "kargo", "kustomize", "sudo"];
+/// The names under which it answers in workflow jobs: those, and what reaches the hosts of the table.
+pub const JOB_NAMES: [&str; 7] = ["cosign", "curl", "docker", "flux", "kargo", "kustomize", "sudo"];
 
 /// Runs the tool of this name, if it is one of ours, and returns its exit code.
 pub async fn run_as(name: &str, arguments: Vec<OsString>) -> Option<i32> {
     let result = match name {
-        "check" => check::run(arguments).await,
+        "check" | "run-tests.sh" => check::run(arguments).await,
         "cosign" => cosign::run(arguments).await,
+        "curl" => curl::run(arguments).await,
         "docker" => docker::run(arguments).await,
         "flux" => flux::run(arguments).await,
         "kargo" => kargo::run(arguments).await,

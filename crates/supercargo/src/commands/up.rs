@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -46,6 +47,9 @@ pub(super) struct Arguments {
     /// Ends when the release is verified in prod, or names the gate that holds it.
     #[arg(long)]
     once: bool,
+    /// Your own files: they take the place of the example's files of the same path in the deployment repository.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "empty")]
+    with: Option<PathBuf>,
     /// How many seconds `--once` waits.
     #[arg(long, default_value_t = 300)]
     timeout: u64,
@@ -87,6 +91,10 @@ impl Listeners {
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<i32> {
     let mut end = End::new()?;
+    let deployment = match &arguments.with {
+        Some(folder) => example::deployment_with(&cli::read_folder(folder)?),
+        None => example::deployment(),
+    };
     let data = Data::open(&arguments.folder.data)?;
     let (credentials, fresh) = Credentials::open(&data.path("credentials.json"))?;
     let tls = Tls::open(&data.path("identity"), &["localhost", REGISTRY, FORGE, IDENTITY])?;
@@ -97,6 +105,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<i32> {
         credentials: credentials.clone(),
         journal: journal.clone(),
         authorities: vec![tls.authority.clone().into_bytes()],
+        deployment,
     };
     let world = Arc::new(World::new(setup)?);
     let listeners = Listeners::open(arguments.port_base).await?;
@@ -197,7 +206,7 @@ fn start_runner(world: &Arc<World>, data: &Data, table: &str, address: String, h
         web: world.web.clone(),
         registry: REGISTRY.to_owned(),
         place: data.path("tmp/jobs"),
-        links: cli::NAMES.iter().map(|name| (*name).to_owned()).collect(),
+        links: cli::JOB_NAMES.iter().map(|name| (*name).to_owned()).collect(),
         environment: BTreeMap::from([("SUPERCARGO_HOSTS".to_owned(), table.to_owned())]),
         host_jobs,
         told: told(world),

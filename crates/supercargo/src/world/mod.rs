@@ -15,7 +15,7 @@ use controllers::{Driver, Entry, Event, Journal};
 use doors::news::{News, of_forge, of_registry};
 use futures::future::BoxFuture;
 use http::{Request, Response};
-use model::Clock;
+use model::{Clock, Tree};
 use ports::{Ports, Web};
 use store::{Blobs, Store};
 use tokio::sync::watch;
@@ -56,6 +56,8 @@ pub struct Setup {
     pub journal: Journal,
     /// Certificate authorities to trust on the network (PEM).
     pub authorities: Vec<Vec<u8>>,
+    /// What the deployment repository begins with.
+    pub deployment: Tree,
 }
 
 /// A world. Nothing runs until somebody starts its driver.
@@ -72,6 +74,8 @@ pub struct World {
     pub journal: Journal,
     /// All secrets.
     pub credentials: Credentials,
+    /// What the deployment repository begins with.
+    pub deployment: Tree,
     /// Counts what may be news for workflow runners.
     pub jobs: watch::Sender<u64>,
 }
@@ -98,7 +102,7 @@ impl Late {
 impl World {
     /// Puts a world together.
     pub fn new(setup: Setup) -> anyhow::Result<Self> {
-        let Setup { clock, stores, credentials, journal, authorities } = setup;
+        let Setup { clock, stores, credentials, journal, authorities, deployment } = setup;
         let late = Late::default();
         let hosts = Hosts::new(&clock, &stores, &credentials, &late)?;
         let driver: Arc<OnceLock<Driver>> = Arc::default();
@@ -110,7 +114,7 @@ impl World {
         let _ = late.0.set(web.clone());
         let made = Driver::new(controllers_of(&Roles::All, &ports), ports.clone(), journal.clone());
         let _ = driver.set(made.clone());
-        Ok(Self { hosts, ports, web, driver: made, journal, credentials, jobs })
+        Ok(Self { hosts, ports, web, driver: made, journal, credentials, deployment, jobs })
     }
 
     /// Tells everybody again what may have been missed: what waited to be sent, and every repository.

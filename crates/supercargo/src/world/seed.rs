@@ -60,7 +60,7 @@ impl Seed<'_> {
 
     /// Lets every cluster follow Git: the bootstrap files of the example, applied once.
     pub async fn follow(&self) -> anyhow::Result<()> {
-        let files = example::deployment();
+        let files = &self.0.deployment;
         let names: Vec<ClusterName> = self.0.ports.clusters.names().cloned().collect();
         for name in &names {
             let path = format!("flux-system/{}.yaml", name.0);
@@ -73,7 +73,7 @@ impl Seed<'_> {
     }
 
     fn basics(&self, name: &ClusterName) -> anyhow::Result<Vec<Value>> {
-        let files = example::deployment();
+        let files = &self.0.deployment;
         let bound = files.bytes("policy/keys.json").context("the example binds keys to paths")?;
         let mut keys = json!({});
         for signer in SIGNERS {
@@ -100,9 +100,7 @@ impl Seed<'_> {
                 "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": READERS}],
             }),
         ];
-        if name.0 != "management" {
-            basics.push(webhook(name));
-        }
+        basics.push(webhook(name));
         Ok(basics)
     }
 
@@ -172,8 +170,8 @@ impl Seed<'_> {
         if home.get(&note).await?.is_some() {
             return Ok(());
         }
-        let files = example::deployment();
-        self.first_commit(DEPLOYMENT, &files, "Add the deployment of myapp", at).await?;
+        let files = &self.0.deployment;
+        self.first_commit(DEPLOYMENT, files, "Add the deployment of myapp", at).await?;
         let policies: Value = serde_json::from_slice(files.bytes("policy/main.json").context("the example has a policy of its branch")?)?;
         self.admin(Method::PUT, &format!("/api/v1/admin/repos/{DEPLOYMENT}"), json!({"policies": policies})).await?;
         apply(home, &json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": note.name, "namespace": note.namespace}, "data": {"repository": DEPLOYMENT}})).await

@@ -15,6 +15,10 @@ use serde_json::json;
 use super::hosts::PACKER;
 use super::{REGISTRY, World, identity_url};
 
+/// The repository of the example's tests.
+const TESTS: &str = "tests/integration";
+/// The name by which test suites call the program.
+const SUITE: &str = "run-tests.sh";
 /// Where the program lies in the image.
 const PROGRAM: &str = "usr/bin/check";
 /// Where its libraries lie.
@@ -29,11 +33,18 @@ impl World {
         if let Some((digest, _)) = known.split_once('\n').filter(|(_, known)| *known == stamp) {
             return Ok(digest.parse()?);
         }
-        let registry = Registry::new(self.web.clone(), Login::Caller(Caller::new(PACKER)));
         let artifact = pack(program)?;
-        let place: Reference = format!("{REGISTRY}/tests/check").parse()?;
+        self.publish_tests(&artifact).await?;
+        std::fs::write(note, format!("{}\n{stamp}", artifact.digest)).with_context(|| note.display().to_string())?;
+        Ok(artifact.digest)
+    }
+
+    /// Pushes and signs an image as the newest of the example's tests.
+    pub async fn publish_tests(&self, artifact: &oci::Artifact) -> anyhow::Result<()> {
+        let registry = Registry::new(self.web.clone(), Login::Caller(Caller::new(PACKER)));
+        let place: Reference = format!("{REGISTRY}/{TESTS}").parse()?;
         let tag = format!("b-{}", &artifact.digest.hex()[..12]);
-        registry.push(&place, &tag, &artifact).await?;
+        registry.push(&place, &tag, artifact).await?;
         let place = place.with_digest(artifact.digest.clone());
         if registry.referrers(&place, &artifact.digest).await?.is_empty() {
             let claims = json!({"sub": "supercargo:tests"});
@@ -42,9 +53,7 @@ impl World {
             let signer = Signer { web: self.web.clone(), fulcio: services.clone(), rekor: services.clone(), timestamps: services };
             signer.sign(&registry, &place, &token, rand::random(), self.ports.clock.now()).await?;
         }
-        registry.put_manifest(&place, "latest", &artifact.media_type, &artifact.manifest).await?;
-        std::fs::write(note, format!("{}\n{stamp}", artifact.digest)).with_context(|| note.display().to_string())?;
-        Ok(artifact.digest)
+        Ok(registry.put_manifest(&place, "latest", &artifact.media_type, &artifact.manifest).await.map(drop)?)
     }
 }
 
@@ -62,6 +71,8 @@ fn pack(program: &Path) -> anyhow::Result<oci::Artifact> {
         files.push(file(format!("{LIBRARIES}/{name}"), read(&library)?, 0o755));
     }
     files.push(file(PROGRAM.to_owned(), bytes, 0o755));
+    let link = LayerContent::Symlink(PROGRAM.to_owned());
+    files.push(LayerFile { path: SUITE.to_owned(), mode: 0o777, uid: 0, gid: 0, content: link });
     files.sort_by(|a, b| a.path.cmp(&b.path));
     let config = ImageConfig {
         env: vec![format!("LD_LIBRARY_PATH=/{LIBRARIES}")],

@@ -5,12 +5,14 @@
 
 mod edit;
 mod emit;
+mod expressions;
 mod key_order;
 mod node;
 mod resolve;
 
 pub use edit::{EditError, Path, Step, set_scalar};
 pub use emit::{write, write_all};
+pub use expressions::{expressions, mask, quote_expressions};
 pub use node::{Content, Node, Style, nodes};
 pub use resolve::{Dialect, plain_scalar, read, read_all, value_of};
 

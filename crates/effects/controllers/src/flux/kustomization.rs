@@ -82,7 +82,7 @@ impl Kustomization {
         let name = format!("{}\n{path}\n{overlay}", text(source, &["status", "artifact", "revision"]));
         let rendered = match self.ports.trees.rendered(&name) {
             Some(rendered) => rendered,
-            None => match kustomize::build_or_generate(&tree, path, Some(&overlay)) {
+            None => match kustomize::build_or_generate(&deploy::legible(&tree), path, Some(&overlay)) {
                 Ok(objects) => self.ports.trees.keep_rendered(&name, objects),
                 Err(error) => return Ok(Err(BuildFailure { reason: "BuildFailed", message: format!("kustomize build failed: {error}") })),
             },
