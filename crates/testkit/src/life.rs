@@ -117,6 +117,8 @@ impl Life {
                 journal: journal.clone(),
                 authorities: Vec::new(),
                 deployment: supercargo::example::deployment(),
+                shelf: None,
+                without: Vec::new(),
             };
             Arc::new(World::new(setup)?)
         };

@@ -81,6 +81,9 @@ pub(crate) async fn perform(action: &Action, ports: &Ports, manager: &str) -> Re
         Action::MergePull { repository, number, head, method, when_green, identity } => {
             ports.forge.merge_pull(repository, *number, head, method, *when_green, identity).await?;
         }
+        Action::CancelMerge { repository, number, identity } => {
+            ports.forge.cancel_merge(repository, *number, identity).await?;
+        }
         Action::ClosePull { repository, number, identity } => {
             ports.forge.edit_pull(repository, *number, json!({"state": "closed"}), identity).await?;
         }

@@ -174,6 +174,7 @@ pub(crate) fn summary(action: &Action) -> String {
         }
         Action::OpenPull { repository, head, base, .. } => format!("open pull request {head} → {base} of {repository}"),
         Action::MergePull { repository, number, head, .. } => format!("merge pull request {number} of {repository} at {}", short(head)),
+        Action::CancelMerge { repository, number, .. } => format!("hold pull request {number} of {repository}"),
         Action::ClosePull { repository, number, .. } => format!("close pull request {number} of {repository}"),
         Action::MoveBranch { repository, branch, target, .. } => match target {
             Some(target) => format!("move {branch} of {repository} to {}", short(target)),

@@ -155,6 +155,14 @@ impl Forge {
         self.call(repository, Method::POST, &format!("/pulls/{number}/merge"), Some(asked), identity).await.map(drop)
     }
 
+    /// Takes back that a pull request merges by itself; that it does not is as good.
+    pub async fn cancel_merge(&self, repository: &str, number: u64, identity: &str) -> Result<(), ForgeError> {
+        match self.call(repository, Method::DELETE, &format!("/pulls/{number}/merge"), None, identity).await {
+            Err(error) if error.status() == Some(404) => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
     /// Changes title, body or state of a pull request.
     pub async fn edit_pull(&self, repository: &str, number: u64, change: Value, identity: &str) -> Result<(), ForgeError> {
         self.call(repository, Method::PATCH, &format!("/pulls/{number}"), Some(change), identity).await.map(drop)

@@ -12,7 +12,7 @@ use model::{Caller, Digest};
 use oci::{Descriptor, Index, Manifest, Reference, media_type};
 use serde_json::Value;
 
-use crate::{Web, WebError};
+use crate::{Shelf, Web, WebError};
 
 /// Longest manifest that is read, in bytes; the registries' own limit.
 const MANIFEST: usize = 4 << 20;
@@ -92,12 +92,28 @@ pub struct Registry {
     web: Web,
     login: Login,
     tokens: Arc<Mutex<HashMap<String, String>>>,
+    shelf: Option<Shelf>,
 }
 
 impl Registry {
     /// Speaks to registries as this login.
     pub fn new(web: Web, login: Login) -> Self {
-        Self { web, login, tokens: Arc::default() }
+        Self { web, login, tokens: Arc::default(), shelf: None }
+    }
+
+    /// Keeps what comes, and takes it from there while a registry does not answer.
+    #[must_use]
+    pub fn with_shelf(mut self, shelf: Shelf) -> Self {
+        self.shelf = Some(shelf);
+        self
+    }
+
+    /// Returns what the shelf has in place of an answer that did not come; the error where it has nothing.
+    fn instead<T>(&self, error: RegistryError, found: impl FnOnce(&Shelf) -> Option<T>) -> Result<T, RegistryError> {
+        let Some(shelf) = self.shelf.as_ref().filter(|_| error.is_passing()) else { return Err(error) };
+        let Some(found) = found(shelf) else { return Err(error) };
+        shelf.stand_in(Some(&error));
+        Ok(found)
     }
 
     /// Returns the tags of a repository, in the registry's order. A repository that is not there has none.
@@ -122,6 +138,25 @@ impl Registry {
 
     /// Fetches a manifest or index by digest, tag or `latest`. What comes by digest has that digest.
     pub async fn manifest(&self, place: &Reference) -> Result<Fetched, RegistryError> {
+        let recalled = |shelf: &Shelf| {
+            let (digest, media_type) = shelf.recall(place)?;
+            Some(Fetched { bytes: shelf.get(&digest)?, digest, media_type })
+        };
+        match self.fetch_manifest(place).await {
+            Ok(fetched) => {
+                if let Some(shelf) = &self.shelf {
+                    shelf.stand_in(None);
+                    shelf.put(&fetched.bytes);
+                    shelf.remember(place, &fetched.digest, &fetched.media_type);
+                    shelf.remember(&place.with_digest(fetched.digest.clone()), &fetched.digest, &fetched.media_type);
+                }
+                Ok(fetched)
+            }
+            Err(error) => self.instead(error, recalled),
+        }
+    }
+
+    async fn fetch_manifest(&self, place: &Reference) -> Result<Fetched, RegistryError> {
         let path = format!("/v2/{}/manifests/{}", place.repository, place.version());
         let answer = self.get(place, &path, media_type::ACCEPT).await?;
         if answer.body().len() > MANIFEST {
@@ -141,12 +176,19 @@ impl Registry {
         let path = format!("/v2/{}/manifests/{}", place.repository, place.version());
         let answer = match self.call(place, Method::HEAD, &path, media_type::ACCEPT, Bytes::new(), None).await {
             Err(RegistryError::NotFound(_)) => return Ok(None),
-            other => other?,
+            Err(error) => return self.instead(error, |shelf| shelf.recall(place)).map(|(digest, _)| Some(digest)),
+            Ok(answer) => answer,
         };
         let digest =
             answer.headers().get("docker-content-digest").and_then(|value| value.to_str().ok()).and_then(|value| value.parse().ok());
         match digest {
-            Some(digest) => Ok(Some(digest)),
+            Some(digest) => {
+                if let Some(shelf) = &self.shelf {
+                    let kind = answer.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+                    shelf.remember(place, &digest, kind.unwrap_or(media_type::MANIFEST));
+                }
+                Ok(Some(digest))
+            }
             // A registry need not tell it for HEAD.
             None => self.manifest(place).await.map(|fetched| Some(fetched.digest)),
         }
@@ -155,10 +197,16 @@ impl Registry {
     /// Fetches a blob; its bytes have this digest.
     pub async fn blob(&self, place: &Reference, digest: &Digest) -> Result<Bytes, RegistryError> {
         let path = format!("/v2/{}/blobs/{digest}", place.repository);
-        let answer = self.get(place, &path, "*/*").await?;
+        let answer = match self.get(place, &path, "*/*").await {
+            Ok(answer) => answer,
+            Err(error) => return self.instead(error, |shelf| shelf.get(digest)),
+        };
         let found = Digest::of(answer.body());
         if found != *digest {
             return Err(malformed(&path, format!("its digest is {found}")));
+        }
+        if let Some(shelf) = &self.shelf {
+            shelf.put(answer.body());
         }
         Ok(answer.into_body())
     }
@@ -176,9 +224,12 @@ impl Registry {
                     Err(error) => return Err(error),
                 }
             }
-            Err(error) => return Err(error),
+            Err(error) => self.instead(error, |shelf| shelf.referrers(place, subject))?,
         };
         let index: Index = serde_json::from_slice(&body).map_err(|error| malformed(&path, error))?;
+        if let Some(shelf) = &self.shelf {
+            shelf.put_referrers(place, subject, &body);
+        }
         Ok(index.manifests)
     }
 

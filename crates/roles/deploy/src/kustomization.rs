@@ -13,6 +13,7 @@ use crate::health::{Health, health};
 use crate::inventory::Entry;
 use crate::order;
 use crate::source::whole_seconds;
+use crate::suspension::suspended;
 
 /// Field manager of everything that is applied.
 pub const MANAGER: &str = "kustomize-controller";
@@ -80,8 +81,8 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
     if !has_finalizer(object) {
         return Decision::of(status).act(patch_finalizers(seen, Some("finalizers.fluxcd.io")));
     }
-    if object["spec"]["suspend"] == true {
-        return Decision::of(status).wait(Code::Suspended, "reconciliation is suspended", None);
+    if let Some(decision) = suspended(&seen.cluster, object, seen.now) {
+        return decision;
     }
     if let Some(field) = seen.unsupported.first() {
         return refuse(seen, status, &format!("{field} is not supported"));

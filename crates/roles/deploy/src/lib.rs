@@ -8,5 +8,7 @@ pub mod kustomization;
 mod legible;
 mod order;
 pub mod source;
+mod suspension;
 
 pub use legible::legible;
+pub use suspension::SUSPENDED;

@@ -2,8 +2,10 @@
 //! Follows fluxcd/source-controller `internal/controller/{gitrepository,ocirepository}_controller.go`.
 
 use api::{Condition, generation, remove_condition, set_condition, text};
-use model::{Code, Decision, Timestamp};
+use model::{ClusterName, Code, Decision, Timestamp};
 use serde_json::{Value, json};
+
+use crate::suspension::suspended;
 
 /// What looking at a source's origin gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +51,8 @@ pub enum Stage {
 /// Everything that is looked at.
 #[derive(Debug, Clone)]
 pub struct Observed {
+    /// In which cluster.
+    pub cluster: ClusterName,
     /// The source object.
     pub object: Value,
     /// The present moment.
@@ -62,8 +66,8 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
     let object = &seen.object;
     let mut status = object["status"].clone();
     let requested = api::annotation(object, "reconcile.fluxcd.io/requestedAt").map(str::to_owned);
-    if object["spec"]["suspend"] == true {
-        return Decision::of(status).wait(Code::Suspended, "reconciliation is suspended", None);
+    if let Some(decision) = suspended(&seen.cluster, object, seen.now) {
+        return decision;
     }
     if let Some(requested) = requested {
         status["lastHandledReconcileAt"] = json!(requested);

@@ -3,6 +3,7 @@
 //! Read first: [`stage::decide`], [`promotion::decide`]. Follows akuity/kargo; differences in KNOWN-DIFFERENCES.md.
 
 pub mod analysis;
+pub mod automation;
 pub mod freight;
 pub mod hold;
 pub mod names;

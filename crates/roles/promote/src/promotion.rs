@@ -72,8 +72,10 @@ pub fn decide(seen: &Observed) -> Outcome {
         return decided(Decision::of(status).wait(Code::Promoting, format!("{name} waits for its turn at {stage}"), None));
     }
     // What runs already stops where it stands, and goes on when the pause is over.
-    if let held @ Verdict::Wait { .. } = hold::paused(stage, seen.project.as_ref(), seen.now) {
-        return decided(Decision::of(status).heed(&held));
+    let wanted = api::annotation(&seen.object, hold::DESPITE_PAUSE).is_some();
+    let held = Some(hold::paused(stage, seen.project.as_ref(), seen.now)).filter(|verdict| *verdict != Verdict::Pass && !wanted);
+    if let Some(held) = held.as_ref().filter(|_| status["startedAt"].is_null()) {
+        return decided(Decision::of(status).heed(held));
     }
     if status["startedAt"].is_null() {
         let verdict = freight::available(stage, cargo, seen.now);
@@ -93,7 +95,7 @@ pub fn decide(seen: &Observed) -> Outcome {
         decision.look_again(seen.now);
         return decided(decision);
     }
-    Run { seen, cargo, stage, status, work: Work::new(), outputs: Map::new() }.steps()
+    Run { seen, cargo, stage, status, held, work: Work::new(), outputs: Map::new() }.steps()
 }
 
 struct Run<'a> {
@@ -101,6 +103,8 @@ struct Run<'a> {
     cargo: &'a Value,
     stage: &'a Value,
     status: Value,
+    /// Why nothing new may begin.
+    held: Option<Verdict>,
     work: Work,
     outputs: Map<String, Value>,
 }
@@ -123,6 +127,7 @@ impl Run<'_> {
                 }
                 Step::Act(action) => return self.act(at, &alias, step, *action),
                 Step::Wait(verdict) => {
+                    let verdict = self.held.clone().unwrap_or(verdict);
                     self.tell(at, &alias, "Running", "");
                     return Outcome::Decided(Box::new(Decision::of(self.status).heed(&verdict)));
                 }
@@ -140,6 +145,9 @@ impl Run<'_> {
 
     /// An action that failed too often, or can never succeed, ends the Promotion; the rest of the time it is tried again.
     fn act(mut self, at: usize, alias: &str, step: &Value, action: model::Action) -> Outcome {
+        if let Some(held) = self.held.as_ref().filter(|_| !matches!(action, model::Action::CancelMerge { .. })) {
+            return Outcome::Decided(Box::new(Decision::of(self.status.clone()).heed(held)));
+        }
         if let Some(failure) = &self.seen.failure {
             let key = "errorCount";
             let errors = self.status["stepExecutionMetadata"][at][key].as_i64().unwrap_or(0) + 1;
@@ -197,6 +205,7 @@ impl Run<'_> {
             promotion: api::name(&self.seen.object),
             started,
             identity: &self.seen.identity,
+            held: self.held.is_some(),
         };
         (kind.run)(&mut input)
     }
@@ -450,7 +459,7 @@ mod tests {
     fn a_pause_stops_it_where_it_stands() {
         let (mut seen, mut forge) = (world(direct()), forge());
         pass(&mut seen, &mut forge);
-        seen.project = Some(json!({"metadata": {"annotations": {hold::PAUSED: hold::note("ann", "a fire", seen.now, None)}}}));
+        seen.project = Some(json!({"metadata": {"annotations": {hold::PAUSED: api::Note::write("ann", "a fire", seen.now, None)}}}));
         assert_eq!(run(&mut seen, &mut forge), "Running");
         assert!(forge.actions.is_empty());
         seen.project = None;

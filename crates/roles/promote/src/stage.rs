@@ -6,6 +6,7 @@ use api::{Condition, generation, set_condition, text};
 use model::{Action, ClusterName, Code, Decision, ObjectRef, Timestamp, Verdict};
 use serde_json::{Map, Value, json};
 
+use crate::automation::{self, automatic};
 use crate::{ARGO, KARGO, MANAGER, analysis, freight, hold, names};
 
 /// How many entries a history keeps.
@@ -34,6 +35,8 @@ pub struct Observed {
     pub templates: Vec<(String, Option<Value>)>,
     /// What the target cluster says of [`current_digests`] of the Stage as it was read.
     pub deployed: Verdict,
+    /// The revision that the target cluster runs, where it is at rest with one.
+    pub running: Option<String>,
 }
 
 impl Observed {
@@ -41,7 +44,7 @@ impl Observed {
     /// before; of one that came only now nothing is known.
     fn deployed(&self, status: &Value) -> Verdict {
         if digests_of(status) == current_digests(&self.object) {
-            return self.deployed.clone();
+            return self.drifted(status).unwrap_or_else(|| self.deployed.clone());
         }
         Verdict::Wait {
             code: Code::NotDeployed,
@@ -49,6 +52,35 @@ impl Observed {
             until: Some(self.now),
         }
     }
+}
+
+impl Observed {
+    /// Tells that what was promoted did run, and that something else runs since: somebody has moved the pointer. That is theirs
+    /// to do; it is said, and not undone.
+    fn drifted(&self, status: &Value) -> Option<Verdict> {
+        let ran = !text(&status["freightHistory"][0]["verificationHistory"][0], &["phase"]).is_empty();
+        let running = self.running.as_deref().filter(|_| ran && self.deployed != Verdict::Pass)?;
+        let promoted = digests_of(status);
+        if promoted.iter().any(|digest| running.ends_with(digest.as_str())) {
+            return None;
+        }
+        let digest = running.rsplit_once('@').map_or(running, |(_, digest)| digest);
+        let known = self.freight.iter().find(|freight| images(freight).any(|image| image["digest"] == digest));
+        let known = known.map(|freight| format!(" (freight {})", short(api::name(freight)))).unwrap_or_default();
+        let stage = api::name(&self.object);
+        let why = format!("{stage} runs {}{known}, which was not promoted: its pointer was edited by hand", brief(running));
+        Some(Verdict::Wait { code: Code::Drifted, why, until: None })
+    }
+}
+
+fn images(freight: &Value) -> impl Iterator<Item = &Value> {
+    freight["images"].as_array().into_iter().flatten()
+}
+
+/// Cuts a revision's digest to twelve characters.
+fn brief(revision: &str) -> &str {
+    let end = revision.find("sha256:").map_or(revision.len(), |at| (at + 19).min(revision.len()));
+    &revision[..end]
 }
 
 /// What a Promotion's steps edit: where a Stage's target is found.
@@ -162,6 +194,13 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
         }
     }
     status["freightSummary"] = json!(summary(&status));
+    if let Some(field) = automation::unsupported(&seen.object, &seen.configs) {
+        wait(
+            &mut decision,
+            Code::Unsupported,
+            format!("{field} is not supported: a Promotion that failed has moved nothing to go back from"),
+        );
+    }
     promote(seen, &mut status, promoting, &mut decision);
     tell_ready(seen, &mut status, promoting);
     decision.status = status;
@@ -187,6 +226,7 @@ fn sync_promotions(seen: &Observed, status: &mut Value, decision: &mut Decision<
             "status": {"phase": phase(promotion), "message": promotion["status"]["message"], "freightCollection": promotion["status"]["freightCollection"]},
         });
         status["lastPromotion"] = summary;
+        automation::heed(status, promotion, seen.now);
         if phase(promotion) == "Succeeded" {
             push_history(status, &promotion["status"]["freightCollection"]);
             decision.because.push(model::Reason {
@@ -300,7 +340,12 @@ fn tell_ready(seen: &Observed, status: &mut Value, promoting: bool) {
         (_, _, _, false) => ("False", "NotVerified", "Stage is not verified"),
         _ => ("True", "Verified", "Stage is healthy and verified"),
     };
-    set_condition(status, &Condition { kind: "Ready", status: state, reason, message }, generation(&seen.object), seen.now);
+    // A hold stands wherever the Stage is shown.
+    let message = match hold::paused(&seen.object, seen.project.as_ref(), seen.now) {
+        Verdict::Wait { why, .. } => format!("{message}; {why}"),
+        Verdict::Pass | Verdict::Refuse { .. } => message.to_owned(),
+    };
+    set_condition(status, &Condition { kind: "Ready", status: state, reason, message: &message }, generation(&seen.object), seen.now);
 }
 
 fn summary(status: &Value) -> String {
@@ -339,12 +384,41 @@ fn verify(seen: &Observed, status: &mut Value, current: &Current, decision: &mut
     match phase {
         "Successful" => mark_verified(seen, current, decision),
         "Pending" | "Running" => wait(decision, Code::Verifying, format!("verification {run} is running")),
-        phase => wait(
-            decision,
-            Code::VerificationFailed,
-            format!("verification of freight {word} at {stage} is {phase}: {}", text(live, &["status", "message"])),
-        ),
+        phase => {
+            let why = format!("verification of freight {word} at {stage} is {phase}: {}", text(live, &["status", "message"]));
+            wait(decision, Code::VerificationFailed, why);
+            roll_back(seen, status, phase, decision);
+        }
     }
+}
+
+/// Goes back to what was good before, where the Stage's policy says so. The Promotion's name is of the moment at which the
+/// verification ended, so that whoever decides this twice decides the same.
+fn roll_back(seen: &Observed, status: &Value, phase: &str, decision: &mut Decision<Value>) {
+    let last = seen.promotions.iter().find(|promotion| status["lastPromotion"]["name"] == api::name(promotion));
+    if !automation::rolls_back(&seen.object, &seen.configs, phase, last) || !seen.promotions.iter().all(terminal) {
+        return;
+    }
+    let stage = json!({"metadata": seen.object["metadata"], "status": status});
+    let Some(good) = automation::last_good(&stage, &seen.freight) else {
+        return wait(
+            decision,
+            Code::NoFreight,
+            format!("{} cannot go back: no Freight was verified there before", api::name(&seen.object)),
+        );
+    };
+    if hold::paused(&seen.object, seen.project.as_ref(), seen.now) != Verdict::Pass {
+        return;
+    }
+    let ended = text(&status["freightHistory"][0]["verificationHistory"][0], &["finishTime"]).parse().unwrap_or(seen.now);
+    let mut object = promotion_of(&seen.object, api::name(good), ended, "controller:kargo");
+    object["metadata"]["annotations"][automation::ROLLBACK] = json!("true");
+    object["metadata"]["annotations"][automation::HOLD] = json!(freight::origin(good));
+    decision.because.push(model::Reason {
+        code: None,
+        text: format!("{} goes back to freight {}, verified there before", api::name(&seen.object), short(api::name(good))),
+    });
+    decision.actions.push(Action::Create { cluster: seen.cluster.clone(), manager: MANAGER.into(), object });
 }
 
 fn wait(decision: &mut Decision<Value>, code: Code, why: String) {
@@ -446,6 +520,9 @@ fn promote(seen: &Observed, status: &mut Value, promoting: bool, decision: &mut 
             *decision = std::mem::replace(decision, Decision::of(Value::Null)).heed(&verdict);
         }
         let Some(candidate) = candidate else { continue };
+        if automatic != Verdict::Pass {
+            status.as_object_mut().map(|fields| fields.remove("autoPromotionHolds"));
+        }
         match may_promote(seen, status, candidate, promoting, &automatic) {
             Verdict::Pass => {
                 let stage = api::name(&seen.object);
@@ -479,6 +556,10 @@ fn may_promote(seen: &Observed, status: &Value, candidate: &Value, promoting: bo
     if *automatic != Verdict::Pass {
         return automatic.clone();
     }
+    match automation::held(&seen.object, status, &freight::origin(candidate)) {
+        Verdict::Pass => {}
+        held => return held,
+    }
     let mut mine: Vec<&Value> = seen.promotions.iter().filter(|promotion| text(promotion, &["spec", "freight"]) == name).collect();
     mine.sort_by(|a, b| api::name(a).cmp(api::name(b)));
     match mine.last() {
@@ -490,35 +571,6 @@ fn may_promote(seen: &Observed, status: &Value, candidate: &Value, promoting: bo
             wait(Code::PromotionFailed, format!("promotion {} is {}: {}", api::name(last), phase(last), text(last, &["status", "message"])))
         }
     }
-}
-
-/// Decides whether the first policy that names the Stage makes it automatic.
-fn automatic(stage: &Value, configs: &[Value]) -> Verdict {
-    let name = api::name(stage);
-    let policies = configs.iter().filter_map(|config| config["spec"]["promotionPolicies"].as_array()).flatten();
-    let policy = policies.into_iter().find(|policy| selects(policy, stage));
-    if policy.is_some_and(|policy| policy["autoPromotionEnabled"] == true) {
-        return Verdict::Pass;
-    }
-    Verdict::Wait { code: Code::NotAutomatic, why: format!("promotion to {name} is not automatic: a person promotes"), until: None }
-}
-
-fn selects(policy: &Value, stage: &Value) -> bool {
-    let name = api::name(stage);
-    if policy["stage"].is_string() {
-        return policy["stage"] == name;
-    }
-    let selector = &policy["stageSelector"];
-    let pattern = text(selector, &["name"]);
-    let named = match pattern.split_once(':') {
-        Some(("regex" | "regexp", pattern)) => golang::regexp(pattern).is_ok_and(|regex| regex.is_match(name)),
-        Some(("glob", pattern)) => golang::glob(pattern, name),
-        _ => pattern.is_empty() || pattern == name,
-    };
-    let labels = selector["matchLabels"].as_object();
-    let labelled = labels.into_iter().flatten().all(|(key, value)| api::label(stage, key) == value.as_str());
-    // An empty selector selects nothing, and expressions are not supported: refusing to match is the safe side.
-    named && labelled && selector.as_object().is_some_and(|selector| !selector.is_empty()) && selector["matchExpressions"].is_null()
 }
 
 fn create_promotion(seen: &Observed, freight: &Value) -> Action {
@@ -586,6 +638,7 @@ mod tests {
             runs: Vec::new(),
             templates: vec![("t".into(), Some(template))],
             deployed: Verdict::Wait { code: Code::NotDeployed, why: "not yet".into(), until: None },
+            running: None,
         }
     }
 
@@ -678,7 +731,7 @@ mod tests {
     #[test]
     fn a_paused_stage_promotes_nothing_and_says_why() {
         let mut seen = world();
-        seen.object["metadata"]["annotations"] = json!({hold::PAUSED: hold::note("ann", "a fire", seen.now, None)});
+        seen.object["metadata"]["annotations"] = json!({hold::PAUSED: api::Note::write("ann", "a fire", seen.now, None)});
         let decision = decide(&seen);
         assert!(decision.actions.is_empty() && told(&decision).contains("stage dev is paused by ann"), "{}", told(&decision));
         seen.object["metadata"]["annotations"] = json!({});

@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use deploy::SUSPENDED;
 use jiff::Timestamp;
 use model::ObjectRef;
 use ports::Cluster;
 use serde_json::{Value, json};
 
-use crate::clusters::{Target, author};
+use crate::clusters::{Target, author, record};
+use crate::kargo::end;
 
 /// Field manager of what people want.
 const MANAGER: &str = "flux-client-side-apply";
-/// Says who holds it, when and why.
-const SUSPENDED: &str = "supercargo.dev/suspended";
 /// Asks for a look now.
 const REQUESTED: &str = "reconcile.fluxcd.io/requestedAt";
 
@@ -27,6 +27,9 @@ pub(crate) struct Object {
     /// Why, for those who find it held.
     #[arg(long, default_value = "", global = true)]
     reason: String,
+    /// For how long it is suspended, such as 2h; until it is resumed where it is not given.
+    #[arg(long = "for", global = true)]
+    duration: Option<String>,
     /// How long to wait until it is done.
     #[arg(long, default_value_t = 60, global = true)]
     timeout: u64,
@@ -75,19 +78,27 @@ impl Object {
 
     async fn live(&self) -> anyhow::Result<(Cluster, ObjectRef, Value)> {
         let (cluster, reference) = (self.target.open(None).await?, self.reference());
-        let live = cluster.get(&reference).await?;
-        let live = live.with_context(|| format!("{} {} not found in {}", reference.kind, reference.name, reference.namespace))?;
-        Ok((cluster, reference, live))
+        if let Some(live) = cluster.get(&reference).await? {
+            return Ok((cluster, reference, live));
+        }
+        let elsewhere = self.target.elsewhere(&reference).await;
+        let hint =
+            if elsewhere.is_empty() { String::new() } else { format!("; it is in {}: name one with --context", elsewhere.join(", ")) };
+        bail!("{} {} not found in {}{hint}", reference.kind, reference.name, reference.namespace)
     }
 }
 
 /// Suspends: what runs goes on, nothing new is applied.
 pub(crate) async fn suspend(object: &Object) -> anyhow::Result<()> {
-    let (cluster, reference, _) = object.live().await?;
-    let note = json!({"by": author(), "why": object.reason, "at": Timestamp::now().to_string()}).to_string();
+    let (cluster, reference, live) = object.live().await?;
+    let now = Timestamp::now();
+    let until = end(object.duration.as_deref(), now)?;
+    let note = api::Note::write(&author(), &object.reason, now, until);
     let patch = json!({"spec": {"suspend": true}, "metadata": {"annotations": {SUSPENDED: note}}});
     cluster.patch(MANAGER, &reference, None, &patch).await?;
-    println!("✔ {} {} suspended", reference.kind, reference.name);
+    let until = until.map(|until| format!(" until {until}")).unwrap_or_default();
+    record(&cluster, &live, "Suspended", &format!("suspended{until}"), &object.reason).await?;
+    println!("✔ {} {} suspended{until}", reference.kind, reference.name);
     Ok(())
 }
 
@@ -100,6 +111,7 @@ pub(crate) async fn resume(object: &Object) -> anyhow::Result<()> {
     }
     let patch = json!({"spec": {"suspend": null}, "metadata": {"annotations": {SUSPENDED: null}}});
     cluster.patch(MANAGER, &reference, None, &patch).await?;
+    record(&cluster, &live, "Resumed", "resumed", &object.reason).await?;
     println!("✔ {} {} resumed", reference.kind, reference.name);
     wake(&cluster, &reference, object.timeout).await
 }

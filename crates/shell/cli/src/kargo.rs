@@ -1,17 +1,22 @@
-//! `kargo`: pause and resume, promote, and reject Freight for good.
+//! `kargo`: pause and resume, promote, and reject Freight for good. Every verb leaves an Event with its author.
+
+mod promote;
+mod rollback;
 
 use std::ffi::OsString;
 use std::time::Duration;
 
+use ::promote::{KARGO, hold};
 use anyhow::{Context as _, bail};
+use api::Note as Written;
 use golang::parse_duration;
 use jiff::Timestamp;
 use model::ObjectRef;
 use ports::Cluster;
-use promote::{KARGO, freight, hold, names};
 use serde_json::{Value, json};
 
-use crate::clusters::{Target, author};
+pub(crate) use self::rollback::run as rollback;
+use crate::clusters::{Target, author, record};
 use crate::parse;
 
 /// The context that Kargo lives in, where the kubeconfig has it.
@@ -30,9 +35,9 @@ struct Arguments {
 
 #[derive(clap::Args)]
 struct Project {
-    /// The project, by its namespace `kargo-myapp` or in short `myapp`.
+    /// The project, by its namespace `kargo-myapp` or in short `myapp`; the only one where none is named.
     #[arg(long, short)]
-    project: String,
+    project: Option<String>,
 }
 
 #[derive(clap::Subcommand)]
@@ -57,6 +62,9 @@ enum Command {
         /// The Freight, by name, the beginning of its name, or alias.
         #[arg(long)]
         freight: String,
+        /// Also while the Stage is paused.
+        #[arg(long)]
+        despite_pause: bool,
     },
     /// Says what a person found out about Freight.
     VerifyFreight {
@@ -123,15 +131,31 @@ pub(crate) async fn run(arguments: Vec<OsString>) -> anyhow::Result<i32> {
     match arguments.command {
         Command::Pause { what } => hold_it(&cluster, &what, now, true).await?,
         Command::Resume { what } => hold_it(&cluster, &what, now, false).await?,
-        Command::Promote { project, stage, freight } => promote(&cluster, &project.project, &stage, &freight, now).await?,
+        Command::Promote { project, stage, freight, despite_pause } => {
+            promote::promote(&cluster, &project, &stage, &freight, despite_pause, now).await?;
+        }
         Command::VerifyFreight { project, stage, freight, result: Outcome::Fail, reason } => {
-            reject(&cluster, &project.project, &stage, &freight, &reason, now).await?;
+            promote::reject(&cluster, &project, &stage, &freight, &reason, now).await?;
         }
     }
     Ok(0)
 }
 
-/// Finds a project's namespace: `kargo-myapp` is meant by `myapp` as well.
+impl Project {
+    /// Finds the project's namespace: `kargo-myapp` is meant by `myapp` as well.
+    async fn namespace(&self, cluster: &Cluster) -> anyhow::Result<String> {
+        if let Some(project) = &self.project {
+            return namespace(cluster, project).await;
+        }
+        let all = cluster.list(KARGO, "Project", None, None).await?;
+        match all.as_slice() {
+            [only] => Ok(api::name(only).to_owned()),
+            [] => bail!("there is no Project"),
+            several => bail!("which project? --project {}", several.iter().map(api::name).collect::<Vec<_>>().join(", ")),
+        }
+    }
+}
+
 async fn namespace(cluster: &Cluster, project: &str) -> anyhow::Result<String> {
     for name in [project.to_owned(), format!("kargo-{project}")] {
         if cluster.get(&reference("v1", "Namespace", "", &name)).await?.is_some() {
@@ -148,64 +172,30 @@ fn reference(api_version: &str, kind: &str, namespace: &str, name: &str) -> Obje
 async fn hold_it(cluster: &Cluster, what: &What, now: Timestamp, pause: bool) -> anyhow::Result<()> {
     let (object, note, shown) = match what {
         What::Stage { name, project, note } => {
-            (reference(KARGO, "Stage", &namespace(cluster, &project.project).await?, name), note, format!("stage {name}"))
+            (reference(KARGO, "Stage", &project.namespace(cluster).await?, name), note, format!("stage {name}"))
         }
         What::Project { name, note } => {
             (reference("v1", "Namespace", "", &namespace(cluster, name).await?), note, format!("project {name}"))
         }
     };
     let live = cluster.get(&object).await?.with_context(|| format!("there is no {shown}"))?;
-    let length = note.duration.as_deref().map(|text| parse_duration(text).with_context(|| format!("--for {text}"))).transpose()?;
-    let until = length.map(|length: Duration| now.checked_add(length)).transpose().context("--for is too long")?;
-    let value = if pause { json!(hold::note(&author(), &note.reason, now, until)) } else { Value::Null };
+    let until = end(note.duration.as_deref(), now)?;
+    let value = if pause { json!(Written::write(&author(), &note.reason, now, until)) } else { Value::Null };
     let patch = json!({"metadata": {"annotations": {hold::PAUSED: value}}});
     cluster.patch(MANAGER, &object, None, &patch).await?;
-    match (pause, until) {
-        (true, Some(until)) => println!("{shown} is paused until {until}"),
-        (true, None) => println!("{shown} is paused"),
-        (false, _) if api::annotation(&live, hold::PAUSED).is_none() => println!("{shown} was not paused"),
-        (false, _) => println!("{shown} is resumed"),
-    }
+    let done = match (pause, until) {
+        (true, Some(until)) => format!("{shown} is paused until {until}"),
+        (true, None) => format!("{shown} is paused"),
+        (false, _) if api::annotation(&live, hold::PAUSED).is_none() => format!("{shown} was not paused"),
+        (false, _) => format!("{shown} is resumed"),
+    };
+    record(cluster, &live, if pause { "Paused" } else { "Resumed" }, &done, &note.reason).await?;
+    println!("{done}");
     Ok(())
 }
 
-async fn find_freight(cluster: &Cluster, namespace: &str, wanted: &str) -> anyhow::Result<Value> {
-    let all = cluster.list(KARGO, "Freight", Some(namespace), None).await?;
-    let alias = |freight: &Value| freight["alias"] == wanted || api::label(freight, "kargo.akuity.io/alias") == Some(wanted);
-    if let Some(found) = all.iter().find(|freight| api::name(freight) == wanted || alias(freight)) {
-        return Ok(found.clone());
-    }
-    let mut found = all.into_iter().filter(|freight| wanted.len() >= 4 && api::name(freight).starts_with(wanted));
-    match (found.next(), found.next()) {
-        (Some(one), None) => Ok(one),
-        (Some(_), Some(_)) => bail!("more than one Freight begins with {wanted}"),
-        _ => bail!("there is no Freight {wanted} in {namespace}"),
-    }
-}
-
-async fn promote(cluster: &Cluster, project: &str, stage: &str, freight: &str, now: Timestamp) -> anyhow::Result<()> {
-    let namespace = namespace(cluster, project).await?;
-    let target = cluster
-        .get(&reference(KARGO, "Stage", &namespace, stage))
-        .await?
-        .with_context(|| format!("there is no Stage {stage} in {namespace}"))?;
-    let cargo = find_freight(cluster, &namespace, freight).await?;
-    let name = api::name(&cargo).to_owned();
-    if let model::Verdict::Wait { why, .. } | model::Verdict::Refuse { why, .. } = freight::available(&target, &cargo, now) {
-        bail!("{why}");
-    }
-    let object = promote::stage::promotion_of(&target, &name, now, &author());
-    cluster.create(MANAGER, &object).await?;
-    println!("promotion {} created", names::promotion(stage, &name, now));
-    Ok(())
-}
-
-async fn reject(cluster: &Cluster, project: &str, stage: &str, freight: &str, reason: &str, now: Timestamp) -> anyhow::Result<()> {
-    let namespace = namespace(cluster, project).await?;
-    let cargo = find_freight(cluster, &namespace, freight).await?;
-    let why = if reason.is_empty() { format!("it failed at {stage}") } else { format!("{reason} (at {stage})") };
-    let patch = json!({"metadata": {"annotations": {hold::REJECTED: hold::note(&author(), &why, now, None)}}});
-    cluster.patch(MANAGER, &reference(KARGO, "Freight", &namespace, api::name(&cargo)), None, &patch).await?;
-    println!("freight {} is rejected: it never enters a Stage again", api::name(&cargo));
-    Ok(())
+/// Returns when something that begins now ends, for `--for`.
+pub(crate) fn end(duration: Option<&str>, now: Timestamp) -> anyhow::Result<Option<Timestamp>> {
+    let length = duration.map(|text| parse_duration(text).with_context(|| format!("--for {text}"))).transpose()?;
+    length.map(|length: Duration| now.checked_add(length)).transpose().context("--for is too long")
 }

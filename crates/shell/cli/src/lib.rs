@@ -13,6 +13,7 @@ mod folder;
 mod hosts;
 mod kargo;
 mod kustomize_build;
+mod links;
 mod sudo;
 
 pub use folder::read as read_folder;
@@ -50,6 +51,16 @@ pub async fn run_as(name: &str, arguments: Vec<OsString>) -> Option<i32> {
 /// Runs `supercargo doctor` and returns its exit code: 0 without errors, 1 with errors, 2 when it could not look.
 pub async fn doctor(arguments: Vec<OsString>) -> anyhow::Result<i32> {
     Ok(tokio::task::spawn_blocking(move || doctor::run(arguments)).await?)
+}
+
+/// Runs `supercargo rollback` and returns its exit code.
+pub async fn rollback(arguments: Vec<OsString>) -> anyhow::Result<i32> {
+    kargo::rollback(arguments).await
+}
+
+/// Runs `supercargo install-links DIR`: links under the tools' names, so that scripts find them.
+pub fn install_links(folder: &std::path::Path) -> anyhow::Result<i32> {
+    links::install(folder)
 }
 
 /// Prints an error and its causes in one line.

@@ -31,6 +31,18 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Puts a Stage back to the last good Freight: `STAGE [--to FREIGHT] [--reason WHY]`; `rollback --help` has more.
+    #[command(disable_help_flag = true)]
+    Rollback {
+        /// See `rollback --help`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Makes links under the names of the tools whose verbs this program knows: cosign, flux, kargo, kustomize.
+    InstallLinks {
+        /// A folder on the path.
+        folder: PathBuf,
+    },
     /// Plays the example's people.
     Demo(demo::Arguments),
 }
@@ -50,6 +62,8 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<i32> {
         Command::Status(arguments) => status::run(arguments).await,
         Command::Run(arguments) => run::run(arguments).await,
         Command::Doctor { arguments } => Ok(cli::doctor(arguments).await.unwrap_or(2)),
+        Command::Rollback { arguments } => cli::rollback(arguments).await,
+        Command::InstallLinks { folder } => cli::install_links(&folder),
         Command::Demo(arguments) => demo::run(arguments).await,
     }
 }

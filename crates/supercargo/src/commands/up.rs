@@ -11,7 +11,7 @@ use controllers::{Entry, Journal};
 use jiff::Timestamp;
 use model::{Caller, Clock, ClusterName};
 use node::{HostJobs, Images, Node, NodeOptions, Runner, RunnerOptions, Told};
-use ports::{Login, Registry};
+use ports::{Login, Registry, Shelf};
 use serde_json::{Value, json};
 use store::{Blobs, Store};
 use tokio::net::TcpListener;
@@ -50,6 +50,9 @@ pub(super) struct Arguments {
     /// Your own files: they take the place of the example's files of the same path in the deployment repository.
     #[arg(long, value_name = "FOLDER", conflicts_with = "empty")]
     with: Option<PathBuf>,
+    /// Leaves something out, to rehearse its outage on a folder that was loaded before.
+    #[arg(long, value_enum, conflicts_with_all = ["empty", "demo"])]
+    without: Vec<Part>,
     /// How many seconds `--once` waits.
     #[arg(long, default_value_t = 300)]
     timeout: u64,
@@ -59,6 +62,15 @@ pub(super) struct Arguments {
     /// Lets workflow jobs and tests run as plain processes where no sandbox can be made.
     #[arg(long)]
     allow_host_jobs: bool,
+}
+
+/// What may be left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// The registry does not answer anybody.
+    Registry,
+    /// No workflow job runs.
+    Workflows,
 }
 
 struct System;
@@ -106,6 +118,8 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<i32> {
         journal: journal.clone(),
         authorities: vec![tls.authority.clone().into_bytes()],
         deployment,
+        shelf: Some(Shelf::open(data.path("shelf"))),
+        without: arguments.without.contains(&Part::Registry).then(|| REGISTRY.to_owned()).into_iter().collect(),
     };
     let world = Arc::new(World::new(setup)?);
     let listeners = Listeners::open(arguments.port_base).await?;
@@ -127,6 +141,9 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<i32> {
             "identity" => world.hosts.identity.services_router(),
             cluster => world.hosts.clusters.get(cluster).context("every listener has a host")?.router(),
         };
+        if name == "registry" && arguments.without.contains(&Part::Registry) {
+            continue;
+        }
         tasks.spawn(serve::serve(listener, router, tls.server.clone()));
     }
     let mut told = tokio::spawn(tell(journal.clone(), arguments.verbose));
@@ -147,8 +164,13 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<i32> {
         seed.forge().await.context("the forge's users and repositories")?;
         running = world.driver.start(WORKERS);
         start_node(&world, &data, &table, host_jobs.clone(), &mut tasks);
-        start_runner(&world, &data, &table, forge_address, host_jobs, &mut tasks);
+        if !arguments.without.contains(&Part::Workflows) {
+            start_runner(&world, &data, &table, forge_address, host_jobs, &mut tasks);
+        }
         world.wake().await;
+        if arguments.without.contains(&Part::Registry) {
+            std::future::pending::<()>().await;
+        }
         let program = std::env::current_exe().context("this program's file")?;
         let image = world.test_image(&program, &data.path("test-image")).await.context("the test image")?;
         known.lock().expect("no holder panics").insert(image);
@@ -181,7 +203,7 @@ fn stores(data: &Data) -> anyhow::Result<Stores> {
 }
 
 fn start_node(world: &Arc<World>, data: &Data, table: &str, host_jobs: HostJobs, tasks: &mut tokio::task::JoinSet<()>) {
-    let registry = Registry::new(world.web.clone(), Login::Caller(Caller::new("node")));
+    let registry = Registry::new(world.web.clone(), Login::Caller(Caller::new("node"))).with_shelf(Shelf::open(data.path("shelf")));
     let node = Node::new(NodeOptions {
         clock: world.ports.clock.clone(),
         clusters: world.ports.clusters.clone(),

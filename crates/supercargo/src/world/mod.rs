@@ -16,7 +16,7 @@ use doors::news::{News, of_forge, of_registry};
 use futures::future::BoxFuture;
 use http::{Request, Response};
 use model::{Clock, Tree};
-use ports::{Ports, Web};
+use ports::{Ports, Shelf, Web, WebError};
 use store::{Blobs, Store};
 use tokio::sync::watch;
 
@@ -58,6 +58,10 @@ pub struct Setup {
     pub authorities: Vec<Vec<u8>>,
     /// What the deployment repository begins with.
     pub deployment: Tree,
+    /// Keeps what comes from the registry, for when it does not answer.
+    pub shelf: Option<Shelf>,
+    /// Names of hosts that do not answer: a rehearsed outage.
+    pub without: Vec<String>,
 }
 
 /// A world. Nothing runs until somebody starts its driver.
@@ -102,14 +106,17 @@ impl Late {
 impl World {
     /// Puts a world together.
     pub fn new(setup: Setup) -> anyhow::Result<Self> {
-        let Setup { clock, stores, credentials, journal, authorities, deployment } = setup;
+        let Setup { clock, stores, credentials, journal, authorities, deployment, shelf, without } = setup;
         let late = Late::default();
         let hosts = Hosts::new(&clock, &stores, &credentials, &late)?;
         let driver: Arc<OnceLock<Driver>> = Arc::default();
         let jobs = watch::channel(0).0;
-        let web = hosts.web(Web::new(&authorities));
+        let web = without.iter().fold(hosts.web(Web::new(&authorities)), |web, host| web.with_handler(host, silent(host)));
         let trust = Arc::new(sign::TrustRoot::parse(&hosts.identity.trusted_root())?);
-        let ports = roles::ports(&clock, &hosts, &web, &credentials, trust)?;
+        let mut ports = roles::ports(&clock, &hosts, &web, &credentials, trust)?;
+        if let Some(shelf) = shelf {
+            ports.registry = ports.registry.with_shelf(shelf);
+        }
         let web = web.with_handler(DOORS, door(driver.clone(), jobs.clone(), ports.clone(), journal.clone()));
         let _ = late.0.set(web.clone());
         let made = Driver::new(controllers_of(&Roles::All, &ports), ports.clone(), journal.clone());
@@ -128,6 +135,15 @@ impl World {
             }
         }
     }
+}
+
+/// A host that does not answer.
+fn silent(host: &str) -> ports::Handler {
+    let host = host.to_owned();
+    Arc::new(move |_| {
+        let error = WebError::Unreachable { host: host.clone(), text: "it is left out (--without)".to_owned() };
+        Box::pin(async move { Err(error) })
+    })
 }
 
 /// Answers what hosts send to the roles: webhooks, notifications, admission reviews.

@@ -4,7 +4,9 @@
 mod condition;
 mod crds;
 mod fields;
+mod note;
 
 pub use condition::{Condition, find_condition, is_true, remove_condition, set_condition};
 pub use crds::CRDS;
 pub use fields::{annotation, generation, label, name, namespace, reference, text, texts, uid};
+pub use note::Note;

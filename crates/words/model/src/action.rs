@@ -151,6 +151,15 @@ pub enum Action {
         /// As whom.
         identity: String,
     },
+    /// Takes back that a pull request merges by itself once its checks are green.
+    CancelMerge {
+        /// Clone URL.
+        repository: String,
+        /// Number.
+        number: u64,
+        /// As whom.
+        identity: String,
+    },
     /// Closes a pull request without a merge.
     ClosePull {
         /// Clone URL.

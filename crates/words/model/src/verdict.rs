@@ -44,6 +44,8 @@ pub enum Code {
     PromotionFailed,
     /// The promoted digest is not what runs yet.
     NotDeployed,
+    /// The target runs something that nobody promoted.
+    Drifted,
     /// A verification is under way.
     Verifying,
     /// A verification failed.

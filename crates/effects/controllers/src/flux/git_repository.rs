@@ -211,7 +211,7 @@ impl Controller for GitRepository {
             };
             let fetched =
                 if object["spec"]["suspend"] == true { Err(refuse("suspended".into())) } else { self.fetch(&key.cluster, &object).await };
-            let decision = decide(&Observed { object: object.clone(), now: seen.now, fetched });
+            let decision = decide(&Observed { cluster: key.cluster.clone(), object: object.clone(), now: seen.now, fetched });
             Ok(Some(Pass { subject: Some(object), decision }))
         })
     }

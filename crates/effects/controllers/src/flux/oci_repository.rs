@@ -174,7 +174,7 @@ impl Controller for OciRepository {
             };
             let suspended = object["spec"]["suspend"] == true;
             let fetched = if suspended { Err(refuse("suspended".into())) } else { self.fetch(&key.cluster, &object, seen.now).await };
-            let decision = decide(&Observed { object: object.clone(), now: seen.now, fetched });
+            let decision = decide(&Observed { cluster: key.cluster.clone(), object: object.clone(), now: seen.now, fetched });
             Ok(Some(Pass { subject: Some(object), decision }))
         })
     }

@@ -30,21 +30,18 @@ impl Stage {
 
     /// Asks the cluster that the Stage aims at whether it runs the promoted digests: the cluster in which a Kustomization
     /// syncs the folder of the pointer that the Stage's promotion edits.
-    async fn deployed(&self, stage: &Value) -> Verdict {
-        let wait = |why: String| Verdict::Wait { code: Code::NotDeployed, why, until: None };
+    async fn deployed(&self, stage: &Value) -> Found {
+        let wait = |why: String| Found { deployed: Verdict::Wait { code: Code::NotDeployed, why, until: None }, running: None };
         let Some(target) = target(stage) else {
             let why = "the promotion edits no pointer (git-clone and yaml-update)".to_owned();
-            return Verdict::Refuse {
-                code: Code::Unsupported,
-                why,
-                remedy: "let a yaml-update step edit the pointer of an environment".into(),
-            };
+            let remedy = "let a yaml-update step edit the pointer of an environment".into();
+            return Found { deployed: Verdict::Refuse { code: Code::Unsupported, why, remedy }, running: None };
         };
         let digests = current_digests(stage);
         let mut unreachable = None;
         for cluster in self.ports.clusters.names() {
             match self.asked(cluster, stage, &target, &digests).await {
-                Ok(Some(verdict)) => return verdict,
+                Ok(Some(found)) => return found,
                 Ok(None) => {}
                 Err(error) => unreachable = Some(format!("cluster {}: {error}", cluster.0)),
             }
@@ -58,7 +55,7 @@ impl Stage {
         stage: &Value,
         target: &Target,
         digests: &[String],
-    ) -> Result<Option<Verdict>, ports::ClusterError> {
+    ) -> Result<Option<Found>, ports::ClusterError> {
         let client = self.ports.clusters.get(cluster)?;
         let kustomizations = client.list(KUSTOMIZE, "Kustomization", None, None).await?;
         if kustomizations.is_empty() {
@@ -80,13 +77,26 @@ impl Stage {
         let consumers: Vec<&Value> =
             pointers.flat_map(|pointer| kustomizations.iter().filter(move |kustomization| is_source(kustomization, pointer))).collect();
         let verdicts = consumers.iter().map(|kustomization| deployed(digests, Some(kustomization)));
-        Ok(Some(
-            verdicts
-                .into_iter()
-                .reduce(|all, next| if all == Verdict::Pass { next } else { all })
-                .unwrap_or_else(|| deployed(digests, None)),
-        ))
+        let verdict = verdicts.reduce(|all, next| if all == Verdict::Pass { next } else { all });
+        let mut running = consumers.iter().filter(|kustomization| at_rest(kustomization));
+        let running = running.next().map(|kustomization| text(kustomization, &["status", "lastAppliedRevision"]).to_owned());
+        Ok(Some(Found { deployed: verdict.unwrap_or_else(|| deployed(digests, None)), running }))
     }
+}
+
+/// What the target cluster says.
+struct Found {
+    deployed: Verdict,
+    /// The revision that it runs, where it is at rest with one.
+    running: Option<String>,
+}
+
+/// Tells whether a Kustomization has applied what it was last asked for, and that is healthy.
+fn at_rest(kustomization: &Value) -> bool {
+    let status = &kustomization["status"];
+    api::is_true(kustomization, "Ready")
+        && status["observedGeneration"] == kustomization["metadata"]["generation"]
+        && status["lastAppliedRevision"] == status["lastAttemptedRevision"]
 }
 
 fn plain(url: &str) -> &str {
@@ -162,6 +172,7 @@ impl Controller for Stage {
                 let name = text(wanted, &["name"]);
                 templates.push((name.to_owned(), cluster.get(&named(TEMPLATES, "AnalysisTemplate", &key.namespace, name)).await?));
             }
+            let found = self.deployed(&object).await;
             let observed = Observed {
                 cluster: key.cluster.clone(),
                 now: seen.now,
@@ -171,7 +182,8 @@ impl Controller for Stage {
                 promotions,
                 runs: cluster.list(ARGO, "AnalysisRun", namespace, Some(&mine)).await?,
                 templates,
-                deployed: self.deployed(&object).await,
+                deployed: found.deployed,
+                running: found.running,
                 object: object.clone(),
             };
             Ok(Some(Pass { subject: Some(object), decision: decide(&observed) }))

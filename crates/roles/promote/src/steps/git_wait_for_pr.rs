@@ -37,6 +37,10 @@ fn run(input: &mut Input<'_>) -> Step {
 }
 
 fn open(input: &Input<'_>, repository: String, pull: Pull) -> Step {
+    if input.held && pull.auto_merge {
+        let (number, identity) = (pull.number, input.identity.to_owned());
+        return Step::Act(Box::new(Action::CancelMerge { repository, number, identity }));
+    }
     let root = input
         .work
         .iter()

@@ -158,6 +158,8 @@ pub struct Input<'a> {
     pub started: Timestamp,
     /// As whom to act.
     pub identity: &'a str,
+    /// Whether somebody has paused the Promotion: what goes on by itself is stopped, and nothing new begins.
+    pub held: bool,
 }
 
 /// One kind of step.
