@@ -2,6 +2,7 @@
 //! late deliveries and crashes, all from one seed. Read first: [`journey`], [`Simulation`], [`Invariants`].
 
 mod clock;
+mod drill;
 mod invariants;
 mod life;
 mod loaded;
@@ -10,6 +11,7 @@ mod runner;
 mod simulation;
 
 pub use clock::SimulatedClock;
+pub use drill::Drill;
 pub use invariants::Invariants;
 pub use loaded::Loaded;
 pub use node::Rules;

@@ -2,6 +2,7 @@
 //! Read first: [`Simulation::run`], `step`.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -102,10 +103,10 @@ pub struct Report {
 /// A world under simulation.
 pub struct Simulation {
     random: StdRng,
-    clock: SimulatedClock,
+    pub(crate) clock: SimulatedClock,
     stores: Stores,
     credentials: Credentials,
-    journal: Journal,
+    pub(crate) journal: Journal,
     invariants: Invariants,
     rules: Rules,
     release: Release,
@@ -175,6 +176,26 @@ impl Simulation {
         Ok(simulation)
     }
 
+    /// Begins in a copy of the loaded world in which nothing goes wrong and nobody releases anything.
+    pub(crate) fn quiet(loaded: &Loaded) -> anyhow::Result<Self> {
+        let mut simulation = Self::new(0, loaded.now, loaded.copy()?, loaded.credentials.clone(), Release::Good)?;
+        simulation.begin_life()?;
+        Ok(simulation)
+    }
+
+    pub(crate) fn world(&self) -> Arc<World> {
+        self.life.as_ref().expect("it lives between its steps").world.clone()
+    }
+
+    pub(crate) fn ask<T>(&self, question: impl Future<Output = T>) -> T {
+        self.life.as_ref().expect("it lives between its steps").ask(question)
+    }
+
+    pub(crate) fn restart(&mut self) -> anyhow::Result<()> {
+        self.end_life();
+        self.begin_life()
+    }
+
     /// Runs the journey to its end, and some time beyond.
     pub fn run(mut self) -> anyhow::Result<Report> {
         self.travel().map_err(|error| self.explain(error))
@@ -216,7 +237,7 @@ impl Simulation {
     }
 
     /// Goes on for a while and until nothing is left to do.
-    fn watch_for(&mut self, while_: Duration) -> anyhow::Result<()> {
+    pub(crate) fn watch_for(&mut self, while_: Duration) -> anyhow::Result<()> {
         let end = self.clock.now().checked_add(while_)?;
         while self.clock.now() < end {
             self.step()?;
@@ -228,7 +249,7 @@ impl Simulation {
     }
 
     /// Puts what is known to an error that ends a simulation.
-    fn explain(&self, error: anyhow::Error) -> anyhow::Error {
+    pub(crate) fn explain(&self, error: anyhow::Error) -> anyhow::Error {
         let recent = self.journal.recent();
         let lines: Vec<String> = recent.iter().filter_map(|entry| supercargo::story::line(entry, true)).collect();
         let story = lines[lines.len().saturating_sub(TOLD)..].join("\n");

@@ -164,6 +164,16 @@ impl Git {
         Ok(look(&repository.objects)?)
     }
 
+    /// Fetches these commits with everything in them, without their history; nothing of it is kept here.
+    pub async fn shallow(&self, url: &str, wants: &[ObjectId]) -> Result<MemoryObjects, GitPortError> {
+        let answer = self.exchange(url, "git-upload-pack", client::shallow_request(wants), &self.reader).await?;
+        let objects = MemoryObjects::default();
+        for (id, object) in pack::read(&client::parse_fetch(&answer)?.0, &objects, pack::Limits::default())? {
+            objects.keep(id, object);
+        }
+        Ok(objects)
+    }
+
     /// Returns the content of a commit.
     pub async fn tree(&self, url: &str, commit: &ObjectId) -> Result<Tree, GitPortError> {
         self.with_objects(url, &[*commit], |objects| git::flatten(objects, commit)).await

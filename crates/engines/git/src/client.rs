@@ -131,6 +131,20 @@ pub fn fetch_request(wants: &[ObjectId], haves: &[ObjectId]) -> Vec<u8> {
     out
 }
 
+/// Asks for these commits with everything in them, and for nothing of their history.
+pub fn shallow_request(wants: &[ObjectId]) -> Vec<u8> {
+    let mut out = command("fetch");
+    for line in ["ofs-delta\n", "no-progress\n", "deepen 1\n"] {
+        pktline::text(&mut out, line);
+    }
+    for want in wants {
+        pktline::text(&mut out, &format!("want {want}\n"));
+    }
+    pktline::text(&mut out, "done\n");
+    pktline::flush(&mut out);
+    out
+}
+
 /// Reads the answer to [`fetch_request`]. The pack may be thin: read it with the objects that were announced as had.
 pub fn parse_fetch(answer: &[u8]) -> Result<PackBytes, GitError> {
     let mut packets = Packets::new(answer);

@@ -18,7 +18,7 @@ pub const ROLLBACK: &str = "kargo.akuity.io/rollback";
 pub const ACTOR: &str = "kargo.akuity.io/create-actor";
 
 /// Decides whether the first policy that names the Stage makes it automatic.
-pub(crate) fn automatic(stage: &Value, configs: &[Value]) -> Verdict {
+pub fn automatic(stage: &Value, configs: &[Value]) -> Verdict {
     if policy(stage, configs).is_some_and(|policy| policy["autoPromotionEnabled"] == true) {
         return Verdict::Pass;
     }
@@ -67,7 +67,7 @@ pub(crate) fn heed(status: &mut Value, promotion: &Value, now: Timestamp) {
 }
 
 /// Decides whether Freight of an origin is held back because a person chose another one.
-pub(crate) fn held(stage: &Value, status: &Value, origin: &str) -> Verdict {
+pub fn held(stage: &Value, status: &Value, origin: &str) -> Verdict {
     let hold = &status["autoPromotionHolds"][origin];
     if !hold.is_object() {
         return Verdict::Pass;

@@ -10,6 +10,7 @@ pub mod names;
 pub mod promotion;
 pub mod stage;
 pub mod steps;
+pub mod target;
 pub mod warehouse;
 
 /// Field manager of everything this role writes.

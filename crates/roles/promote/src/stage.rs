@@ -4,7 +4,7 @@
 
 use api::{Condition, generation, set_condition, text};
 use model::{Action, ClusterName, Code, Decision, ObjectRef, Timestamp, Verdict};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::automation::{self, automatic};
 use crate::{ARGO, KARGO, MANAGER, analysis, freight, hold, names};
@@ -81,60 +81,6 @@ fn images(freight: &Value) -> impl Iterator<Item = &Value> {
 fn brief(revision: &str) -> &str {
     let end = revision.find("sha256:").map_or(revision.len(), |at| (at + 19).min(revision.len()));
     &revision[..end]
-}
-
-/// What a Promotion's steps edit: where a Stage's target is found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
-    /// Clone URL.
-    pub repository: String,
-    /// Path of the pointer file inside the repository.
-    pub path: String,
-}
-
-/// Returns what a Stage's promotion template edits first; `None` when it edits nothing, or that depends on more than the
-/// Stage's own variables.
-pub fn target(stage: &Value) -> Option<Target> {
-    let template = &stage["spec"]["promotionTemplate"]["spec"];
-    let steps = template["steps"].as_array()?;
-    let clone = steps.iter().find(|step| step["uses"] == "git-clone")?;
-    let update = steps.iter().find(|step| step["uses"] == "yaml-update")?;
-    let mut known = Known { stage: api::name(stage), project: api::namespace(stage), vars: Map::new() };
-    let vars = [&stage["spec"]["vars"], &template["vars"]].into_iter().filter_map(Value::as_array).flatten();
-    for var in vars {
-        if let Ok(value) = expr::template(text(var, &["value"]), &known) {
-            known.vars.insert(text(var, &["name"]).to_owned(), value);
-        }
-    }
-    let read = |value: &Value| expr::template(value.as_str()?, &known).ok()?.as_str().map(str::to_owned);
-    let path = crate::steps::normal(&read(&update["config"]["path"])?).ok()?;
-    let checkouts = clone["config"]["checkout"].as_array()?;
-    let inside = checkouts.iter().find_map(|checkout| {
-        let root = crate::steps::normal(&read(&checkout["path"])?).ok()?;
-        path.strip_prefix(&format!("{root}/")).map(str::to_owned)
-    })?;
-    Some(Target { repository: read(&clone["config"]["repoURL"])?, path: inside })
-}
-
-/// What is known of a Promotion before there is one.
-struct Known<'a> {
-    stage: &'a str,
-    project: &'a str,
-    vars: Map<String, Value>,
-}
-
-impl expr::Scope for Known<'_> {
-    fn name(&self, name: &str) -> Option<Value> {
-        match name {
-            "vars" => Some(Value::Object(self.vars.clone())),
-            "ctx" => Some(json!({"stage": self.stage, "project": self.project})),
-            _ => None,
-        }
-    }
-
-    fn call(&self, _name: &str, _arguments: &[Value]) -> Option<Result<Value, String>> {
-        None
-    }
 }
 
 /// Returns the digests of the Freight that a Stage runs now, or is to run.
@@ -651,22 +597,6 @@ mod tests {
             Action::Create { object, .. } if object["kind"] == kind => Some(object.clone()),
             _ => None,
         })
-    }
-
-    #[test]
-    fn the_target_is_what_the_steps_edit() {
-        let found = target(&world().object).expect("a target");
-        let expected = Target { repository: "https://gitea.internal/org/deployment".into(), path: "clusters/dev/myapp.yaml".into() };
-        assert_eq!(found, expected);
-        let mut stage = world().object;
-        stage["spec"]["vars"] = json!([{"name": "host", "value": "gitea.internal"}]);
-        let template = &mut stage["spec"]["promotionTemplate"]["spec"];
-        template["vars"] = json!([{"name": "repository", "value": "https://${{ vars.host }}/org/deployment"}]);
-        template["steps"][0]["config"]["repoURL"] = json!("${{ vars.repository }}");
-        template["steps"][1]["config"]["path"] = json!("./out/clusters/${{ ctx.stage }}/myapp.yaml");
-        assert_eq!(target(&stage), Some(expected));
-        stage["spec"]["promotionTemplate"]["spec"]["steps"][0]["config"]["repoURL"] = json!("${{ outputs.x }}");
-        assert_eq!(target(&stage), None);
     }
 
     #[test]

@@ -69,9 +69,10 @@ pub(crate) async fn record(cluster: &Cluster, about: &Value, reason: &str, done:
 
 /// Returns who acts, for what is written down: the user of this machine.
 pub(crate) fn author() -> String {
-    ["SUDO_USER", "USER", "LOGNAME"]
-        .into_iter()
-        .find_map(|name| std::env::var(name).ok())
-        .filter(|name| !name.is_empty())
-        .unwrap_or_else(|| "somebody".to_owned())
+    ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok()).filter(|name| !name.is_empty()).unwrap_or_else(
+        || {
+            use std::os::unix::fs::MetadataExt as _;
+            std::fs::metadata("/proc/self").map_or_else(|_| "somebody".to_owned(), |found| format!("uid {}", found.uid()))
+        },
+    )
 }

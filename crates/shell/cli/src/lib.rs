@@ -15,9 +15,11 @@ mod kargo;
 mod kustomize_build;
 mod links;
 mod sudo;
+mod why;
 
 pub use folder::read as read_folder;
 pub use hosts::Hosts;
+pub use why::{VerifyExport, Why, check_evidence, evidence, verify_export, why};
 
 use std::ffi::OsString;
 

@@ -55,10 +55,10 @@ impl Clock for System {
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<i32> {
     match arguments.command {
         Command::Release { version, folder } => {
-            release::release(&ports_of(&folder)?, &version, Timestamp::now()).await?;
+            release::release(&ports_of(&folder)?.0, &version, Timestamp::now()).await?;
             println!("pushed {version} to the application repository");
         }
-        Command::Change { files, message, folder } => change(&ports_of(&folder)?, &files, &message).await?,
+        Command::Change { files, message, folder } => change(&ports_of(&folder)?.0, &files, &message).await?,
     }
     Ok(0)
 }
@@ -93,7 +93,7 @@ async fn change(ports: &Ports, files: &[String], message: &str) -> anyhow::Resul
 }
 
 /// Clients of a running `up`, across its listeners, as the example's maintainer.
-pub(super) fn ports_of(folder: &Folder) -> anyhow::Result<Ports> {
+pub(super) fn ports_of(folder: &Folder) -> anyhow::Result<(Ports, Web)> {
     let path = folder.data.join("place.json");
     let bytes = std::fs::read(&path).with_context(|| format!("{} is not there: start `supercargo up` first", path.display()))?;
     let place: Value = serde_json::from_slice(&bytes).with_context(|| path.display().to_string())?;
@@ -125,15 +125,16 @@ pub(super) fn ports_of(folder: &Folder) -> anyhow::Result<Ports> {
     }
     let identities =
         BTreeMap::from([("maintainer".to_owned(), maintainer.clone()), ("developer".to_owned(), person("developer", "Developer")?)]);
-    Ok(Ports {
+    let ports = Ports {
         clock: Arc::new(System),
         clusters,
         registry: Registry::new(web.clone(), Login::Basic { user: "admin".into(), password: credentials.registry.clone() }),
         git: Git::new(web.clone(), identities.clone(), maintainer),
-        forge: Forge::new(web, identities),
+        forge: Forge::new(web.clone(), identities),
         trees: Trees::default(),
         trust: None,
-    })
+    };
+    Ok((ports, web))
 }
 
 fn pem_blocks(pem: &[u8]) -> anyhow::Result<Vec<Vec<u8>>> {

@@ -4,6 +4,7 @@ mod demo;
 mod run;
 mod status;
 mod up;
+mod why;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -31,6 +32,10 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Tells from commit to Pod why an environment runs what it runs, and what holds the next change.
+    Why(why::Arguments),
+    /// Checks what `why --export` has written, with nothing running.
+    VerifyExport(cli::VerifyExport),
     /// Puts a Stage back to the last good Freight: `STAGE [--to FREIGHT] [--reason WHY]`; `rollback --help` has more.
     #[command(disable_help_flag = true)]
     Rollback {
@@ -62,6 +67,8 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<i32> {
         Command::Status(arguments) => status::run(arguments).await,
         Command::Run(arguments) => run::run(arguments).await,
         Command::Doctor { arguments } => Ok(cli::doctor(arguments).await.unwrap_or(2)),
+        Command::Why(arguments) => why::run(arguments).await,
+        Command::VerifyExport(arguments) => cli::verify_export(&arguments),
         Command::Rollback { arguments } => cli::rollback(arguments).await,
         Command::InstallLinks { folder } => cli::install_links(&folder),
         Command::Demo(arguments) => demo::run(arguments).await,

@@ -25,7 +25,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<i32> {
     let running = Data::is_in_use(&arguments.folder.data)?;
     status["running"] = json!(running);
     if running {
-        let ports = ports_of(&arguments.folder)?;
+        let (ports, _) = ports_of(&arguments.folder)?;
         status["stages"] = stages(&ports).await.context("the management cluster does not answer")?;
         status["held"] = held(&ports).await?;
     }

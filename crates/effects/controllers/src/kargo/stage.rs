@@ -4,7 +4,8 @@ use api::text;
 use futures::future::BoxFuture;
 use model::{ClusterName, Code, Verdict};
 use ports::Ports;
-use promote::stage::{Observed, TEMPLATES, Target, current_digests, decide, deployed, target};
+use promote::stage::{Observed, TEMPLATES, current_digests, decide, deployed};
+use promote::target::{Target, deliveries, images, target};
 use promote::{ARGO, KARGO};
 use serde_json::Value;
 
@@ -14,7 +15,6 @@ use crate::flux::{KUSTOMIZE, SOURCE};
 
 const NAME: &str = "Stage";
 const STAGE: &str = "kargo.akuity.io/stage";
-const SYNCED_BY: &str = "kustomize.toolkit.fluxcd.io/name";
 
 /// Looks after Stages.
 pub struct Stage {
@@ -62,20 +62,9 @@ impl Stage {
             return Ok(None);
         }
         let repositories = client.list(SOURCE, "GitRepository", None, None).await?;
-        let syncs = |kustomization: &&Value| {
-            let repository = repositories.iter().find(|repository| is_source(kustomization, repository));
-            let same = repository.is_some_and(|repository| plain(text(repository, &["spec", "url"])) == plain(&target.repository));
-            let folder = text(kustomization, &["spec", "path"]).trim_start_matches("./").trim_matches('/').to_owned();
-            same && target.path.starts_with(&format!("{folder}/"))
-        };
-        let Some(root) = kustomizations.iter().find(syncs) else { return Ok(None) };
-        let images: Vec<String> = images(stage).iter().map(|image| format!("oci://{image}")).collect();
         let sources = client.list(SOURCE, "OCIRepository", None, None).await?;
-        let pointers = sources.iter().filter(|source| {
-            api::label(source, SYNCED_BY) == Some(api::name(root)) && images.contains(&text(source, &["spec", "url"]).to_owned())
-        });
-        let consumers: Vec<&Value> =
-            pointers.flat_map(|pointer| kustomizations.iter().filter(move |kustomization| is_source(kustomization, pointer))).collect();
+        let Some(found) = deliveries(target, &images(stage), &kustomizations, &repositories, &sources) else { return Ok(None) };
+        let consumers: Vec<&Value> = found.iter().map(|delivery| delivery.kustomization).collect();
         let verdicts = consumers.iter().map(|kustomization| deployed(digests, Some(kustomization)));
         let verdict = verdicts.reduce(|all, next| if all == Verdict::Pass { next } else { all });
         let mut running = consumers.iter().filter(|kustomization| at_rest(kustomization));
@@ -97,23 +86,6 @@ fn at_rest(kustomization: &Value) -> bool {
     api::is_true(kustomization, "Ready")
         && status["observedGeneration"] == kustomization["metadata"]["generation"]
         && status["lastAppliedRevision"] == status["lastAttemptedRevision"]
-}
-
-fn plain(url: &str) -> &str {
-    url.trim_end_matches('/').trim_end_matches(".git")
-}
-
-fn is_source(kustomization: &Value, source: &Value) -> bool {
-    let wanted = &kustomization["spec"]["sourceRef"];
-    let namespace = wanted["namespace"].as_str().unwrap_or(api::namespace(kustomization));
-    wanted["kind"] == source["kind"] && wanted["name"] == api::name(source) && namespace == api::namespace(source)
-}
-
-/// The image repositories of the Freight that a Stage runs.
-fn images(stage: &Value) -> Vec<String> {
-    let items = stage["status"]["freightHistory"][0]["items"].as_object();
-    let images = items.into_iter().flat_map(|items| items.values()).filter_map(|item| item["images"].as_array()).flatten();
-    images.filter_map(|image| image["repoURL"].as_str().map(str::to_owned)).collect()
 }
 
 impl Controller for Stage {
