@@ -200,7 +200,7 @@ async fn signers(home: &Cluster, facts: &mut Facts) {
 async fn stored(ports: &Ports, facts: &mut Facts) {
     let mut wanted: BTreeMap<String, Reference> = BTreeMap::new();
     let artifact = artifact(facts);
-    let pods = facts.pods.iter().flat_map(|pod| super::chain::containers(pod)).map(|container| container.image_id);
+    let pods = facts.pods.iter().flat_map(super::chain::containers).map(|container| container.image_id);
     for name in artifact.iter().cloned().chain(pods) {
         match name.parse::<Reference>() {
             Ok(place) if place.digest.is_some() => drop(wanted.insert(name, place)),
@@ -268,9 +268,18 @@ async fn commits(ports: &Ports, facts: &mut Facts) {
         let ids: Vec<ObjectId> = wanted.iter().map(|(id, _)| *id).collect();
         let mut keep_all = |objects: &dyn Objects| wanted.iter().for_each(|(id, path)| keep(facts, objects, id, path));
         let fetched = match ports.git.shallow(&repository, &ids).await {
-            Ok(objects) => Ok(keep_all(&objects)),
+            Ok(objects) => {
+                keep_all(&objects);
+                Ok(())
+            }
             // A server that knows no shallow clones gives everything.
-            Err(_) => ports.git.with_objects(&repository, &ids, |objects| Ok(keep_all(objects))).await,
+            Err(_) => {
+                let look = |objects: &dyn Objects| {
+                    keep_all(objects);
+                    Ok(())
+                };
+                ports.git.with_objects(&repository, &ids, look).await
+            }
         };
         if let Err(error) = fetched {
             facts.unread.push(format!("{repository}: {error}"));
