@@ -329,6 +329,8 @@ impl Driver {
         manager: &str,
         now: Timestamp,
     ) -> After {
+        let (events, _) = apart(decision.actions);
+        self.emit(&events, manager).await;
         let _ = self.write_status(key, subject, &decision.status, manager).await;
         let backoff = now.checked_add(retry(memory.failures)).unwrap_or(now);
         let at = match decision.next {
@@ -348,7 +350,8 @@ impl Driver {
         now: Timestamp,
     ) -> After {
         let because: Vec<String> = decision.because.iter().map(|reason| reason.text.clone()).collect();
-        for (done, action) in decision.actions.iter().enumerate() {
+        let (events, actions) = apart(decision.actions);
+        for (done, action) in actions.iter().enumerate() {
             if let Err(error) = executor::perform(action, &self.inner.ports, manager).await {
                 if error.is_race() {
                     // Somebody else was faster: nothing failed, and another look gives another wish. One that loses again and
@@ -361,13 +364,14 @@ impl Driver {
                     return After::Look(memory, when);
                 }
                 let text = chain(&error);
-                self.note(key, &mut memory, because, &decision.actions[..done], Some(&text));
+                self.note(key, &mut memory, because, &actions[..done], Some(&text));
                 memory.failures += 1;
                 memory.failure = Some(text);
                 return After::Look(memory, When::Now);
             }
         }
-        self.note(key, &mut memory, because, &decision.actions, None);
+        self.note(key, &mut memory, because, &actions, None);
+        self.emit(&events, manager).await;
         match self.write_status(key, subject, &decision.status, manager).await {
             Ok(()) => {}
             // Somebody else wrote first, or it is gone: look again.
@@ -380,7 +384,7 @@ impl Driver {
         }
         memory.failures = 0;
         memory.races = 0;
-        if decision.actions.is_empty() {
+        if actions.is_empty() {
             memory.repeats = 0;
             return match decision.next {
                 Next::OnChange => After::Look(memory, When::OnChange),
@@ -388,7 +392,7 @@ impl Driver {
             };
         }
         // What was done is seen by looking again.
-        let wish = fingerprint(&decision.actions);
+        let wish = fingerprint(&actions);
         memory.repeats = if memory.wish == wish { memory.repeats + 1 } else { 0 };
         memory.wish = wish;
         if memory.repeats > SAME_WISH {
@@ -396,6 +400,15 @@ impl Driver {
             return After::Look(memory, When::At(now.checked_add(Duration::from_secs(1)).unwrap_or(now)));
         }
         After::Look(memory, When::Now)
+    }
+
+    /// Writes Events. One that cannot be written is missing, and nothing else stops for it.
+    async fn emit(&self, events: &[model::Action], manager: &str) {
+        for event in events {
+            if let Err(error) = executor::perform(event, &self.inner.ports, manager).await {
+                tracing::debug!(error = chain(&error), "an Event was not written");
+            }
+        }
     }
 
     async fn write_status(&self, key: &Key, subject: Option<Value>, status: &Value, manager: &str) -> Result<(), ports::ClusterError> {
@@ -448,6 +461,11 @@ impl State {
             self.later.remove(&(at, key.clone()));
         }
     }
+}
+
+/// Tells Events from everything else that is wanted.
+fn apart(actions: Vec<model::Action>) -> (Vec<model::Action>, Vec<model::Action>) {
+    actions.into_iter().partition(|action| matches!(action, model::Action::Emit { .. }))
 }
 
 fn retry(failures: u32) -> Duration {

@@ -5,7 +5,10 @@ use ports::forge::ForgeError;
 use ports::git::{GitPortError, Push};
 use ports::registry::RegistryError;
 use ports::{ClusterError, Ports};
-use serde_json::{Value, json};
+use serde_json::json;
+
+/// Longest message of an Event; the API server's own limit.
+const MESSAGE: usize = 1_024;
 
 /// Why an action was not performed.
 #[derive(Debug, thiserror::Error)]
@@ -61,13 +64,7 @@ pub(crate) async fn perform(action: &Action, ports: &Ports, manager: &str) -> Re
         Action::Delete { cluster, object, uid } => {
             ports.clusters.get(cluster)?.delete(object, uid.as_deref()).await?;
         }
-        Action::Emit { cluster, about, severity, reason, message, at } => {
-            let event = event(manager, about, severity, reason, message, &at.to_string());
-            match ports.clusters.get(cluster)?.create(manager, &event).await {
-                Err(error) if is_already_there(&error) => {}
-                other => drop(other?),
-            }
-        }
+        Action::Emit { cluster, .. } => record(ports.clusters.get(cluster)?, action, manager).await?,
         Action::PushCommit { repository, branch, base, expected, edits, message, identity, at } => {
             let push = Push { repository, branch, base: Some(base), expected: expected.as_deref(), edits, message, identity, at: *at };
             ports.git.push(&push).await?;
@@ -108,15 +105,27 @@ fn is_already_there(error: &ClusterError) -> bool {
     matches!(error, ClusterError::Refused { reason, .. } if reason == "AlreadyExists")
 }
 
-/// An Event named by its content, so that a repeat is the same object.
-fn event(manager: &str, about: &model::ObjectRef, severity: &str, reason: &str, message: &str, at: &str) -> Value {
+/// Writes an Event. It is named by what it says, so that the same again is the same object, seen once more.
+async fn record(cluster: &ports::Cluster, action: &Action, manager: &str) -> Result<(), ActError> {
+    let Action::Emit { about, severity, reason, message, annotations, at, .. } = action else { return Ok(()) };
     let namespace = if about.namespace.is_empty() { "default" } else { &about.namespace };
-    let seed = format!("{}/{}/{reason}/{message}/{at}", about.kind, about.name);
-    json!({
+    let seed = format!("{}/{}/{severity}/{reason}/{message}", about.kind, about.name);
+    let at = model::Timestamp::from_second(at.as_second()).unwrap_or(*at).to_string();
+    let mut name = about.name.chars().take(200).collect::<String>();
+    name.push_str(&format!(".{}", &model::Digest::of(seed.as_bytes()).hex()[..16]));
+    let event = json!({
         "apiVersion": "v1", "kind": "Event",
-        "metadata": {"name": format!("{}.{}", about.name, &model::Digest::of(seed.as_bytes()).hex()[..16]), "namespace": namespace},
+        "metadata": {"name": name, "namespace": namespace, "annotations": annotations},
         "involvedObject": {"apiVersion": about.api_version, "kind": about.kind, "namespace": about.namespace, "name": about.name},
-        "type": severity, "reason": reason, "message": message, "count": 1,
-        "firstTimestamp": at, "lastTimestamp": at, "source": {"component": manager},
-    })
+        "type": severity, "reason": reason, "message": message.chars().take(MESSAGE).collect::<String>(), "count": 1,
+        "firstTimestamp": at, "lastTimestamp": at, "source": {"component": manager}, "reportingComponent": manager,
+    });
+    match cluster.create(manager, &event).await {
+        Err(error) if is_already_there(&error) => {}
+        other => return Ok(other.map(drop)?),
+    }
+    let place = model::ObjectRef { api_version: "v1".into(), kind: "Event".into(), namespace: namespace.into(), name };
+    let Some(known) = cluster.get(&place).await?.filter(|known| known["lastTimestamp"] != at.as_str()) else { return Ok(()) };
+    let patch = json!({"count": known["count"].as_i64().unwrap_or(1) + 1, "lastTimestamp": at});
+    Ok(cluster.patch(manager, &place, None, &patch).await.map(drop)?)
 }

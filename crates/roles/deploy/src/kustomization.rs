@@ -9,6 +9,7 @@ use golang::{format_duration, parse_duration};
 use model::{Action, ClusterName, Code, Decision, ObjectRef, Timestamp};
 use serde_json::{Value, json};
 
+use crate::events::{Told, event, is_news};
 use crate::health::{Health, health};
 use crate::inventory::Entry;
 use crate::order;
@@ -211,17 +212,28 @@ fn apply(seen: &Observed, mut status: Value, revision: &str, build: Vec<Value>) 
     let (prune, kept) = prune(seen, &entries);
     let mut decision = Decision::of(Value::Null);
     let mut changed = 0;
+    let mut changes = Vec::new();
     for target in build {
         let live = seen.live.get(&api::reference(&target));
         if skipped(&target) || live.is_some_and(skipped) {
             continue;
         }
         changed += 1;
+        if let Some(word) = change(&target, live) {
+            changes.push(format!("{} {word}", shown(&api::reference(&target))));
+        }
         decision = decision.act(Action::Apply { cluster: seen.cluster.clone(), manager: MANAGER.to_owned(), object: target });
     }
     let pruned = prune.len();
     for action in prune {
+        if let Action::Delete { object, .. } = &action {
+            changes.push(format!("{} deleted", shown(object)));
+        }
         decision = decision.act(action);
+    }
+    if !changes.is_empty() {
+        let told = Told { severity: "Normal", reason: "Progressing", message: &changes.join("\n"), revision: Some(revision) };
+        decision = decision.act(event(&seen.cluster, object, seen.now, &told));
     }
     let mut inventory = entries;
     inventory.extend(kept);
@@ -240,6 +252,34 @@ fn apply(seen: &Observed, mut status: Value, revision: &str, build: Vec<Value>) 
     decision.status = status;
     let pruned = if pruned == 0 { String::new() } else { format!(", {pruned} pruned") };
     decision.note(format!("applied {changed} objects of {revision}{pruned}"))
+}
+
+/// Says what applying an object does to what is there; nothing where every wanted field is so already.
+fn change(target: &Value, live: Option<&Value>) -> Option<&'static str> {
+    match live {
+        None => Some("created"),
+        Some(live) if !holds(live, target) => Some("configured"),
+        Some(_) => None,
+    }
+}
+
+/// Tells whether every field of `wanted` is in `live`.
+fn holds(live: &Value, wanted: &Value) -> bool {
+    match (live, wanted) {
+        (Value::Object(live), Value::Object(wanted)) => {
+            wanted.iter().all(|(key, value)| live.get(key).map_or(value.is_null(), |found| holds(found, value)))
+        }
+        (Value::Array(live), Value::Array(wanted)) => {
+            live.len() == wanted.len() && live.iter().zip(wanted).all(|(live, wanted)| holds(live, wanted))
+        }
+        (live, wanted) => live == wanted,
+    }
+}
+
+/// `Kind/namespace/name`, as Flux prints it.
+fn shown(object: &ObjectRef) -> String {
+    let parts = [object.kind.as_str(), &object.namespace, &object.name];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/")
 }
 
 /// Returns the deletions of what is no longer wanted, and the entries that stay because they may not be deleted.
@@ -351,11 +391,18 @@ fn healthy(seen: &Observed, mut status: Value, revision: &str, took: Duration, c
     status["lastAppliedRevision"] = json!(revision);
     status["observedGeneration"] = json!(generation);
     record(&mut status, seen.now, revision, took, "ReconciliationSucceeded");
-    let mut decision = Decision::of(status).note(format!("{applied}, healthy"));
+    let finished =
+        format!("Reconciliation finished in {}, next run in {}", format_duration(round(took)), format_duration(interval(&seen.object)));
+    let told = Told { severity: "Normal", reason: "ReconciliationSucceeded", message: &finished, revision: Some(revision) };
+    let mut decision = Decision::of(status).act(event(&seen.cluster, &seen.object, seen.now, &told)).note(format!("{applied}, healthy"));
     if let Ok(at) = seen.now.checked_add(interval(&seen.object)) {
         decision.look_again(at);
     }
     decision
+}
+
+fn round(took: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(took.as_millis()).unwrap_or(0))
 }
 
 /// Keeps the last five outcomes, newest first.
@@ -405,7 +452,14 @@ fn not_ready(seen: &Observed, mut status: Value, revision: Option<&str>, reason:
     if reason != "HealthCheckFailed" {
         set(seen, &mut status, "Reconciling", "True", "ProgressingWithRetry", message);
     }
-    Decision::of(status).wait(code, message, seen.now.checked_add(retry_interval(&seen.object)).ok())
+    let mut decision = Decision::of(status).wait(code, message, seen.now.checked_add(retry_interval(&seen.object)).ok());
+    // A source that is not there yet is no news: it comes or it is told by the source itself.
+    if is_news(&seen.object, reason, message) && code != Code::Missing && code != Code::ArtifactMissing {
+        let severity = if code == Code::DependencyNotReady { "Normal" } else { "Warning" };
+        let told = Told { severity, reason, message, revision };
+        decision = decision.act(event(&seen.cluster, &seen.object, seen.now, &told));
+    }
+    decision
 }
 
 fn refuse(seen: &Observed, mut status: Value, message: &str) -> Decision<Value> {
@@ -504,10 +558,12 @@ mod tests {
             .map(|action| match action {
                 Action::Apply { object, .. } => object["kind"].as_str().unwrap_or_default(),
                 Action::Delete { .. } => "delete",
+                Action::Emit { reason, message, .. } if reason == "Progressing" => message,
                 _ => "other",
             })
             .collect();
-        assert_eq!(kinds, ["ConfigMap", "Deployment", "delete"]);
+        let changes = "ConfigMap/myapp/new created\nDeployment/myapp/myapp created\nConfigMap/myapp/old deleted";
+        assert_eq!(kinds, ["ConfigMap", "Deployment", "delete", changes]);
         let seen = after(seen, &first);
         let second = decide(&seen);
         assert!(second.actions.is_empty(), "nothing is applied twice");
@@ -522,6 +578,7 @@ mod tests {
         let third = decide(&seen);
         assert_eq!(third.status["lastAppliedRevision"], REVISION);
         assert!(api::is_true(&json!({"status": third.status}), "Ready"));
+        assert!(matches!(&third.actions[..], [Action::Emit { reason, .. }] if reason == "ReconciliationSucceeded"));
         let seen = after(seen, &third);
         assert!(decide(&seen).because.is_empty(), "and then it rests");
     }
@@ -541,7 +598,8 @@ mod tests {
         let mut seen = after(seen, &late);
         assert!(decide(&seen).actions.is_empty());
         seen.source = Some(json!({"status": {"artifact": {"revision": "0.5.2@sha256:bb"}}}));
-        assert_eq!(decide(&seen).actions.len(), 2);
+        let applied = decide(&seen).actions.into_iter().filter(|action| matches!(action, Action::Apply { .. })).count();
+        assert_eq!(applied, 2);
     }
 
     #[test]
@@ -559,7 +617,10 @@ mod tests {
         let mut seen = world();
         seen.failure = Some("no".into());
         let decision = decide(&seen);
-        assert!(decision.actions.is_empty() && told(&decision) == "no");
+        assert!(matches!(&decision.actions[..], [Action::Emit { reason, .. }] if reason == "ReconciliationFailed"));
+        assert_eq!(told(&decision), "no");
+        let seen = after(seen, &decision);
+        assert!(decide(&seen).actions.is_empty(), "the same failure is told once");
         let mut seen = world();
         seen.object["spec"]["suspend"] = json!(true);
         assert_eq!(told(&decide(&seen)), "reconciliation is suspended");

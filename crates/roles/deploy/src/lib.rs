@@ -2,6 +2,7 @@
 //! Read first: [`source::decide`], [`kustomization::decide`]. Follows fluxcd/source-controller and
 //! fluxcd/kustomize-controller; differences in KNOWN-DIFFERENCES.md.
 
+mod events;
 pub mod health;
 pub mod inventory;
 pub mod kustomization;

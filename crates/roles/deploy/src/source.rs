@@ -5,6 +5,7 @@ use api::{Condition, generation, remove_condition, set_condition, text};
 use model::{ClusterName, Code, Decision, Timestamp};
 use serde_json::{Value, json};
 
+use crate::events::{Told, event, is_news};
 use crate::suspension::suspended;
 
 /// What looking at a source's origin gave.
@@ -24,6 +25,8 @@ pub struct Fetched {
     pub metadata: Vec<(String, String)>,
     /// What is said when the signature was good; `None` when none is asked for.
     pub verified: Option<String>,
+    /// What is told of a new artifact.
+    pub news: String,
 }
 
 /// Why there is nothing to tell.
@@ -111,7 +114,8 @@ fn succeed(seen: &Observed, mut status: Value, fetched: &Fetched) -> Decision<Va
     let mut decision = Decision::of(status);
     if !same {
         let signed = fetched.verified.as_deref().map(|message| format!(", {}", first_line(message))).unwrap_or_default();
-        decision = decision.note(format!("{stored}{signed}"));
+        let told = Told { severity: "Normal", reason: "NewArtifact", message: &fetched.news, revision: Some(&fetched.revision) };
+        decision = decision.act(event(&seen.cluster, &seen.object, seen.now, &told)).note(format!("{stored}{signed}"));
     }
     again(decision, &seen.object, seen.now)
 }
@@ -138,7 +142,11 @@ fn fail(seen: &Observed, mut status: Value, failure: &Failure) -> Decision<Value
         Stage::Fetch if failure.stalled => Code::Unsupported,
         Stage::Fetch => Code::Unreachable,
     };
-    let decision = Decision::of(status).wait(code, failure.message.clone(), None);
+    let mut decision = Decision::of(status).wait(code, failure.message.clone(), None);
+    if is_news(&seen.object, failure.reason, &failure.message) {
+        let told = Told { severity: "Warning", reason: failure.reason, message: &failure.message, revision: None };
+        decision = decision.act(event(&seen.cluster, &seen.object, seen.now, &told));
+    }
     if failure.stalled { decision } else { again(decision, &seen.object, seen.now) }
 }
 

@@ -4,6 +4,7 @@
 
 pub mod analysis;
 pub mod automation;
+mod events;
 pub mod freight;
 pub mod hold;
 pub mod names;

@@ -9,6 +9,7 @@ use golang::parse_duration;
 use model::{ClusterName, Code, Decision, Timestamp, Verdict};
 use serde_json::{Map, Value, json};
 
+use crate::events::{self, Told};
 use crate::steps::{self, Answer, Input, Question, Step, Work};
 use crate::{freight, hold, names};
 
@@ -258,7 +259,17 @@ fn finish(seen: &Observed, mut status: Value, phase: &str, message: &str) -> Dec
     if !message.is_empty() {
         status["message"] = json!(message);
     }
-    let decision = Decision::of(status);
+    let words = if message.is_empty() { format!("Promotion {phase}") } else { format!("Promotion {phase}: {message}") };
+    let told = Told {
+        cluster: &seen.cluster,
+        project: api::namespace(&seen.object),
+        actor: events::actor(&seen.object),
+        reason: &format!("Promotion{phase}"),
+        message: &words,
+        at: seen.now,
+        stage: text(&seen.object, &["spec", "stage"]),
+    };
+    let decision = Decision::of(status).act(told.of_promotion(&seen.object, seen.freight.as_ref()));
     if phase == "Succeeded" { decision } else { decision.wait(Code::PromotionFailed, format!("promotion is {phase}: {message}"), None) }
 }
 
@@ -381,6 +392,13 @@ mod tests {
                         pull.auto_merge = true;
                     }
                 }
+                Action::CancelMerge { number, .. } => {
+                    self.actions.push(format!("hold {number}"));
+                    if let Some(pull) = &mut self.pull {
+                        pull.auto_merge = false;
+                    }
+                }
+                Action::Emit { .. } => {}
                 other => panic!("{other:?}"),
             }
         }
@@ -456,6 +474,20 @@ mod tests {
     }
 
     #[test]
+    fn a_pause_takes_back_the_merge_that_would_come_by_itself() {
+        let (mut seen, mut forge) = (world(through_a_pull()), forge());
+        assert_eq!(run(&mut seen, &mut forge), "Running");
+        assert!(forge.pull.as_ref().is_some_and(|pull| pull.auto_merge), "{:?}", forge.actions);
+        let held = json!({"metadata": {"annotations": {hold::PAUSED: api::Note::write("ann", "a fire", seen.now, None)}}});
+        seen.project = Some(held);
+        assert_eq!(run(&mut seen, &mut forge), "Running");
+        assert!(forge.pull.as_ref().is_some_and(|pull| !pull.auto_merge), "{:?}", forge.actions);
+        seen.project = None;
+        assert_eq!(run(&mut seen, &mut forge), "Running");
+        assert!(forge.pull.as_ref().is_some_and(|pull| pull.auto_merge), "{:?}", forge.actions);
+    }
+
+    #[test]
     fn a_pause_stops_it_where_it_stands() {
         let (mut seen, mut forge) = (world(direct()), forge());
         pass(&mut seen, &mut forge);
@@ -478,8 +510,7 @@ mod tests {
         assert_eq!(forge.actions.len(), 1);
     }
 
-    #[test]
-    fn production_goes_by_a_pull_request() {
+    fn through_a_pull() -> Value {
         let mut steps = direct();
         steps[3] = json!({"uses": "git-push", "as": "push", "config": {"path": "./out", "generateTargetBranch": true}});
         let more = json!([
@@ -487,6 +518,12 @@ mod tests {
             {"uses": "git-wait-for-pr", "config": {"repoURL": REPOSITORY, "prNumber": "${{ outputs.pr.pr.id }}"}},
         ]);
         steps.as_array_mut().expect("a list").extend(more.as_array().expect("a list").clone());
+        steps
+    }
+
+    #[test]
+    fn production_goes_by_a_pull_request() {
+        let steps = through_a_pull();
         let (mut seen, mut forge) = (world(steps), forge());
         assert_eq!(run(&mut seen, &mut forge), "Running");
         // Main moves: the commit is made anew on the new tip.

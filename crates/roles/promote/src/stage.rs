@@ -7,6 +7,7 @@ use model::{Action, ClusterName, Code, Decision, ObjectRef, Timestamp, Verdict};
 use serde_json::{Value, json};
 
 use crate::automation::{self, automatic};
+use crate::events::Told;
 use crate::{ARGO, KARGO, MANAGER, analysis, freight, hold, names};
 
 /// How many entries a history keeps.
@@ -333,6 +334,7 @@ fn verify(seen: &Observed, status: &mut Value, current: &Current, decision: &mut
         phase => {
             let why = format!("verification of freight {word} at {stage} is {phase}: {}", text(live, &["status", "message"]));
             wait(decision, Code::VerificationFailed, why);
+            tell_failure(seen, current, phase, text(live, &["status", "message"]), decision);
             roll_back(seen, status, phase, decision);
         }
     }
@@ -364,7 +366,10 @@ fn roll_back(seen: &Observed, status: &Value, phase: &str, decision: &mut Decisi
         code: None,
         text: format!("{} goes back to freight {}, verified there before", api::name(&seen.object), short(api::name(good))),
     });
+    let message = format!("Rolled back Stage {:?} after verification is {phase}", api::name(&seen.object));
+    let created = told(seen, "PromotionCreated", &message).of_promotion(&object, Some(good));
     decision.actions.push(Action::Create { cluster: seen.cluster.clone(), manager: MANAGER.into(), object });
+    decision.actions.push(created);
 }
 
 fn wait(decision: &mut Decision<Value>, code: Code, why: String) {
@@ -390,6 +395,7 @@ fn start_run(seen: &Observed, status: &mut Value, run: &str, current: &Current, 
         }
         Err(why) => {
             tell_verification(seen, status, "Error", &why, None);
+            tell_failure(seen, current, "Error", &why, decision);
             wait(decision, Code::VerificationFailed, why);
         }
     }
@@ -439,6 +445,36 @@ fn mark_verified(seen: &Observed, current: &Current, decision: &mut Decision<Val
         }
         decision.because.push(model::Reason { code: None, text: format!("freight {} is verified at {stage}", short(api::name(freight))) });
         decision.actions.push(note_freight(seen, freight, json!({"verifiedIn": {stage: {"verifiedAt": seen.now.to_string()}}})));
+        decision.actions.push(told(seen, "FreightVerificationSucceeded", "Freight verification succeeded").of_freight(freight));
+    }
+}
+
+/// Starts an Event of this Stage's controller.
+fn told<'a>(seen: &'a Observed, reason: &'a str, message: &'a str) -> Told<'a> {
+    Told {
+        cluster: &seen.cluster,
+        project: api::namespace(&seen.object),
+        actor: "controller:stage-controller",
+        reason,
+        message,
+        at: seen.now,
+        stage: api::name(&seen.object),
+    }
+}
+
+/// Tells once that a verification has ended badly: when its phase is not yet what the Stage says.
+fn tell_failure(seen: &Observed, current: &Current, phase: &str, message: &str, decision: &mut Decision<Value>) {
+    let known = text(&seen.object["status"]["freightHistory"][0]["verificationHistory"][0], &["phase"]);
+    if known == phase {
+        return;
+    }
+    let reason = match phase {
+        "Failed" => "FreightVerificationFailed",
+        "Inconclusive" => "FreightVerificationInconclusive",
+        _ => "FreightVerificationErrored",
+    };
+    for freight in seen.freight.iter().filter(|freight| current.freight.iter().any(|name| name == api::name(freight))) {
+        decision.actions.push(told(seen, reason, message).of_freight(freight));
     }
 }
 
@@ -475,7 +511,7 @@ fn promote(seen: &Observed, status: &mut Value, promoting: bool, decision: &mut 
                 decision
                     .because
                     .push(model::Reason { code: None, text: format!("freight {} may enter {stage}", short(api::name(candidate))) });
-                decision.actions.push(create_promotion(seen, candidate));
+                decision.actions.extend(create_promotion(seen, candidate));
             }
             Verdict::Wait { code: Code::Promoting, .. } => {}
             // A pause ends by itself at its time.
@@ -519,9 +555,12 @@ fn may_promote(seen: &Observed, status: &Value, candidate: &Value, promoting: bo
     }
 }
 
-fn create_promotion(seen: &Observed, freight: &Value) -> Action {
+fn create_promotion(seen: &Observed, freight: &Value) -> [Action; 2] {
     let object = promotion_of(&seen.object, api::name(freight), seen.now, "controller:kargo");
-    Action::Create { cluster: seen.cluster.clone(), manager: MANAGER.into(), object }
+    let (origin, stage) = (freight::origin(freight), api::name(&seen.object));
+    let message = format!("Automatically promoted Freight from origin {origin:?} for Stage {stage:?}");
+    let event = told(seen, "PromotionCreated", &message).of_promotion(&object, Some(freight));
+    [Action::Create { cluster: seen.cluster.clone(), manager: MANAGER.into(), object }, event]
 }
 
 /// Makes the Promotion of a Freight into a Stage, from the Stage's template; `actor` is who wants it.
@@ -643,6 +682,62 @@ mod tests {
         run["status"] = json!({"phase": "Failed", "message": "tests"});
         seen.runs = vec![run];
         assert!(told(&decide(&seen)).contains("verification of freight abcdefg at dev is Failed: tests"));
+    }
+
+    /// A Stage that runs `new` (digest bb) after `old` (digest aa), both promoted, with this state of the verification.
+    fn after_two(phase: &str) -> Observed {
+        let mut seen = world();
+        let freight = |name: &str, digest: &str, at: &str| {
+            json!({"metadata": {"name": name}, "origin": {"kind": "Warehouse", "name": "w"}, "discoveredAt": at,
+                "images": [{"repoURL": "r/x", "tag": "1", "digest": digest}], "status": {}})
+        };
+        let (mut old, new) =
+            (freight("oldoldold", "sha256:aa", "2026-01-01T00:00:00Z"), freight("newnewnew", "sha256:bb", "2026-01-01T00:00:01Z"));
+        old["status"] = json!({"verifiedIn": {"dev": {"verifiedAt": "2026-01-01T00:00:00Z"}}});
+        let entry = |name: &str, digest: &str, phase: &str| json!({"id": name, "items": {"Warehouse/w": {"name": name, "images": [{"repoURL": "r/x", "digest": digest}]}}, "verificationHistory": [{"phase": phase, "finishTime": "2026-01-01T00:00:09Z"}]});
+        seen.object["status"] = json!({"freightHistory": [entry("newnewnew", "sha256:bb", phase), entry("oldoldold", "sha256:aa", "Successful")],
+            "lastPromotion": {"name": "dev.2.newnewn"}});
+        seen.freight = vec![old, new];
+        let promoted = |name: &str, freight: &str| json!({"metadata": {"name": name}, "spec": {"stage": "dev", "freight": freight}, "status": {"phase": "Succeeded"}});
+        seen.promotions = vec![promoted("dev.1.oldoldo", "oldoldold"), promoted("dev.2.newnewn", "newnewnew")];
+        seen.runs = vec![
+            json!({"metadata": {"name": run_name(&seen.object, "dev.2.newnewn", "newnewnew")}, "status": {"phase": phase, "message": "tests"}}),
+        ];
+        seen.deployed = Verdict::Pass;
+        seen
+    }
+
+    #[test]
+    fn a_stage_whose_verification_failed_goes_back_where_its_policy_asks_for_it() {
+        let mut seen = after_two("Failed");
+        assert!(created(&decide(&seen), "Promotion").is_none());
+        seen.configs[0]["spec"]["promotionPolicies"][0]["autoRollback"] = json!({});
+        let decision = decide(&seen);
+        let back = created(&decision, "Promotion").expect("it goes back");
+        assert_eq!(back["spec"]["freight"], "oldoldold");
+        assert_eq!(back["metadata"]["annotations"][automation::ROLLBACK], "true");
+        assert_eq!(back["metadata"]["annotations"][automation::HOLD], "Warehouse/w");
+        assert!(told(&decision).contains("dev goes back to freight oldoldo"), "{}", told(&decision));
+        // Decided again it is the same Promotion; while that one is there, nothing more is wanted.
+        seen.now = "2026-01-01T01:00:00Z".parse().expect("a time");
+        assert_eq!(created(&decide(&seen), "Promotion").expect("still")["metadata"]["name"], back["metadata"]["name"]);
+        seen.promotions.push(json!({"metadata": back["metadata"], "spec": back["spec"], "status": {"phase": "Pending"}}));
+        assert!(created(&decide(&seen), "Promotion").is_none());
+    }
+
+    #[test]
+    fn a_pointer_that_somebody_edited_is_told_and_not_fought() {
+        let mut seen = after_two("Successful");
+        seen.deployed = Verdict::Wait { code: Code::NotDeployed, why: "not applied".into(), until: None };
+        seen.running = Some("0.5.1@sha256:aa".into());
+        let decision = decide(&seen);
+        let expected = "dev runs 0.5.1@sha256:aa (freight oldoldo), which was not promoted: its pointer was edited by hand";
+        assert!(told(&decision).contains(expected), "{}", told(&decision));
+        assert_eq!(decision.status["health"]["issues"][0], expected);
+        assert!(created(&decision, "Promotion").is_none() && created(&decision, "AnalysisRun").is_none());
+        // What was never seen to run is only on its way.
+        seen.object["status"]["freightHistory"][0]["verificationHistory"] = json!([]);
+        assert!(!told(&decide(&seen)).contains("by hand"));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use model::{Action, ClusterName, Code, Decision, Timestamp};
 use regex::Regex;
 use serde_json::{Value, json};
 
+use crate::events::Told;
 use crate::names::{self, Image};
 use crate::{KARGO, MANAGER};
 
@@ -187,7 +188,19 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
         return again(Decision::of(status), seen);
     }
     let what: Vec<String> = images.iter().map(|image| format!("{}:{}@{}", image.repository, image.tag, image.digest)).collect();
-    let decision = Decision::of(status).act(create(seen, &name, &newest)).note(format!("freight {} is {}", &name[..7], what.join(", ")));
+    let freight = create(seen, &name, &newest);
+    let told = Told {
+        cluster: &seen.cluster,
+        project: api::namespace(object),
+        actor: "controller:warehouse-controller",
+        reason: "FreightCreated",
+        message: "Freight created from discovered artifacts",
+        at: seen.now,
+        stage: "",
+    };
+    let told = told.of_freight(&freight);
+    let created = Action::Create { cluster: seen.cluster.clone(), manager: MANAGER.to_owned(), object: freight };
+    let decision = Decision::of(status).act(created).act(told).note(format!("freight {} is {}", &name[..7], what.join(", ")));
     again(decision, seen)
 }
 
@@ -202,7 +215,7 @@ fn shown(found: &Found) -> Value {
     shown
 }
 
-fn create(seen: &Observed, name: &str, images: &[(Image, &Found)]) -> Action {
+fn create(seen: &Observed, name: &str, images: &[(Image, &Found)]) -> Value {
     let alias = names::alias(name);
     let images: Vec<Value> = images
         .iter()
@@ -217,7 +230,7 @@ fn create(seen: &Observed, name: &str, images: &[(Image, &Found)]) -> Action {
             written
         })
         .collect();
-    let object = json!({
+    json!({
         "apiVersion": KARGO,
         "kind": "Freight",
         "metadata": {"name": name, "namespace": api::namespace(&seen.object), "labels": {"kargo.akuity.io/alias": alias}},
@@ -225,8 +238,7 @@ fn create(seen: &Observed, name: &str, images: &[(Image, &Found)]) -> Action {
         "discoveredAt": seen.now.to_string(),
         "origin": {"kind": "Warehouse", "name": api::name(&seen.object)},
         "images": images,
-    });
-    Action::Create { cluster: seen.cluster.clone(), manager: MANAGER.to_owned(), object }
+    })
 }
 
 fn unhealthy(seen: &Observed, mut status: Value, reason: &str, why: &str) -> Decision<Value> {
@@ -286,7 +298,7 @@ mod tests {
             freight: Vec::new(),
         };
         let decision = decide(&seen);
-        let [Action::Create { object, .. }] = decision.actions.as_slice() else { panic!("{:?}", decision.actions) };
+        let [Action::Create { object, .. }, Action::Emit { .. }] = decision.actions.as_slice() else { panic!("{:?}", decision.actions) };
         assert_eq!(object["images"][0]["annotations"]["k"], "v");
         seen.freight = vec![api::name(object).to_owned()];
         seen.object["status"] = decision.status;

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -87,7 +89,7 @@ pub enum Action {
         /// Only if it still is this very object.
         uid: Option<String>,
     },
-    /// Records an Event about an object.
+    /// Records an Event about an object; the same again counts one more.
     Emit {
         /// Where.
         cluster: ClusterName,
@@ -99,6 +101,8 @@ pub enum Action {
         reason: String,
         /// A sentence.
         message: String,
+        /// What else is said, for programs.
+        annotations: BTreeMap<String, String>,
         /// When.
         at: Timestamp,
     },

@@ -48,6 +48,8 @@ impl GitRepository {
         let tip = tip.ok_or_else(|| unreachable(format!("couldn't find remote ref \"refs/heads/{branch}\"")))?;
         let verified = self.verified(cluster, object, url, &tip).await?;
         let tree = trees::of_commit(&self.ports, url, &tip.to_string()).await.map_err(unreachable)?;
+        let commit = self.ports.git.with_objects(url, &[tip], |objects| objects.commit(&tip)).await;
+        let subject = commit.map(|commit| commit.message.lines().next().unwrap_or_default().to_owned()).unwrap_or_default();
         let archive = oci::gzip(&oci::tar(&oci::LayerSpec::of_tree(&tree, ""), true));
         let path = format!("gitrepository/{}/{}/{tip}.tar.gz", api::namespace(object), api::name(object));
         Ok(Fetched {
@@ -58,6 +60,7 @@ impl GitRepository {
             path,
             metadata: Vec::new(),
             verified,
+            news: format!("stored artifact for commit '{subject}'"),
         })
     }
 

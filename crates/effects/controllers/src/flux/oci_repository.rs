@@ -49,15 +49,26 @@ impl OciRepository {
         trees::of_artifact(&self.ports, text(spec, &["url"]), &digest).await.map_err(malformed)?;
         let manifest: Value = serde_json::from_slice(&fetched.bytes).map_err(|error| malformed(error.to_string()))?;
         let annotations = manifest["annotations"].as_object().into_iter().flatten();
+        let origin = |word: &str, key: &str| {
+            manifest["annotations"][key].as_str().map(|value| format!(", origin {word} '{value}'")).unwrap_or_default()
+        };
+        let revision = if version.is_empty() { digest.to_string() } else { format!("{version}@{digest}") };
+        let news = format!(
+            "stored artifact with revision '{revision}' from '{}'{}{}",
+            text(spec, &["url"]),
+            origin("source", "org.opencontainers.image.source"),
+            origin("revision", "org.opencontainers.image.revision")
+        );
         let path = format!("ocirepository/{}/{}/{}.tar.gz", api::namespace(object), api::name(object), digest);
         Ok(Fetched {
-            revision: if version.is_empty() { digest.to_string() } else { format!("{version}@{digest}") },
+            revision,
             digest: layer.to_string(),
             size: bytes.len() as u64,
             url: format!("{ARCHIVES}{path}"),
             path,
             metadata: annotations.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect(),
             verified,
+            news,
         })
     }
 
