@@ -9,6 +9,7 @@ pub mod flux;
 mod journal;
 pub mod kargo;
 pub mod repositories;
+mod signatures;
 
 pub use controller::{Controller, Event, Key, LookError, Pass, Seen, Wake, Watched};
 pub use driver::Driver;

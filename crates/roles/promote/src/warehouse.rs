@@ -35,6 +35,21 @@ pub struct Found {
     pub annotations: Vec<(String, String)>,
     /// When the manifest says it was made.
     pub created: Option<String>,
+    /// Why it may not become Freight, where signatures are asked for.
+    pub refused: Option<String>,
+}
+
+/// On a Warehouse: a JSON list of `{"issuer": PATTERN, "subject": PATTERN}`, of which one must have signed what becomes Freight.
+pub const VERIFY: &str = "supercargo.dev/verify";
+
+/// Returns the list of whose signatures count for a Warehouse; `None` where it does not ask for any.
+pub fn signers(warehouse: &Value) -> Result<Option<Value>, String> {
+    let Some(told) = api::annotation(warehouse, VERIFY) else { return Ok(None) };
+    let list: Value = serde_json::from_str(told).map_err(|error| format!("{VERIFY}: {error}"))?;
+    match list.as_array() {
+        Some(entries) if !entries.is_empty() => Ok(Some(list)),
+        _ => Err(format!("{VERIFY}: expected a list with at least one identity")),
+    }
 }
 
 /// Everything that is looked at.
@@ -162,6 +177,14 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
     if previous != Value::Array(images.clone()) || status["discoveredArtifacts"]["discoveredAt"].is_null() {
         status["discoveredArtifacts"] = json!({"discoveredAt": seen.now.to_string(), "images": images});
     }
+    let refused: Vec<String> = found
+        .iter()
+        .flat_map(|(_, tags)| tags.iter().filter_map(|tag| Some(format!("{} is left out: {}", tag.tag, tag.refused.as_ref()?))))
+        .collect();
+    if let Some((repository, _)) = found.iter().find(|(_, tags)| !tags.is_empty() && tags.iter().all(|tag| tag.refused.is_some())) {
+        let why = format!("nothing of {repository} is signed as {VERIFY} asks: {}", refused.join("; "));
+        return again(unhealthy(seen, status, "NotSigned", &why), seen);
+    }
     if let Some((repository, _)) = found.iter().find(|(_, tags)| tags.is_empty()) {
         let why = format!("no image references were discovered for {repository}");
         return again(unhealthy(seen, status, "NoImageReferencesDiscovered", &why), seen);
@@ -170,13 +193,15 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
         .iter()
         .zip(&subscriptions)
         .filter_map(|((repository, tags), subscription)| {
-            let tag = tags.first()?;
+            let tag = tags.iter().find(|tag| tag.refused.is_none())?;
             let subscription = subscription["name"].as_str().map(str::to_owned);
             Some((Image { repository: repository.clone(), tag: tag.tag.clone(), digest: tag.digest.clone(), subscription }, tag))
         })
         .collect();
+    let left = if refused.is_empty() { String::new() } else { format!("; {}", refused.join("; ")) };
+    let healthy = format!("Successfully discovered artifacts{left}");
     for (kind, reason, message) in
-        [("Ready", "ArtifactsDiscovered", "Conditions satisfied"), ("Healthy", "ArtifactsDiscovered", "Successfully discovered artifacts")]
+        [("Ready", "ArtifactsDiscovered", "Conditions satisfied"), ("Healthy", "ArtifactsDiscovered", healthy.as_str())]
     {
         set_condition(&mut status, &Condition { kind, status: "True", reason, message }, generation(object), seen.now);
     }
@@ -185,7 +210,8 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
     let name = names::freight(api::name(object), &images);
     status["lastFreightID"] = json!(name);
     if seen.freight.contains(&name) || object["spec"]["freightCreationPolicy"] == "Manual" {
-        return again(Decision::of(status), seen);
+        let decision = refused.into_iter().fold(Decision::of(status), |decision, why| decision.wait(Code::Unsigned, why, None));
+        return again(decision, seen);
     }
     let what: Vec<String> = images.iter().map(|image| format!("{}:{}@{}", image.repository, image.tag, image.digest)).collect();
     let freight = create(seen, &name, &newest);
@@ -289,7 +315,13 @@ mod tests {
 
     #[test]
     fn the_newest_becomes_freight_once() {
-        let found = Found { tag: "0.5.1".into(), digest: "sha256:aa".into(), annotations: vec![("k".into(), "v".into())], created: None };
+        let found = Found {
+            tag: "0.5.1".into(),
+            digest: "sha256:aa".into(),
+            annotations: vec![("k".into(), "v".into())],
+            created: None,
+            refused: None,
+        };
         let mut seen = Observed {
             cluster: ClusterName("management".into()),
             object: json!({"metadata": {"name": "myapp", "namespace": "kargo-myapp"}, "spec": {"subscriptions": [{"image": {"repoURL": "r/x"}}]}}),
@@ -305,5 +337,36 @@ mod tests {
         assert!(decide(&seen).actions.is_empty());
         seen.discovered = Ok(vec![("r/x".into(), Vec::new())]);
         assert_eq!(decide(&seen).because[0].text, "no image references were discovered for r/x");
+    }
+
+    #[test]
+    fn what_nobody_signed_is_left_out() {
+        let found = |tag: &str, refused: Option<&str>| Found {
+            tag: tag.into(),
+            digest: format!("sha256:{tag}"),
+            annotations: Vec::new(),
+            created: None,
+            refused: refused.map(str::to_owned),
+        };
+        let mut seen = Observed {
+            cluster: ClusterName("management".into()),
+            object: json!({"metadata": {"name": "myapp", "namespace": "kargo-myapp"}, "spec": {"subscriptions": [{"image": {"repoURL": "r/x"}}]}}),
+            now: "2026-01-01T00:00:00Z".parse().expect("a time"),
+            discovered: Ok(vec![("r/x".into(), vec![found("0.9.0", Some("no signature")), found("0.5.1", None)])]),
+            freight: Vec::new(),
+        };
+        let decision = decide(&seen);
+        let [Action::Create { object, .. }, Action::Emit { .. }] = decision.actions.as_slice() else { panic!("{:?}", decision.actions) };
+        assert_eq!(object["images"][0]["tag"], "0.5.1");
+        seen.freight = vec![api::name(object).to_owned()];
+        assert_eq!(decide(&seen).because[0].text, "0.9.0 is left out: no signature");
+        seen.discovered = Ok(vec![("r/x".into(), vec![found("0.9.0", Some("no signature"))])]);
+        let decision = decide(&seen);
+        assert!(decision.actions.is_empty() && decision.because[0].text.contains("nothing of r/x is signed"), "{:?}", decision.because);
+        for (annotation, expected) in [("[]", "at least one"), ("x", "expected value"), ("{}", "at least one")] {
+            let object = json!({"metadata": {"annotations": {VERIFY: annotation}}});
+            assert!(signers(&object).expect_err("refused").contains(expected), "{annotation}");
+        }
+        assert_eq!(signers(&json!({})), Ok(None));
     }
 }

@@ -9,10 +9,11 @@ use oci::Reference;
 use ports::Ports;
 use ports::registry::RegistryError;
 use serde_json::Value;
-use sign::{IdentityMatch, MAX_BUNDLES, Match, Policy, TrustRoot};
+use sign::TrustRoot;
 
 use super::{ARCHIVES, SOURCE, trees, unknown};
 use crate::controller::{Controller, Event, Key, LookError, Pass, Seen, Wake, Watched};
+use crate::signatures;
 
 const NAME: &str = "OCIRepository";
 
@@ -110,19 +111,10 @@ impl OciRepository {
         if !wanted["secretRef"].is_null() {
             return Err(refuse("spec.verify.secretRef is not supported".into()));
         }
-        let mut identities = Vec::new();
-        for identity in wanted["matchOIDCIdentity"].as_array().into_iter().flatten() {
-            let pattern = |field: &str| {
-                Match::regexp(text(identity, &[field])).map_err(|error| refuse(format!("spec.verify.matchOIDCIdentity.{field}: {error}")))
-            };
-            identities.push(IdentityMatch { issuer: pattern("issuer")?, subject: pattern("subject")? });
-        }
+        let identities =
+            signatures::identities(&wanted["matchOIDCIdentity"]).map_err(|why| refuse(format!("spec.verify.matchOIDCIdentity.{why}")))?;
         let own = self.trust_root(cluster, object).await.map_err(refused)?;
-        let root = own.as_ref().or(self.ports.trust.as_deref()).ok_or_else(|| refused("there is no trust root".into()))?;
-        let bundles =
-            self.ports.registry.bundles(place, digest, MAX_BUNDLES + 1).await.map_err(|error| refused(crate::driver::chain(&error)))?;
-        let policy = Policy { identities, now };
-        let signature = sign::choose(root, bundles, digest, &policy).map_err(|refusal| refused(refusal.to_string()))?;
+        let signature = signatures::verified(&self.ports, own.as_ref(), place, digest, identities, now).await.map_err(refused)?;
         Ok(Some(format!("verified signature of revision {digest} by {}", signature.subject)))
     }
 

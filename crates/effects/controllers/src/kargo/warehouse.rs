@@ -1,15 +1,16 @@
 //! Warehouse: observe the tags of its repositories, let [`promote::warehouse`] decide.
 
 use futures::future::BoxFuture;
-use model::ClusterName;
+use model::{ClusterName, Digest, Timestamp};
 use oci::Reference;
 use ports::Ports;
 use promote::KARGO;
-use promote::warehouse::{Found, Observed, Subscription, decide};
+use promote::warehouse::{Found, Observed, Subscription, VERIFY, decide, signers};
 use serde_json::Value;
 
 use super::{Home, named};
 use crate::controller::{Controller, Event, Key, LookError, Pass, Seen, Wake, Watched};
+use crate::signatures;
 
 const NAME: &str = "Warehouse";
 /// Where a manifest says when it was made.
@@ -27,19 +28,30 @@ impl Warehouse {
         Self { ports, home }
     }
 
-    async fn discover(&self, object: &Value) -> Result<Vec<(String, Vec<Found>)>, String> {
+    async fn discover(&self, object: &Value, now: Timestamp) -> Result<Vec<(String, Vec<Found>)>, String> {
         let mut discovered = Vec::new();
+        let asked = match signers(object)? {
+            Some(list) => Some(signatures::identities(&list).map_err(|why| format!("{VERIFY}: {why}"))?),
+            None => None,
+        };
         let previous = &object["status"]["discoveredArtifacts"]["images"];
         for wanted in object["spec"]["subscriptions"].as_array().into_iter().flatten() {
             let subscription = Subscription::parse(wanted)?;
             let place: Reference = subscription.repository.parse().map_err(|error: oci::ReferenceError| error.to_string())?;
             let tags = self.ports.registry.tags(&place).await.map_err(|error| crate::driver::chain(&error))?;
-            let mut found = Vec::new();
+            let mut found: Vec<Found> = Vec::new();
             for tag in subscription.candidates(&tags) {
                 let known = previous.as_array().into_iter().flatten().filter(|image| image["repoURL"] == subscription.repository.as_str());
                 let known =
                     known.filter_map(|image| image["references"].as_array()).flatten().find(|reference| reference["tag"] == tag.as_str());
-                found.push(self.reference(&place, tag, known).await?);
+                let mut reference = self.reference(&place, tag, known).await?;
+                // The newest that is signed is what counts; who stands behind it need not be looked at.
+                if let Some(asked) = asked.as_ref().filter(|_| found.iter().all(|newer| newer.refused.is_some())) {
+                    let digest: Digest = reference.digest.parse().map_err(|error: model::DigestError| error.to_string())?;
+                    let signed = signatures::verified(&self.ports, None, &place, &digest, asked.clone(), now).await;
+                    reference.refused = signed.err();
+                }
+                found.push(reference);
             }
             discovered.push((subscription.repository.clone(), found));
         }
@@ -54,7 +66,13 @@ impl Warehouse {
         if let Some(known) = known.filter(|known| known["digest"] == digest.as_str()) {
             let annotations = known["annotations"].as_object().into_iter().flatten();
             let annotations = annotations.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect();
-            return Ok(Found { tag, digest: digest.to_string(), annotations, created: known["createdAt"].as_str().map(str::to_owned) });
+            return Ok(Found {
+                tag,
+                digest: digest.to_string(),
+                annotations,
+                created: known["createdAt"].as_str().map(str::to_owned),
+                refused: None,
+            });
         }
         let fetched =
             self.ports.registry.manifest(&place.with_digest(digest.clone())).await.map_err(|error| crate::driver::chain(&error))?;
@@ -63,7 +81,7 @@ impl Warehouse {
         let annotations: Vec<(String, String)> =
             annotations.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect();
         let created = annotations.iter().find(|(key, _)| key == CREATED).map(|(_, value)| value.clone());
-        Ok(Found { tag, digest: digest.to_string(), annotations, created })
+        Ok(Found { tag, digest: digest.to_string(), annotations, created, refused: None })
     }
 }
 
@@ -87,7 +105,8 @@ impl Controller for Warehouse {
     fn wakes(&self, event: &Event) -> Vec<Wake> {
         match event {
             Event::Object { cluster, object, .. } if object["kind"] == NAME => vec![Wake::One(Key::of(NAME, cluster, object))],
-            Event::Tagged { tag, .. } if !tag.is_empty() => vec![Wake::All(None)],
+            // A push by digest may be the signature that was awaited.
+            Event::Tagged { .. } => vec![Wake::All(None)],
             _ => Vec::new(),
         }
     }
@@ -99,7 +118,7 @@ impl Controller for Warehouse {
             let mine = |freight: &&Value| promote::freight::origin(freight) == format!("Warehouse/{}", key.name);
             let freight = cluster.list(KARGO, "Freight", Some(&key.namespace), None).await?;
             let freight = freight.iter().filter(mine).map(|freight| api::name(freight).to_owned()).collect();
-            let discovered = self.discover(&object).await;
+            let discovered = self.discover(&object, seen.now).await;
             let decision = decide(&Observed { cluster: key.cluster.clone(), object: object.clone(), now: seen.now, discovered, freight });
             Ok(Some(Pass { subject: Some(object), decision }))
         })
