@@ -5,7 +5,7 @@ use golang::parse_duration;
 use model::{Code, Timestamp, Verdict};
 use serde_json::Value;
 
-use crate::hold;
+use crate::{hold, names};
 
 /// Returns a Freight's origin as `Warehouse/<name>`.
 pub fn origin(freight: &Value) -> String {
@@ -17,6 +17,9 @@ pub fn available(stage: &Value, freight: &Value, now: Timestamp) -> Verdict {
     let name = api::name(freight);
     // A person's no counts before everything else, also before a person's earlier yes.
     if let refused @ Verdict::Refuse { .. } = hold::rejected(freight) {
+        return refused;
+    }
+    if let refused @ Verdict::Refuse { .. } = authentic(freight) {
         return refused;
     }
     if freight["status"]["approvedFor"][api::name(stage)].is_object() {
@@ -52,6 +55,30 @@ pub fn available(stage: &Value, freight: &Value, now: Timestamp) -> Verdict {
             why: "no sources are named".into(),
             remedy: "set sources.direct or sources.stages".into(),
         })
+}
+
+/// Decides whether a Freight is what its name says: the name is the hash of what it holds, so content that somebody has changed
+/// shows. Freight whose name is no such hash was made by hand, and stands for itself.
+fn authentic(freight: &Value) -> Verdict {
+    let name = api::name(freight);
+    let hashed = name.len() == 40 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let only_images = ["commits", "charts", "artifacts"].iter().all(|part| freight[*part].as_array().is_none_or(Vec::is_empty));
+    if !hashed || !only_images {
+        return Verdict::Pass;
+    }
+    let image = |image: &Value| names::Image {
+        repository: text(image, &["repoURL"]).to_owned(),
+        tag: text(image, &["tag"]).to_owned(),
+        digest: text(image, &["digest"]).to_owned(),
+        subscription: image["subscriptionName"].as_str().map(str::to_owned),
+    };
+    let images: Vec<names::Image> = freight["images"].as_array().into_iter().flatten().map(image).collect();
+    if names::freight(text(freight, &["origin", "name"]), &images) == name {
+        return Verdict::Pass;
+    }
+    let short: String = name.chars().take(7).collect();
+    let remedy = "delete it: the Warehouse makes it anew from what it discovers".to_owned();
+    Verdict::Refuse { code: Code::Malformed, why: format!("freight {short} is not what its name says: it was edited"), remedy }
 }
 
 fn verified_in(freight: &Value, name: &str, stage: &str, soak: std::time::Duration, now: Timestamp) -> Verdict {
@@ -108,6 +135,21 @@ mod tests {
             Verdict::Refuse { why, .. } => why,
         };
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn freight_that_was_edited_shows() {
+        let image = |tag: &str| json!({"repoURL": "r/x", "tag": tag, "digest": "sha256:aa"});
+        let named = names::freight(
+            "w",
+            &[names::Image { repository: "r/x".into(), tag: "1.0.0".into(), digest: "sha256:aa".into(), subscription: None }],
+        );
+        let mut freight = json!({"metadata": {"name": named}, "origin": {"kind": "Warehouse", "name": "w"}, "images": [image("1.0.0")]});
+        assert_eq!(authentic(&freight), Verdict::Pass);
+        freight["images"][0] = image("6.6.6");
+        assert!(matches!(authentic(&freight), Verdict::Refuse { why, .. } if why.ends_with("it was edited")));
+        freight["metadata"]["name"] = json!("by-hand");
+        assert_eq!(authentic(&freight), Verdict::Pass);
     }
 
     #[test]

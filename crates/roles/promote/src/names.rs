@@ -4,6 +4,9 @@ use model::Timestamp;
 use sha1::{Digest as _, Sha1};
 use sha2::Sha256;
 
+/// Crockford's base 32, in lower case.
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
 /// One image of a Freight, as far as its name goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
@@ -39,7 +42,6 @@ pub fn collection(freight: &[&str]) -> String {
 
 /// Returns a lower-case ULID of a moment, whose random part is derived from a seed, so that the same wish has the same name.
 pub fn ulid(at: Timestamp, seed: &str) -> String {
-    const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
     let random = Sha256::digest(seed);
     let mut value: u128 = u128::try_from(at.as_millisecond()).unwrap_or(0) << 80;
     for (at, byte) in random.iter().take(10).enumerate() {
@@ -53,6 +55,28 @@ pub fn promotion(stage: &str, freight: &str, at: Timestamp) -> String {
     let stage: String = stage.chars().take(218).collect();
     let stage = stage.trim_end_matches(['.', '-']);
     format!("{stage}.{}.{}", ulid(at, &format!("{stage}/{freight}/{at}")), freight.chars().take(7).collect::<String>())
+}
+
+/// Returns when a Promotion was wanted, in milliseconds: by the ULID in its name, or, where somebody has named it by hand, by the
+/// time of its creation. The name decides between two of one moment.
+pub fn order(promotion: &serde_json::Value) -> (i64, String) {
+    let name = api::name(promotion);
+    let created = || api::text(promotion, &["metadata", "creationTimestamp"]).parse::<Timestamp>().map_or(0, Timestamp::as_millisecond);
+    (moment(name).unwrap_or_else(created), name.to_owned())
+}
+
+/// Returns the ULID in a Promotion's name; one that somebody has named by hand gets its own from its name.
+pub fn ulid_of(promotion: &str) -> String {
+    let part = promotion.rsplit('.').nth(1).unwrap_or_default();
+    if moment(promotion).is_some() { part.to_owned() } else { ulid(Timestamp::UNIX_EPOCH, promotion) }
+}
+
+fn moment(name: &str) -> Option<i64> {
+    let part = name.rsplit('.').nth(1)?;
+    if part.len() != 26 {
+        return None;
+    }
+    part.bytes().take(10).try_fold(0, |all, byte| Some((all << 5) | i64::try_from(ALPHABET.iter().position(|known| *known == byte)?).ok()?))
 }
 
 /// Returns two words that name a Freight for people, derived from its name.
@@ -92,6 +116,11 @@ mod tests {
     fn promotions_sort_by_time() {
         let early = promotion("dev", "abcdefghij", "2026-01-01T00:00:00Z".parse().expect("a time"));
         let late = promotion("dev", "0123456789", "2026-01-01T00:00:01Z".parse().expect("a time"));
+        let at = |name: &str, created: &str| order(&serde_json::json!({"metadata": {"name": name, "creationTimestamp": created}}));
+        assert_eq!(at(&late, "").0, "2026-01-01T00:00:01Z".parse::<Timestamp>().expect("a time").as_millisecond());
+        assert!(at(&early, "") < at("by-hand", "2026-01-01T00:00:01Z") && at("by-hand", "2026-01-01T00:00:01Z") < at(&late, ""));
+        assert_eq!(ulid_of(&late), late.split('.').nth(1).unwrap_or_default());
+        assert_ne!(ulid_of("by-hand"), ulid_of("by-hand-2"));
         assert!(early < late && early.ends_with(".abcdefg") && early.len() == "dev..".len() + 26 + 7, "{early}");
     }
 }

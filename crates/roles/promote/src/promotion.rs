@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use api::text;
-use expr::{Scope, template, template_all};
+use expr::{Scope, template_all};
 use golang::parse_duration;
 use model::{ClusterName, Code, Decision, Timestamp, Verdict};
 use serde_json::{Map, Value, json};
@@ -78,6 +78,9 @@ pub fn decide(seen: &Observed) -> Outcome {
     if let Some(held) = held.as_ref().filter(|_| status["startedAt"].is_null()) {
         return decided(Decision::of(status).heed(held));
     }
+    if let Some(why) = tampered(&seen.object, stage, status["startedAt"].is_null()) {
+        return decided(finish(seen, status, "Errored", &why));
+    }
     if status["startedAt"].is_null() {
         let verdict = freight::available(stage, cargo, seen.now);
         if let Verdict::Wait { why, .. } | Verdict::Refuse { why, .. } = verdict {
@@ -99,6 +102,30 @@ pub fn decide(seen: &Observed) -> Outcome {
     Run { seen, cargo, stage, status, held, work: Work::new(), outputs: Map::new() }.steps()
 }
 
+/// Says how a Promotion differs from what its Stage makes: its steps act with Kargo's rights, so they may only be the Stage's.
+/// Upstream's webhook overwrites them when the Promotion is made.
+fn tampered(promotion: &Value, stage: &Value, fresh: bool) -> Option<String> {
+    if api::generation(promotion) > 1 {
+        return Some("it was edited after it was made: make another".to_owned());
+    }
+    let expected = template(stage);
+    let same = |field: &str| promotion["spec"][field].is_null() || promotion["spec"][field] == expected["spec"][field];
+    (fresh && !(same("steps") && same("vars"))).then(|| "its steps are not those of its Stage's promotionTemplate".to_owned())
+}
+
+fn template(stage: &Value) -> Value {
+    crate::stage::promotion_of(stage, "", Timestamp::UNIX_EPOCH, "")
+}
+
+/// Returns a field of a Promotion; one that somebody has written by hand need not repeat what its Stage says.
+fn filled(promotion: &Value, stage: &Value, field: &str) -> Value {
+    if promotion["spec"][field].is_null() { template(stage)["spec"][field].clone() } else { promotion["spec"][field].clone() }
+}
+
+fn steps_of(promotion: &Value, stage: &Value) -> Vec<Value> {
+    filled(promotion, stage, "steps").as_array().cloned().unwrap_or_default()
+}
+
 struct Run<'a> {
     seen: &'a Observed,
     cargo: &'a Value,
@@ -112,7 +139,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn steps(mut self) -> Outcome {
-        let list = self.seen.object["spec"]["steps"].as_array().cloned().unwrap_or_default();
+        let list = steps_of(&self.seen.object, self.stage);
         for (at, step) in list.iter().enumerate() {
             let alias = step["as"].as_str().map_or_else(|| format!("step-{}", at + 1), str::to_owned);
             self.status["currentStep"] = json!(at);
@@ -213,11 +240,12 @@ impl Run<'_> {
 
     fn config(&self, step: &Value, alias: &str) -> Result<Map<String, Value>, String> {
         let mut vars = Map::new();
-        let promotion = self.seen.object["spec"]["vars"].as_array();
+        let vars_of_all = filled(&self.seen.object, self.stage, "vars");
+        let promotion = vars_of_all.as_array();
         let own = step["vars"].as_array();
         for var in promotion.into_iter().flatten().chain(own.into_iter().flatten()) {
             let here = Here { run: self, alias, vars: &vars };
-            let value = template(text(var, &["value"]), &here).map_err(|error| format!("vars: {error}"))?;
+            let value = expr::template(text(var, &["value"]), &here).map_err(|error| format!("vars: {error}"))?;
             vars.insert(text(var, &["name"]).to_owned(), value);
         }
         let here = Here { run: self, alias, vars: &vars };
@@ -412,11 +440,11 @@ mod tests {
         let freight = json!({"metadata": {"name": "abcdefgh"}, "origin": {"kind": "Warehouse", "name": "w"}, "images": [{"repoURL": "r/x", "tag": "0.5.2", "digest": "sha256:aa"}]});
         Observed {
             cluster: ClusterName("management".into()),
-            object: json!({"metadata": {"name": "dev.01.abcdefg", "namespace": "p"}, "spec": {"stage": "dev", "freight": "abcdefgh", "steps": steps}}),
+            object: json!({"metadata": {"name": "dev.01.abcdefg", "namespace": "p"}, "spec": {"stage": "dev", "freight": "abcdefgh", "steps": steps.clone()}}),
             now: "2026-01-01T00:00:00Z".parse().expect("a time"),
             failure: None,
             stage: Some(
-                json!({"metadata": {"name": "dev"}, "spec": {"requestedFreight": [{"origin": {"kind": "Warehouse", "name": "w"}, "sources": {"direct": true}}]},
+                json!({"metadata": {"name": "dev"}, "spec": {"promotionTemplate": {"spec": {"steps": steps}}, "requestedFreight": [{"origin": {"kind": "Warehouse", "name": "w"}, "sources": {"direct": true}}]},
                 "status": {"currentPromotion": {"name": "dev.01.abcdefg"}}}),
             ),
             project: None,
@@ -485,6 +513,25 @@ mod tests {
         seen.project = None;
         assert_eq!(run(&mut seen, &mut forge), "Running");
         assert!(forge.pull.as_ref().is_some_and(|pull| pull.auto_merge), "{:?}", forge.actions);
+    }
+
+    #[test]
+    fn steps_are_the_stages_and_nobody_elses() {
+        let (mut seen, mut forge) = (world(direct()), forge());
+        // Written by hand, it names Stage and Freight only.
+        seen.object["spec"].as_object_mut().expect("a map").remove("steps");
+        assert_eq!(run(&mut seen, &mut forge), "Succeeded");
+        assert_eq!(forge.actions.len(), 1);
+        let refused = |change: &dyn Fn(&mut Value), expected: &str| {
+            let (mut seen, mut forge) = (world(direct()), self::forge());
+            change(&mut seen.object);
+            assert_eq!(run(&mut seen, &mut forge), expected);
+            assert!(forge.actions.is_empty());
+        };
+        let steps = "Errored its steps are not those of its Stage's promotionTemplate";
+        refused(&|object| object["spec"]["steps"][1]["config"]["path"] = json!("./out/clusters/prod/myapp.yaml"), steps);
+        refused(&|object| object["spec"]["vars"] = json!([{"name": "x", "value": "y"}]), steps);
+        refused(&|object| object["metadata"]["generation"] = json!(2), "Errored it was edited after it was made: make another");
     }
 
     #[test]

@@ -165,9 +165,14 @@ fn terminal(promotion: &Value) -> bool {
 /// Takes note of Promotions that ended and names the one that may run.
 fn sync_promotions(seen: &Observed, status: &mut Value, decision: &mut Decision<Value>) {
     let mut promotions: Vec<&Value> = seen.promotions.iter().collect();
-    promotions.sort_by(|a, b| api::name(a).cmp(api::name(b)));
+    promotions.sort_by_key(|promotion| names::order(promotion));
     let last = text(status, &["lastPromotion", "name"]).to_owned();
-    for promotion in promotions.iter().filter(|promotion| terminal(promotion) && api::name(promotion) > last.as_str()) {
+    let before = promotions.iter().find(|promotion| api::name(promotion) == last).map_or_else(
+        // It was cleared away: its name still tells when it was wanted.
+        || names::order(&json!({"metadata": {"name": last, "creationTimestamp": status["lastPromotion"]["finishedAt"]}})),
+        |promotion| names::order(promotion),
+    );
+    for promotion in promotions.iter().filter(|promotion| terminal(promotion) && (last.is_empty() || names::order(promotion) > before)) {
         let summary = json!({
             "name": api::name(promotion), "freight": promotion["status"]["freight"], "finishedAt": promotion["status"]["finishedAt"],
             "status": {"phase": phase(promotion), "message": promotion["status"]["message"], "freightCollection": promotion["status"]["freightCollection"]},
@@ -378,8 +383,7 @@ fn wait(decision: &mut Decision<Value>, code: Code, why: String) {
 
 /// `<stage>.<ulid of the Promotion>.<collection>`: one run for each Promotion, whoever asks again.
 fn run_name(stage: &Value, promotion: &str, collection: &str) -> String {
-    let ulid = promotion.rsplit('.').nth(1).unwrap_or_default();
-    format!("{}.{ulid}.{collection}", api::name(stage))
+    format!("{}.{}.{collection}", api::name(stage), names::ulid_of(promotion))
 }
 
 fn start_run(seen: &Observed, status: &mut Value, run: &str, current: &Current, promotion: &str, decision: &mut Decision<Value>) {
@@ -543,7 +547,7 @@ fn may_promote(seen: &Observed, status: &Value, candidate: &Value, promoting: bo
         held => return held,
     }
     let mut mine: Vec<&Value> = seen.promotions.iter().filter(|promotion| text(promotion, &["spec", "freight"]) == name).collect();
-    mine.sort_by(|a, b| api::name(a).cmp(api::name(b)));
+    mine.sort_by_key(|promotion| names::order(promotion));
     match mine.last() {
         None => Verdict::Pass,
         Some(last) if !terminal(last) => wait(Code::Promoting, String::new()),

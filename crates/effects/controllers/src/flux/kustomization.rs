@@ -1,20 +1,25 @@
 //! Kustomization: observe source, rendering and live objects, let [`deploy::kustomization`] decide.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Mutex;
 
 use api::text;
 use deploy::inventory::Entry;
 use deploy::kustomization::{BuildFailure, MANAGER, Observed, decide, health_targets, unsupported};
 use futures::future::BoxFuture;
-use model::{ClusterName, ObjectRef};
+use model::{ClusterName, Digest, ObjectRef, Timestamp};
+use oci::Reference;
 use ports::{Cluster, Ports};
 use serde_json::{Value, json};
 
-use super::{KUSTOMIZE, SOURCE, trees};
+use super::{KUSTOMIZE, SOURCE, signed, trees};
 use crate::controller::{Controller, Event, Key, LookError, Pass, Seen, Wake, Watched};
 
 const NAME: &str = "Kustomization";
 const OWNER: [&str; 2] = ["kustomize.toolkit.fluxcd.io/name", "kustomize.toolkit.fluxcd.io/namespace"];
+
+/// How many answers about signatures are kept.
+const KNOWN: usize = 1_000;
 
 /// Kinds whose changes may change health; all others are looked at when their Kustomization is.
 const HEALTH: [(&str, &str); 6] = [
@@ -29,12 +34,38 @@ const HEALTH: [(&str, &str); 6] = [
 /// Looks after Kustomizations.
 pub struct Kustomization {
     ports: Ports,
+    /// What was found to be signed as asked: cluster, digest and the question.
+    signed: Mutex<HashSet<String>>,
 }
 
 impl Kustomization {
     /// Makes the controller.
     pub fn new(ports: Ports) -> Self {
-        Self { ports }
+        Self { ports, signed: Mutex::default() }
+    }
+
+    /// Checks the signature of the revision that a source tells, where the source asks for one.
+    async fn signed(&self, cluster: &ClusterName, source: &Value, now: Timestamp) -> Result<(), String> {
+        let wanted = &source["spec"]["verify"];
+        if source["kind"] != "OCIRepository" || !wanted.is_object() {
+            return Ok(());
+        }
+        let revision = text(source, &["status", "artifact", "revision"]);
+        let digest: Digest =
+            revision.rsplit_once('@').map_or(revision, |(_, digest)| digest).parse().map_err(|error| format!("{error}"))?;
+        let key = format!("{}\n{}\n{}\n{digest}\n{wanted}", cluster.0, api::namespace(source), text(source, &["spec", "url"]));
+        if self.signed.lock().expect("no holder panics").contains(&key) {
+            return Ok(());
+        }
+        let place = Reference::from_oci_url(text(source, &["spec", "url"])).map_err(|error| error.to_string())?;
+        let place = place.with_digest(digest.clone());
+        signed::verified(&self.ports, cluster, source, &place, &digest, now).await.map_err(|failure| failure.message)?;
+        let mut known = self.signed.lock().expect("no holder panics");
+        if known.len() >= KNOWN {
+            known.clear();
+        }
+        known.insert(key);
+        Ok(())
     }
 
     async fn observe(&self, key: &Key, seen: &Seen, object: Value) -> Result<Observed, LookError> {
@@ -54,7 +85,10 @@ impl Kustomization {
         }
         let has_artifact = source.as_ref().is_some_and(|source| source["status"]["artifact"]["revision"].is_string());
         let build = match &source {
-            Some(source) if has_artifact => self.build(cluster, &object, source).await?,
+            Some(source) if has_artifact => match self.signed(&key.cluster, source, seen.now).await {
+                Ok(()) => self.build(cluster, &object, source).await?,
+                Err(message) => Err(BuildFailure { reason: "ArtifactFailed", message }),
+            },
             _ => Ok(Vec::new()),
         };
         let live = live(cluster, &object, build.as_deref().unwrap_or_default()).await?;

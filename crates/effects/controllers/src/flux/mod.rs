@@ -3,6 +3,7 @@
 mod git_repository;
 mod kustomization;
 mod oci_repository;
+mod signed;
 mod trees;
 
 pub use git_repository::GitRepository;

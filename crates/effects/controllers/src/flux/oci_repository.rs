@@ -1,19 +1,17 @@
 //! OCIRepository: observe the artifact and its signature, let [`deploy::source`] decide.
 
 use api::text;
-use base64::Engine as _;
 use deploy::source::{Failure, Fetched, Observed, Stage, decide};
 use futures::future::BoxFuture;
-use model::{ClusterName, Digest, ObjectRef, Timestamp};
+use model::{ClusterName, Digest, Timestamp};
 use oci::Reference;
 use ports::Ports;
 use ports::registry::RegistryError;
 use serde_json::Value;
-use sign::TrustRoot;
 
+use super::signed::{self, refuse};
 use super::{ARCHIVES, SOURCE, trees, unknown};
 use crate::controller::{Controller, Event, Key, LookError, Pass, Seen, Wake, Watched};
-use crate::signatures;
 
 const NAME: &str = "OCIRepository";
 
@@ -40,7 +38,7 @@ impl OciRepository {
         let (version, digest) = self.resolve(&place, &spec["ref"]).await?;
         let place = place.with_digest(digest.clone());
         // The signature is checked before a byte of the content is looked at.
-        let verified = self.verified(cluster, object, &place, &digest, now).await?;
+        let verified = signed::verified(&self.ports, cluster, object, &place, &digest, now).await?;
         let failed = |error: RegistryError| pull_failed(&error);
         let fetched = self.ports.registry.manifest(&place).await.map_err(failed)?;
         let malformed =
@@ -86,57 +84,6 @@ impl OciRepository {
         let digest = found.ok_or_else(|| pull_failed(&RegistryError::NotFound(format!("{}:{tag}", place.location()))))?;
         Ok((tag.to_owned(), digest))
     }
-
-    async fn verified(
-        &self,
-        cluster: &ClusterName,
-        object: &Value,
-        place: &Reference,
-        digest: &Digest,
-        now: Timestamp,
-    ) -> Result<Option<String>, Failure> {
-        let wanted = &object["spec"]["verify"];
-        if !wanted.is_object() {
-            return Ok(None);
-        }
-        let refused = |why: String| Failure {
-            stage: Stage::Verify,
-            reason: "VerificationError",
-            message: format!("failed to verify the signature using provider 'cosign keyless': {why}"),
-            stalled: false,
-        };
-        if text(wanted, &["provider"]) != "cosign" {
-            return Err(refuse(format!("spec.verify.provider {:?} is not supported", text(wanted, &["provider"]))));
-        }
-        if !wanted["secretRef"].is_null() {
-            return Err(refuse("spec.verify.secretRef is not supported".into()));
-        }
-        let identities =
-            signatures::identities(&wanted["matchOIDCIdentity"]).map_err(|why| refuse(format!("spec.verify.matchOIDCIdentity.{why}")))?;
-        let own = self.trust_root(cluster, object).await.map_err(refused)?;
-        let signature = signatures::verified(&self.ports, own.as_ref(), place, digest, identities, now).await.map_err(refused)?;
-        Ok(Some(format!("verified signature of revision {digest} by {}", signature.subject)))
-    }
-
-    /// Reads the trust root that the object names itself.
-    async fn trust_root(&self, cluster: &ClusterName, object: &Value) -> Result<Option<TrustRoot>, String> {
-        let name = text(object, &["spec", "verify", "trustedRootSecretRef", "name"]);
-        if name.is_empty() {
-            return Ok(None);
-        }
-        let reference =
-            ObjectRef { api_version: "v1".into(), kind: "Secret".into(), namespace: api::namespace(object).into(), name: name.into() };
-        let client = self.ports.clusters.get(cluster).map_err(|error| error.to_string())?;
-        let secret =
-            client.get(&reference).await.map_err(|error| error.to_string())?.ok_or_else(|| format!("secret {name:?} not found"))?;
-        let encoded = text(&secret, &["data", "trusted_root.json"]);
-        let bytes = base64::engine::general_purpose::STANDARD.decode(encoded).map_err(|error| format!("secret {name:?}: {error}"))?;
-        TrustRoot::parse(&bytes).map(Some).map_err(|error| format!("secret {name:?}: {error}"))
-    }
-}
-
-fn refuse(message: String) -> Failure {
-    Failure { stage: Stage::Fetch, reason: "InvalidSpec", message, stalled: true }
 }
 
 fn pull_failed(error: &RegistryError) -> Failure {
