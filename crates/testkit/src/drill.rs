@@ -40,7 +40,7 @@ impl Drill {
 
     /// Lets the world go on until nothing is left to do.
     pub fn settle(&mut self) -> anyhow::Result<()> {
-        self.0.watch_for(Duration::ZERO).map_err(|error| self.0.explain(error))
+        self.0.watch_for(Duration::from_secs(2)).map_err(|error| self.0.explain(error))
     }
 
     /// Lets the world go on for some time, and until nothing is left to do.

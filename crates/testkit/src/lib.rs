@@ -7,6 +7,7 @@ mod invariants;
 mod life;
 mod loaded;
 mod node;
+mod outside;
 mod runner;
 mod simulation;
 
@@ -15,6 +16,7 @@ pub use drill::Drill;
 pub use invariants::Invariants;
 pub use loaded::Loaded;
 pub use node::Rules;
+pub use outside::{As, Change, Entry, Outside};
 pub use simulation::{Faults, Report, Simulation};
 
 /// What is released.

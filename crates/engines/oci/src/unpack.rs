@@ -65,7 +65,11 @@ pub enum UnpackError {
 pub fn unpack_layer(bytes: &[u8], limits: &Limits) -> Result<Tree, UnpackError> {
     let mut tree = Tree::default();
     let mut folders = std::collections::BTreeSet::new();
+    let mut names = Names::default();
     each_entry(bytes, limits, |entry, content| {
+        if !names.add(&entry.path) {
+            return Err(entry.refuse("it differs from another entry by upper and lower case only"));
+        }
         if entry.mode & 0o6000 != 0 && entry.kind == EntryType::Regular {
             return Err(entry.refuse("it has a setuid or setgid bit"));
         }
@@ -95,6 +99,18 @@ pub fn unpack_layer(bytes: &[u8], limits: &Limits) -> Result<Tree, UnpackError> 
         }
     })?;
     Ok(tree)
+}
+
+/// Paths as a file system reads them that does not tell upper from lower case: what two machines would read differently is refused.
+#[derive(Default)]
+struct Names(std::collections::HashMap<String, String>);
+
+impl Names {
+    /// Adds a path with all its folders; tells whether no other spelling of one of them is there.
+    fn add(&mut self, path: &str) -> bool {
+        let all = parents(path).chain(std::iter::once(path)).filter(|path| !path.is_empty());
+        all.into_iter().all(|path| self.0.entry(path.to_lowercase()).or_insert_with(|| path.to_owned()) == path)
+    }
 }
 
 /// One entry, with its path made safe.

@@ -316,7 +316,7 @@ fn verify(seen: &Observed, status: &mut Value, current: &Current, decision: &mut
         return;
     }
     let spec = &seen.object["spec"]["verification"];
-    let promotion = text(status, &["lastPromotion", "name"]).to_owned();
+    let promotion = brought_by(status, &seen.promotions);
     if !spec.is_object() {
         tell_verification(seen, status, "Successful", "", None);
         mark_verified(seen, current, decision);
@@ -348,7 +348,8 @@ fn verify(seen: &Observed, status: &mut Value, current: &Current, decision: &mut
 /// Goes back to what was good before, where the Stage's policy says so. The Promotion's name is of the moment at which the
 /// verification ended, so that whoever decides this twice decides the same.
 fn roll_back(seen: &Observed, status: &Value, phase: &str, decision: &mut Decision<Value>) {
-    let last = seen.promotions.iter().find(|promotion| status["lastPromotion"]["name"] == api::name(promotion));
+    let brought = brought_by(status, &seen.promotions);
+    let last = seen.promotions.iter().find(|promotion| api::name(promotion) == brought);
     if !automation::rolls_back(&seen.object, &seen.configs, phase, last) || !seen.promotions.iter().all(terminal) {
         return;
     }
@@ -379,6 +380,17 @@ fn roll_back(seen: &Observed, status: &Value, phase: &str, decision: &mut Decisi
 
 fn wait(decision: &mut Decision<Value>, code: Code, why: String) {
     decision.because.push(model::Reason { code: Some(code), text: why });
+}
+
+/// Returns the name of the Promotion that brought what the Stage runs: the newest that succeeded with that Freight. One that failed
+/// since has brought nothing.
+pub fn brought_by(status: &Value, promotions: &[Value]) -> String {
+    let current: Vec<String> = current(status).map(|current| current.freight).unwrap_or_default();
+    let succeeded = promotions
+        .iter()
+        .filter(|one| phase(one) == "Succeeded" && current.iter().any(|freight| one["spec"]["freight"] == freight.as_str()));
+    let newest = succeeded.max_by_key(|one| names::order(one));
+    newest.map_or_else(|| text(status, &["lastPromotion", "name"]), api::name).to_owned()
 }
 
 /// `<stage>.<ulid of the Promotion>.<collection>`: one run for each Promotion, whoever asks again.

@@ -84,7 +84,7 @@ pub(super) fn containers(pod: &Value) -> Vec<Container> {
 
 /// Returns the Promotion that brought what the Stage runs.
 pub(super) fn promotion(facts: &Facts) -> Option<&Value> {
-    let name = text(&facts.stage, &["status", "lastPromotion", "name"]);
+    let name = promote::stage::brought_by(&facts.stage["status"], &facts.promotions);
     facts.promotions.iter().find(|promotion| api::name(promotion) == name)
 }
 
