@@ -25,6 +25,9 @@ pub struct Settings {
     /// How many seconds one journey may take.
     #[arg(long, default_value_t = 300)]
     pub limit: u64,
+    /// Installs programs that are written in Go, which takes minutes, where a proof knows more with them.
+    #[arg(long)]
+    pub go: bool,
     /// A folder whose files take the place of the example's, as `up --with` has it.
     #[arg(long)]
     pub with: Option<PathBuf>,

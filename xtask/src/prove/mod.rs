@@ -1,5 +1,7 @@
 //! Proofs: one file each, one line in [`PROOFS`]. A program that is missing is a failure.
 
+mod clients;
+mod emergencies;
 mod git;
 mod kill;
 mod kubectl;
@@ -13,7 +15,9 @@ use crate::place::Settings;
 type Prove = fn(&Settings) -> anyhow::Result<()>;
 
 /// All proofs: name, what it proves, how.
-pub const PROOFS: [(&str, &str, Prove); 5] = [
+pub const PROOFS: [(&str, &str, Prove); 7] = [
+    ("clients", "git, kubectl, skopeo, sigstore clients and kustomize find what they know", clients::prove),
+    ("emergencies", "pause, rollback, reject, freeze, break glass, hand edit and outage, as people type them", emergencies::prove),
     ("git", "the git program clones, fetches and pushes; the forge refuses what it must", git::prove),
     ("kill", "a journey that is killed at a random moment is completed once, by the next start", kill::prove),
     ("kubectl", "kubectl reads, applies, watches and deletes in every cluster", kubectl::prove),
