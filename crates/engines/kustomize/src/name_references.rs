@@ -11,7 +11,7 @@ use crate::fieldspec::{Create, apply};
 use crate::id::{Gvk, Id};
 use crate::list::List;
 use crate::resource::Resource;
-use crate::value::{is_null, text, text_at};
+use crate::value::{is_null, is_text, text, text_at};
 
 /// What is known of a resource that may be referred to.
 struct Candidate {
@@ -176,7 +176,7 @@ fn subject_namespaces(resource: &Resource) -> Result<HashSet<String>> {
     for subject in resource.value["subjects"].as_array().into_iter().flatten() {
         let Some(namespace) = subject.get("namespace").filter(|_| text_at(subject, &["kind"]) == "ServiceAccount") else { continue };
         match namespace {
-            Value::String(name) if !is_null(namespace) => found.insert(name.clone()),
+            Value::String(name) if is_text(namespace) => found.insert(name.clone()),
             _ => return fail(format!("Invalid Input: namespace is blank for resource {:?}", resource.id().to_string())),
         };
     }

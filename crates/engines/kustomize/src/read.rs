@@ -3,12 +3,12 @@
 use std::rc::Rc;
 
 use serde_json::Value;
-use yaml::{Content, Dialect, Node, Style};
+use yaml::{Dialect, Style, Written};
 
 use crate::error::{BuildError, Result, fail};
 use crate::resource::Resource;
 use crate::schema::Schemas;
-use crate::value::{is_empty, is_null, null_in_flow, null_written, text_at};
+use crate::value::{self, is_empty, is_null, text_at};
 
 /// Reads the resources of a text; items of lists go to the end.
 pub(crate) fn resources(text: &str, place: &str, schemas: &Rc<Schemas>) -> Result<Vec<Resource>> {
@@ -35,12 +35,10 @@ fn documents(text: &str, place: &str) -> Result<Vec<Value>> {
     for part in &parts {
         let refuse = |source| BuildError::Yaml { path: place.to_owned(), source };
         let Some(node) = yaml::nodes(part).map_err(refuse)?.into_iter().next() else { continue };
-        let mut value = yaml::value_of(&node, Dialect::Kyaml).map_err(refuse)?;
-        if value.is_null() {
+        let mut value = yaml::value_with(&node, Dialect::Kyaml, &remembered).map_err(refuse)?;
+        if is_null(&value) {
             continue;
         }
-        mark(&node, &mut value, false);
-        keep_texts(&node, &mut value);
         let kind = text_at(&value, &["kind"]);
         if parts.len() == 1
             && (kind == "List" || kind == "ResourceList")
@@ -121,49 +119,11 @@ fn refolded(text: &str) -> String {
     made
 }
 
-/// Gives nulls the text that they were written with.
-fn mark(node: &Node, value: &mut Value, flow: bool) {
-    match (&node.content, value) {
-        (Content::Scalar(text, Style::Plain), value @ Value::Null) => {
-            *value = if flow && text.is_empty() { null_in_flow() } else { null_written(text) }
-        }
-        (Content::Scalar(_, Style::Folded), Value::String(text)) => *text = refolded(text),
-        (Content::List(nodes, inner), Value::Array(items)) => {
-            nodes.iter().zip(items).for_each(|(node, item)| mark(node, item, flow || *inner))
-        }
-        (Content::Map(pairs, own), Value::Object(map)) => {
-            for (key, inner) in pairs {
-                if let Content::Scalar(name, _) = &key.content
-                    && let Some(value) = map.get_mut(name)
-                {
-                    mark(inner, value, flow || *own);
-                }
-            }
-        }
-        _ => {}
-    }
-}
-
-/// Annotations are texts whatever they look like; `1.10` stays `1.10`.
-fn keep_texts(node: &Node, value: &mut Value) {
-    let field = |node: &Node, name: &str| match &node.content {
-        Content::Map(pairs, _) => {
-            pairs.iter().find(|(key, _)| matches!(&key.content, Content::Scalar(text, _) if text == name)).map(|(_, value)| value.clone())
-        }
-        _ => None,
-    };
-    let Some(annotations) = field(node, "metadata").and_then(|metadata| field(&metadata, "annotations")) else { return };
-    let Content::Map(pairs, _) = &annotations.content else { return };
-    let Some(map) = value.get_mut("metadata").and_then(|metadata| metadata.get_mut("annotations")).and_then(Value::as_object_mut) else {
-        return;
-    };
-    for (key, node) in pairs {
-        if let (Content::Scalar(name, _), Content::Scalar(text, Style::Plain)) = (&key.content, &node.content)
-            && let Some(found) = map.get_mut(name)
-            && matches!(found, Value::Number(_) | Value::Bool(_))
-        {
-            *found = Value::String(text.clone());
-        }
+/// What stands for a scalar of a resource.
+fn remembered(written: Written<'_>, value: Value) -> Value {
+    match (written.style, value) {
+        (Style::Folded, Value::String(text)) => Value::String(refolded(&text)),
+        (_, value) => value::remembered(written, value),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::list::List;
 use crate::loader::Loader;
 use crate::paths::{Made, find, lookup, parts, place};
 use crate::resource::Resource;
-use crate::value::{is_empty, is_null, is_scalar, null_written, plain, text};
+use crate::value::{is_empty, is_null, is_scalar, is_text, meaning, null_written, plain, text};
 
 pub(crate) fn transform(list: &mut List, told: &[Replacement], loader: &Loader<'_>) -> Result<()> {
     for replacement in told {
@@ -132,7 +132,7 @@ fn set(field: &mut Value, value: &Value, options: &FieldOptions) -> Result<()> {
     }
     *field = match &*field {
         Value::Object(_) | Value::Array(_) => new,
-        Value::String(_) if !is_null(field) => Value::String(text(&new)),
+        field if is_text(field) => Value::String(text(&new)),
         old => typed(old, &text(&new))?,
     };
     Ok(())
@@ -144,7 +144,7 @@ fn typed(old: &Value, new: &str) -> Result<Value> {
         return Ok(null_written(""));
     }
     let value = plain(new);
-    let kind = |value: &Value| match value {
+    let kind = |value: &Value| match &meaning(value) {
         Value::Bool(_) => "bool",
         Value::Number(number) if number.is_f64() => "float",
         Value::Number(_) => "int",

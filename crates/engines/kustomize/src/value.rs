@@ -1,8 +1,9 @@
 //! Reading JSON values as kyaml reads its nodes.
 //!
 //! A null keeps the text it was written with, because a merge drops `a:` and keeps `a: null` (kustomize
-//! `kyaml/yaml/merge2/merge2.go` `VisitMap`). Texts other than `null` live in a string that no YAML file can hold: one that
-//! starts with NUL. Read first: [`is_null`], [`text`].
+//! `kyaml/yaml/merge2/merge2.go` `VisitMap`); so does whatever else means something other than its text, such as `1.10` or
+//! `0755`, because upstream often takes the text of a node. Such scalars live in a string that no YAML file can hold: one
+//! that starts with NUL. Read first: [`is_null`], [`text`], [`settle`].
 
 use serde_json::{Map, Value};
 
@@ -25,15 +26,45 @@ pub(crate) fn is_unwritten(value: &Value) -> bool {
     value.as_str().and_then(|text| text.strip_prefix(NUL)).is_some_and(|text| text.is_empty() || text == FLOW)
 }
 
+/// What stands for a scalar until the end: the value, or its text where that says more.
+pub(crate) fn remembered(written: yaml::Written<'_>, value: Value) -> Value {
+    match (written.style, &value) {
+        (yaml::Style::Plain, Value::Null) if written.in_flow && written.text.is_empty() => null_in_flow(),
+        (yaml::Style::Plain, Value::Null) => null_written(written.text),
+        (yaml::Style::Plain, Value::Number(_) | Value::Bool(_) | Value::String(_)) if !written.tagged => of_text(written.text, value),
+        _ => value,
+    }
+}
+
+/// A value that was written as this text.
+fn of_text(written: &str, value: Value) -> Value {
+    let same = match &value {
+        Value::String(text) => text == written,
+        other => text(other) == written,
+    };
+    if same { value } else { Value::String(format!("{NUL}{written}")) }
+}
+
+/// Tells whether a scalar is a text and nothing else.
+pub(crate) fn is_text(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| !text.starts_with(NUL))
+}
+
 /// A new scalar keeps the quotes of the one that it replaces, so a number in place of `"1"` is a text. A text that would
 /// read as something else must have had quotes.
 pub(crate) fn in_place_of(old: &Value, new: Value) -> Value {
-    let quoted = old.as_str().is_some_and(|text| !is_null(old) && yaml::plain_scalar(text, yaml::Dialect::Kyaml).is_some());
-    if quoted && matches!(new, Value::Number(_) | Value::Bool(_)) { Value::String(text(&new)) } else { new }
+    let quoted = is_text(old) && yaml::plain_scalar(&text(old), yaml::Dialect::Kyaml).is_some();
+    if quoted && is_scalar(&new) && !is_null(&new) { Value::String(text(&new)) } else { new }
 }
 
 pub(crate) fn is_null(value: &Value) -> bool {
-    matches!(value, Value::Null) || value.as_str().is_some_and(|text| text.starts_with(NUL))
+    match value {
+        Value::Null => true,
+        Value::String(text) => {
+            text.strip_prefix(NUL).is_some_and(|text| matches!(text, "" | "~" | "null" | "Null" | "NULL") || text == FLOW)
+        }
+        _ => false,
+    }
 }
 
 /// Missing or null.
@@ -106,7 +137,7 @@ pub(crate) fn remove(value: &mut Value, path: &[&str]) -> Option<Value> {
     place.as_object_mut()?.remove(*last)
 }
 
-/// Turns nulls that remember their text into plain ones. What `{a: }` leaves empty is an empty text in the end, because
+/// Turns scalars that remember their text into what they mean. What `{a: }` leaves empty is an empty text in the end, because
 /// go-yaml v3 writes quotes there.
 pub(crate) fn settle(value: &mut Value) {
     match value {
@@ -116,15 +147,26 @@ pub(crate) fn settle(value: &mut Value) {
         other => {
             if is_null(other) {
                 *other = Value::Null;
+            } else if let Some(written) = other.as_str().and_then(|text| text.strip_prefix(NUL)) {
+                let meaning = yaml::plain_scalar(written, yaml::Dialect::Kyaml);
+                *other = meaning.unwrap_or_else(|| Value::String(written.to_owned()));
             }
         }
     }
 }
 
+/// What a scalar means in the end.
+pub(crate) fn meaning(value: &Value) -> Value {
+    let mut value = value.clone();
+    settle(&mut value);
+    value
+}
+
 /// What a plain scalar of this text means to kyaml; used where a typed field gets a new text.
 pub(crate) fn plain(text: &str) -> Value {
     match yaml::plain_scalar(text, yaml::Dialect::Kyaml) {
-        Some(value) => value,
+        Some(Value::Null) => null_written(text),
+        Some(value) => of_text(text, value),
         None => Value::String(text.to_owned()),
     }
 }
