@@ -145,7 +145,7 @@ impl Walker<'_> {
             let at = find(&dest, &own_keys, &own_values);
             let old = at.map(|at| dest[at].clone());
             let new = patch.as_ref().and_then(|patch| find(patch, &own_keys, &own_values).map(|at| patch[at].clone()));
-            let replaced = new.as_ref().is_some_and(|new| new.get("$patch").is_some_and(|directive| directive == "replace"));
+            let replaced = new.as_ref().is_some_and(|new| text_at(new, &["$patch"]) == "replace");
             let item_same = same && at.is_some() && new.is_some();
             let mut item = self.walk(old, new, inner.clone(), item_same)?;
             valid_keys.clone_from(&these_keys);

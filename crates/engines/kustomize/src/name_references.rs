@@ -176,7 +176,7 @@ fn subject_namespaces(resource: &Resource) -> Result<HashSet<String>> {
     for subject in resource.value["subjects"].as_array().into_iter().flatten() {
         let Some(namespace) = subject.get("namespace").filter(|_| text_at(subject, &["kind"]) == "ServiceAccount") else { continue };
         match namespace {
-            Value::String(name) if is_text(namespace) => found.insert(name.clone()),
+            namespace if is_text(namespace) => found.insert(text(namespace)),
             _ => return fail(format!("Invalid Input: namespace is blank for resource {:?}", resource.id().to_string())),
         };
     }

@@ -252,6 +252,10 @@ impl Resource {
             // Upstream keeps its notes among the annotations, so they are lost with them.
             self.notes = Notes { shared: std::mem::take(&mut self.notes.shared), ..Notes::default() };
         }
+        if text_at(&patch.value, &["$patch"]) == "replace" {
+            // Upstream makes the new object and forgets it.
+            return Ok(true);
+        }
         let merged = merge::strategic(std::mem::take(&mut self.value), patch.value.clone(), &self.schemas.table())?;
         let Some(merged) = merged else { return Ok(false) };
         self.value = merged;

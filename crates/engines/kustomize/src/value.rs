@@ -2,12 +2,14 @@
 //!
 //! A null keeps the text it was written with, because a merge drops `a:` and keeps `a: null` (kustomize
 //! `kyaml/yaml/merge2/merge2.go` `VisitMap`); so does whatever else means something other than its text, such as `1.10` or
-//! `0755`, because upstream often takes the text of a node. Such scalars live in a string that no YAML file can hold: one
-//! that starts with NUL. Read first: [`is_null`], [`text`], [`settle`].
+//! `0755`, because upstream often takes the text of a node; and texts in quotes, because what takes their place is quoted as
+//! well. Such scalars live in a string that no YAML file can hold: one that starts with NUL. Read first: [`is_null`], [`text`], [`settle`].
 
 use serde_json::{Map, Value};
 
 const NUL: char = '\0';
+/// Stands behind NUL where the text was in quotes, or a block.
+const QUOTE: char = '"';
 /// The text of a null that `{…}` or `[…]` leaves empty.
 const FLOW: &str = "''";
 
@@ -32,8 +34,19 @@ pub(crate) fn remembered(written: yaml::Written<'_>, value: Value) -> Value {
         (yaml::Style::Plain, Value::Null) if written.in_flow && written.text.is_empty() => null_in_flow(),
         (yaml::Style::Plain, Value::Null) => null_written(written.text),
         (yaml::Style::Plain, Value::Number(_) | Value::Bool(_) | Value::String(_)) if !written.tagged => of_text(written.text, value),
+        (yaml::Style::Plain, _) => value,
+        (_, Value::String(text)) => quoted(text),
         _ => value,
     }
+}
+
+/// A text in quotes.
+fn quoted(text: &str) -> Value {
+    Value::String(format!("{NUL}{QUOTE}{text}"))
+}
+
+fn is_quoted(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.strip_prefix(NUL).is_some_and(|text| text.starts_with(QUOTE)))
 }
 
 /// A value that was written as this text.
@@ -47,14 +60,16 @@ fn of_text(written: &str, value: Value) -> Value {
 
 /// Tells whether a scalar is a text and nothing else.
 pub(crate) fn is_text(value: &Value) -> bool {
-    value.as_str().is_some_and(|text| !text.starts_with(NUL))
+    value.as_str().is_some_and(|text| !text.starts_with(NUL)) || is_quoted(value)
 }
 
-/// A new scalar keeps the quotes of the one that it replaces, so a number in place of `"1"` is a text. A text that would
-/// read as something else must have had quotes.
+/// A new scalar keeps the quotes of the one that it replaces, so a number in place of `"1"` is a text.
 pub(crate) fn in_place_of(old: &Value, new: Value) -> Value {
-    let quoted = is_text(old) && yaml::plain_scalar(&text(old), yaml::Dialect::Kyaml).is_some();
-    if quoted && is_scalar(&new) && !is_null(&new) { Value::String(text(&new)) } else { new }
+    match (is_quoted(old), is_quoted(&new)) {
+        (true, false) if is_scalar(&new) && !is_null(&new) => quoted(&text(&new)),
+        (false, true) => Value::String(text(&new)),
+        _ => new,
+    }
 }
 
 pub(crate) fn is_null(value: &Value) -> bool {
@@ -89,7 +104,10 @@ pub(crate) fn is_scalar(value: &Value) -> bool {
 pub(crate) fn text(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
-        Value::String(text) => text.strip_prefix(NUL).unwrap_or(text).to_owned(),
+        Value::String(text) => match text.strip_prefix(NUL) {
+            Some(written) => written.strip_prefix(QUOTE).unwrap_or(written).to_owned(),
+            None => text.clone(),
+        },
         Value::Bool(value) => value.to_string(),
         Value::Number(number) => number.to_string(),
         Value::Array(_) | Value::Object(_) => String::new(),
@@ -147,11 +165,34 @@ pub(crate) fn settle(value: &mut Value) {
         other => {
             if is_null(other) {
                 *other = Value::Null;
+            } else if is_quoted(other) {
+                *other = Value::String(text(other));
             } else if let Some(written) = other.as_str().and_then(|text| text.strip_prefix(NUL)) {
                 let meaning = yaml::plain_scalar(written, yaml::Dialect::Kyaml);
                 *other = meaning.unwrap_or_else(|| Value::String(written.to_owned()));
             }
         }
+    }
+}
+
+/// Makes of plain values what they are once upstream has written them as YAML and read them again: numbers as Go writes
+/// floats, texts with the quotes that they need.
+pub(crate) fn unsettle(value: &mut Value) {
+    match value {
+        Value::Object(map) => map.values_mut().for_each(unsettle),
+        Value::Array(items) => items.iter_mut().for_each(unsettle),
+        Value::Number(number) => {
+            if let Some(float) = number.as_f64() {
+                *value = plain(&yaml::go_float(float));
+            }
+        }
+        Value::String(text) => {
+            let written = yaml::write(&Value::String(text.clone()));
+            if written.starts_with([QUOTE, '\'', '|', '>']) {
+                *value = quoted(text);
+            }
+        }
+        Value::Null | Value::Bool(_) => {}
     }
 }
 

@@ -114,7 +114,7 @@ fn number_text(number: &serde_json::Number) -> String {
 }
 
 /// Go's `strconv.FormatFloat(f, 'g', -1, 64)`: exponent form below 1e-4 and from 1e6 on.
-fn go_float(value: f64) -> String {
+pub fn go_float(value: f64) -> String {
     if value == 0.0 {
         return "0".to_owned();
     }

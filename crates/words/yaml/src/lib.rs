@@ -10,7 +10,7 @@ mod node;
 mod resolve;
 
 pub use edit::{EditError, Path, Step, set_scalar};
-pub use emit::{write, write_all};
+pub use emit::{go_float, write, write_all};
 pub use node::{Content, Node, Style, nodes};
 pub use resolve::{Dialect, Written, plain_scalar, read, read_all, value_of, value_with};
 
