@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::config::FieldSpec;
 use crate::error::{Result, Wrap as _, fail};
 use crate::id::Gvk;
-use crate::value::{is_null, null_written, text_at};
+use crate::value::{is_null, is_text, null_written, text, text_at, untyped};
 
 /// What is made where the last field is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +88,8 @@ pub(crate) fn set_scalar(place: &mut Value, new: Value) -> Result<()> {
         let kind = if place.is_object() { "MappingNode" } else { "SequenceNode" };
         return fail(format!("wrong node kind: expected ScalarNode but got {kind}: node contents:\n{}", yaml::write(place)));
     }
+    // Upstream does not say that it is a text, so that it may become a number.
+    let new = if is_text(&new) { untyped(&text(&new)) } else { new };
     *place = crate::value::in_place_of(place, new);
     Ok(())
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::elements::{combined, find, put, texts_of, usable};
 use crate::error::{Result, fail};
 use crate::schema::{Place, Table};
-use crate::value::{absent, in_place_of, is_empty, is_null, is_unwritten, text, text_at};
+use crate::value::{absent, in_place_of, is_empty, is_null, is_unwritten, text, text_at, typed};
 
 /// Merges a patch into an object. `None`: nothing is left of it.
 pub(crate) fn strategic(object: Value, patch: Value, table: &Table) -> Result<Option<Value>> {
@@ -53,7 +53,7 @@ impl Walker<'_> {
                     (Some(old), Some(new)) => Some(in_place_of(&old, new)),
                     (old, new) => new.or(old),
                 };
-                Ok(merged.filter(|value| !is_null(value)))
+                Ok(merged.filter(|value| !is_null(value)).map(typed))
             }
         }
     }

@@ -101,6 +101,9 @@ fn change(resource: &mut Resource, operations: &[Value]) -> Result<()> {
     resource.make_annotations_of_notes();
     json_patch::apply(&mut resource.value, operations)?;
     unsettle(&mut resource.value);
+    if !is_empty(&resource.value) {
+        resource.annotation_texts();
+    }
     Ok(())
 }
 

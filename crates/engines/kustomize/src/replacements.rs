@@ -9,7 +9,7 @@ use crate::list::List;
 use crate::loader::Loader;
 use crate::paths::{Made, find, lookup, parts, place};
 use crate::resource::Resource;
-use crate::value::{is_empty, is_null, is_scalar, is_text, meaning, null_written, plain, text};
+use crate::value::{is_empty, is_null, is_scalar, is_text, is_untyped, meaning, plain, text, untyped};
 
 pub(crate) fn transform(list: &mut List, told: &[Replacement], loader: &Loader<'_>) -> Result<()> {
     for replacement in told {
@@ -40,7 +40,7 @@ fn ids(resource: &Resource) -> Vec<Id> {
 
 fn replace(list: &mut List, source: &Source, targets: &[ReplacementTarget]) -> Result<()> {
     let value = match source {
-        Source::Value(text) => plain(text),
+        Source::Value(text) => untyped(text),
         Source::Field { id, path, options } => field(list, id, path, options)?,
     };
     for target in targets {
@@ -133,21 +133,20 @@ fn set(field: &mut Value, value: &Value, options: &FieldOptions) -> Result<()> {
     *field = match &*field {
         Value::Object(_) | Value::Array(_) => new,
         field if is_text(field) => Value::String(text(&new)),
+        field if is_untyped(field) => untyped(&text(&new)),
         old => typed(old, &text(&new))?,
     };
     Ok(())
 }
 
-/// A new text for a number or truth must be one as well.
+/// A new text for a number, truth or null must be one as well.
 fn typed(old: &Value, new: &str) -> Result<Value> {
-    if new.is_empty() && is_null(old) {
-        return Ok(null_written(""));
-    }
     let value = plain(new);
     let kind = |value: &Value| match &meaning(value) {
         Value::Bool(_) => "bool",
         Value::Number(number) if number.is_f64() => "float",
         Value::Number(_) => "int",
+        Value::Null => "null",
         _ => "str",
     };
     let (from, to) = (kind(&value), kind(old));

@@ -138,6 +138,16 @@ impl Resource {
             || notes.needs_hash
     }
 
+    /// Turns annotations into texts, as upstream does after a JSON patch; what is no mapping goes.
+    pub(crate) fn annotation_texts(&mut self) {
+        let annotations = self.annotations();
+        if annotations.is_empty() && self.has_notes() {
+            set(&mut self.value, &["metadata", "annotations"], Value::Object(Map::new()));
+        } else {
+            self.set_texts("annotations", annotations);
+        }
+    }
+
     pub(crate) fn make_annotations_of_notes(&mut self) {
         if self.has_notes() && at(&self.value, &["metadata", "annotations"]).is_none_or(is_null) {
             set(&mut self.value, &["metadata", "annotations"], Value::Object(Map::new()));
@@ -201,8 +211,13 @@ impl Resource {
     /// Lays the old data under the own.
     pub(crate) fn merge_data(&mut self, old: &Self) {
         for field in ["data", "binaryData"] {
-            let mut data = texts_at(&old.value, &[field]);
-            data.extend(texts_at(&self.value, &[field]));
+            let texts = |of: &Self| {
+                let map = at(&of.value, &[field]).and_then(Value::as_object);
+                let pair = |(key, value): (&String, &Value)| (key.clone(), Value::String(if is_null(value) { String::new() } else { text(value) }));
+                map.into_iter().flatten().map(pair).collect::<Map<_, _>>()
+            };
+            let mut data = texts(old);
+            data.extend(texts(self));
             remove(&mut self.value, &[field]);
             if !data.is_empty() {
                 set(&mut self.value, &[field], Value::Object(data));

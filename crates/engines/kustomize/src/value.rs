@@ -10,6 +10,8 @@ use serde_json::{Map, Value};
 const NUL: char = '\0';
 /// Stands behind NUL where the text was in quotes, or a block.
 const QUOTE: char = '"';
+/// Stands behind NUL where upstream has written a text without saying that it is one.
+const UNTYPED: char = '?';
 /// The text of a null that `{…}` or `[…]` leaves empty.
 const FLOW: &str = "''";
 
@@ -45,6 +47,24 @@ fn quoted(text: &str) -> Value {
     Value::String(format!("{NUL}{QUOTE}{text}"))
 }
 
+/// A scalar that upstream has written without a type: what it is shows when it is read again.
+pub(crate) fn untyped(text: &str) -> Value {
+    match yaml::plain_scalar(text, yaml::Dialect::Kyaml) {
+        Some(_) => Value::String(format!("{NUL}{UNTYPED}{text}")),
+        None => Value::String(text.to_owned()),
+    }
+}
+
+/// Tells whether a scalar was written without a type.
+pub(crate) fn is_untyped(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.strip_prefix(NUL).is_some_and(|text| text.starts_with(UNTYPED)))
+}
+
+/// What a strategic merge makes of a scalar that it passes: without a type it becomes a text.
+pub(crate) fn typed(value: Value) -> Value {
+    if is_untyped(&value) && !text(&value).is_empty() { quoted(&text(&value)) } else { value }
+}
+
 fn is_quoted(value: &Value) -> bool {
     value.as_str().is_some_and(|text| text.strip_prefix(NUL).is_some_and(|text| text.starts_with(QUOTE)))
 }
@@ -76,7 +96,7 @@ pub(crate) fn is_null(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::String(text) => {
-            text.strip_prefix(NUL).is_some_and(|text| matches!(text, "" | "~" | "null" | "Null" | "NULL") || text == FLOW)
+            text.strip_prefix(NUL).is_some_and(|text| matches!(text, "" | "~" | "null" | "Null" | "NULL" | "?") || text == FLOW)
         }
         _ => false,
     }
@@ -105,7 +125,7 @@ pub(crate) fn text(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
         Value::String(text) => match text.strip_prefix(NUL) {
-            Some(written) => written.strip_prefix(QUOTE).unwrap_or(written).to_owned(),
+            Some(written) => written.strip_prefix([QUOTE, UNTYPED]).unwrap_or(written).to_owned(),
             None => text.clone(),
         },
         Value::Bool(value) => value.to_string(),
@@ -168,6 +188,7 @@ pub(crate) fn settle(value: &mut Value) {
             } else if is_quoted(other) {
                 *other = Value::String(text(other));
             } else if let Some(written) = other.as_str().and_then(|text| text.strip_prefix(NUL)) {
+                let written = written.strip_prefix(UNTYPED).unwrap_or(written);
                 let meaning = yaml::plain_scalar(written, yaml::Dialect::Kyaml);
                 *other = meaning.unwrap_or_else(|| Value::String(written.to_owned()));
             }

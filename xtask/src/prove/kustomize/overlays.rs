@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::dice::Dice;
 use super::patches;
 use super::resources::{self, Known, NAMES};
-use super::text::{RAW, any_text, render};
+use super::text::{RAW, any_text, render, render_patch};
 
 /// A tree to be built.
 #[derive(Debug, Default)]
@@ -231,13 +231,14 @@ impl Gardener {
             match self.dice.below(6) {
                 0 | 1 => {
                     let patch = patches::strategic(&mut self.dice, &one);
-                    self.put(format!("{folder}/{name}"), &patch);
+                    let text = render_patch(&patch, &mut self.dice);
+                    self.made.files.insert(format!("{folder}/{name}"), text);
                     listed.push(json!({"path": name}));
                 }
                 2 => {
                     let mut patch = patches::strategic(&mut self.dice, &one);
                     patch["metadata"]["name"] = json!("ignored");
-                    let text = render(&patch, &mut self.dice);
+                    let text = render_patch(&patch, &mut self.dice);
                     let target = patches::target(&mut self.dice, &one, true);
                     let mut entry = json!({"patch": text, "target": target});
                     if self.dice.one_in(6) {
@@ -254,7 +255,7 @@ impl Gardener {
                 }
                 _ if self.dice.one_in(2) => {
                     let patch = patches::strategic(&mut self.dice, &one);
-                    file["patchesStrategicMerge"] = json!([render(&patch, &mut self.dice)]);
+                    file["patchesStrategicMerge"] = json!([render_patch(&patch, &mut self.dice)]);
                 }
                 _ => {
                     let operations = patches::operations(&mut self.dice, &one);
@@ -382,7 +383,7 @@ impl Gardener {
                 false => {
                     let one = self.dice.pick(known).clone();
                     let patch = patches::strategic(&mut self.dice, &one);
-                    json!({"kind": "PatchTransformer", "patch": render(&patch, &mut self.dice)})
+                    json!({"kind": "PatchTransformer", "patch": render_patch(&patch, &mut self.dice)})
                 }
             },
         };

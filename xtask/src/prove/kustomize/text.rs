@@ -68,12 +68,21 @@ fn block(dice: &mut Dice) -> String {
 
 /// Writes one document.
 pub fn render(value: &Value, dice: &mut Dice) -> String {
+    write(value, dice, true)
+}
+
+/// Writes a patch: without comments, because upstream takes them along into flows, which it then cannot read.
+pub fn render_patch(value: &Value, dice: &mut Dice) -> String {
+    write(value, dice, false)
+}
+
+fn write(value: &Value, dice: &mut Dice, comments: bool) -> String {
     let mut out = String::new();
-    if dice.one_in(8) {
+    if comments && dice.one_in(8) {
         out.push_str("# a comment\n");
     }
     let step = if dice.one_in(6) { 4 } else { 2 };
-    Writer { dice, step }.block(value, 0, &mut out);
+    Writer { dice, step, comments }.block(value, 0, &mut out);
     if !out.ends_with('\n') {
         out.push('\n');
     }
@@ -83,6 +92,7 @@ pub fn render(value: &Value, dice: &mut Dice) -> String {
 struct Writer<'a> {
     dice: &'a mut Dice,
     step: usize,
+    comments: bool,
 }
 
 impl Writer<'_> {
@@ -149,7 +159,7 @@ impl Writer<'_> {
     }
 
     fn comment(&mut self, out: &mut String) {
-        if self.dice.one_in(25) {
+        if self.comments && self.dice.one_in(25) {
             out.push_str(" # note");
         }
     }
