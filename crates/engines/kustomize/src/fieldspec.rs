@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::config::FieldSpec;
 use crate::error::{Result, Wrap as _, fail};
 use crate::id::Gvk;
-use crate::value::{is_null, is_text, null_written, text, text_at, untyped};
+use crate::value::{in_place_of, is_null, is_text, null_written, text, text_at, typed, untyped};
 
 /// What is made where the last field is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +90,7 @@ pub(crate) fn set_scalar(place: &mut Value, new: Value) -> Result<()> {
     }
     // Upstream does not say that it is a text, so that it may become a number.
     let new = if is_text(&new) { untyped(&text(&new)) } else { new };
-    *place = crate::value::in_place_of(place, new);
+    *place = in_place_of(place, new);
     Ok(())
 }
 
@@ -101,6 +101,10 @@ pub(crate) fn set_entry(place: &mut Value, key: &str, new: Value) -> Result<()> 
     }
     match place.as_object_mut() {
         Some(map) => {
+            let new = match map.get(key) {
+                Some(old) => in_place_of(old, new),
+                None => typed(new),
+            };
             map.insert(key.to_owned(), new);
             Ok(())
         }

@@ -162,7 +162,7 @@ impl Walker<'_> {
                 }
             }
             // The old item is changed where it stands, unless the patch stands in for it.
-            if let Some(at) = at.filter(|_| !replaced) {
+            if let Some(at) = at.filter(|_| !replaced || item_same) {
                 dest[at] = item.clone();
             }
             put(&mut added, &these_keys, &these_values, Some(item))?;

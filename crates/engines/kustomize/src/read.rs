@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use serde_json::Value;
-use yaml::{Dialect, Style, Written};
+use yaml::Dialect;
 
 use crate::error::{BuildError, Result, fail};
 use crate::resource::Resource;
@@ -35,7 +35,7 @@ fn documents(text: &str, place: &str) -> Result<Vec<Value>> {
     for part in &parts {
         let refuse = |source| BuildError::Yaml { path: place.to_owned(), source };
         let Some(node) = yaml::nodes(part).map_err(refuse)?.into_iter().next() else { continue };
-        let mut value = yaml::value_with(&node, Dialect::Kyaml, &remembered).map_err(refuse)?;
+        let mut value = yaml::value_with(&node, Dialect::Kyaml, &value::remembered).map_err(refuse)?;
         if is_null(&value) {
             continue;
         }
@@ -82,51 +82,6 @@ fn split(text: &str) -> Result<Vec<&str>> {
     Ok(parts)
 }
 
-/// What becomes of a folded text when go-yaml v3 writes it and reads it again, as upstream does: a line feed more before
-/// lines that are indented further. Source: go-yaml v3 `emitterc.go` `yaml_emitter_write_folded_scalar`.
-fn refolded(text: &str) -> String {
-    let blank = |text: &str| text.starts_with([' ', '\t']);
-    if text.contains(" \n") || text.ends_with(' ') || !text.contains('\n') {
-        return text.to_owned();
-    }
-    let body = text.trim_start_matches('\n');
-    let odd = body.is_empty() || blank(body);
-    let mut made = text[..text.len() - body.len()].to_owned();
-    let mut rest = body;
-    while !rest.is_empty() {
-        let end = rest.find('\n').unwrap_or(rest.len());
-        let (line, behind) = rest.split_at(end);
-        rest = behind.trim_start_matches('\n');
-        let breaks = behind.len() - rest.len();
-        let written = breaks + usize::from(!odd && !blank(line));
-        let read = match (rest.is_empty(), blank(line) || blank(rest)) {
-            (true, _) => {
-                if breaks < 2 {
-                    breaks
-                } else {
-                    written
-                }
-            }
-            (false, true) => written,
-            (false, false) => written - 1,
-        };
-        made.push_str(line);
-        made.extend(std::iter::repeat_n('\n', read));
-        if read == 0 && !rest.is_empty() {
-            made.push(' ');
-        }
-    }
-    made
-}
-
-/// What stands for a scalar of a resource.
-fn remembered(written: Written<'_>, value: Value) -> Value {
-    match (written.style, value) {
-        (Style::Folded, Value::String(text)) => Value::String(refolded(&text)),
-        (_, value) => value::remembered(written, value),
-    }
-}
-
 fn checked(values: Vec<Value>) -> Result<Vec<Value>> {
     let kept: Vec<Value> = values.into_iter().filter(|value| !is_empty(value)).collect();
     for value in &kept {
@@ -153,22 +108,6 @@ fn shown(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn folded_texts_go_through_another_emitter() {
-        for (text, expected) in [
-            ("a\n  b\nc\n", "a\n\n  b\nc\n"),
-            ("a\nb\n", "a\nb\n"),
-            ("a\n  b  \nc\n", "a\n  b  \nc\n"),
-            ("a\n  b\nc\n\n\n", "a\n\n  b\nc\n\n\n\n"),
-            (" a\nb\n  c\n", " a\nb\n  c\n"),
-            ("a\n\n  b\n  c\nd\n", "a\n\n\n  b\n  c\nd\n"),
-            ("\na\n  b\n", "\na\n\n  b\n"),
-            ("a", "a"),
-        ] {
-            assert_eq!(refolded(text), expected, "{text:?}");
-        }
-    }
 
     #[test]
     fn documents_are_split_as_upstream_does() {

@@ -10,7 +10,7 @@ use crate::id::{Gvk, Id};
 use crate::merge;
 use crate::paths::{self, Step};
 use crate::schema::Schemas;
-use crate::value::{at, is_null, remove, set, text, text_at, texts_at};
+use crate::value::{at, is_null, remove, set, text, text_at, texts_at, typed};
 
 /// Most groups of entries that were added together.
 const MOST_SHARED: usize = 200;
@@ -167,6 +167,7 @@ impl Resource {
         if texts.is_empty() {
             remove(&mut self.value, &["metadata", field]);
         } else {
+            let texts = texts.into_iter().map(|(key, text)| (key, typed(text))).collect();
             set(&mut self.value, &["metadata", field], Value::Object(texts));
         }
     }

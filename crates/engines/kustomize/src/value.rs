@@ -10,6 +10,8 @@ use serde_json::{Map, Value};
 const NUL: char = '\0';
 /// Stands behind NUL where the text was in quotes, or a block.
 const QUOTE: char = '"';
+/// Stands behind NUL where the text was folded.
+const FOLDED: char = '>';
 /// Stands behind NUL where upstream has written a text without saying that it is one.
 const UNTYPED: char = '?';
 /// The text of a null that `{…}` or `[…]` leaves empty.
@@ -37,6 +39,7 @@ pub(crate) fn remembered(written: yaml::Written<'_>, value: Value) -> Value {
         (yaml::Style::Plain, Value::Null) => null_written(written.text),
         (yaml::Style::Plain, Value::Number(_) | Value::Bool(_) | Value::String(_)) if !written.tagged => of_text(written.text, value),
         (yaml::Style::Plain, _) => value,
+        (yaml::Style::Folded, Value::String(text)) => Value::String(format!("{NUL}{FOLDED}{text}")),
         (_, Value::String(text)) => quoted(text),
         _ => value,
     }
@@ -60,13 +63,19 @@ pub(crate) fn is_untyped(value: &Value) -> bool {
     value.as_str().is_some_and(|text| text.strip_prefix(NUL).is_some_and(|text| text.starts_with(UNTYPED)))
 }
 
-/// What a strategic merge makes of a scalar that it passes: without a type it becomes a text.
+/// What a strategic merge makes of a scalar that it passes: what has no type and what YAML 1.1 would not take for a text gets
+/// quotes. Source: kustomize `kyaml/yaml/fns.go` `FieldSetter`, `compatibility.go`.
 pub(crate) fn typed(value: Value) -> Value {
-    if is_untyped(&value) && !text(&value).is_empty() { quoted(&text(&value)) } else { value }
+    let other = |text: &str| yaml::plain_scalar(text, yaml::Dialect::Sigs).is_some();
+    match &value {
+        value if is_untyped(value) && !text(value).is_empty() => quoted(&text(value)),
+        Value::String(plain) if !plain.starts_with(NUL) && !plain.is_empty() && other(plain) => quoted(plain),
+        _ => value,
+    }
 }
 
 fn is_quoted(value: &Value) -> bool {
-    value.as_str().is_some_and(|text| text.strip_prefix(NUL).is_some_and(|text| text.starts_with(QUOTE)))
+    value.as_str().is_some_and(|text| text.strip_prefix(NUL).is_some_and(|text| text.starts_with([QUOTE, FOLDED])))
 }
 
 /// A value that was written as this text.
@@ -86,7 +95,10 @@ pub(crate) fn is_text(value: &Value) -> bool {
 /// A new scalar keeps the quotes of the one that it replaces, so a number in place of `"1"` is a text.
 pub(crate) fn in_place_of(old: &Value, new: Value) -> Value {
     match (is_quoted(old), is_quoted(&new)) {
-        (true, false) if is_scalar(&new) && !is_null(&new) => quoted(&text(&new)),
+        (true, _) if is_scalar(&new) && !is_null(&new) => {
+            let style = old.as_str().and_then(|text| text.chars().nth(1)).unwrap_or(QUOTE);
+            Value::String(format!("{NUL}{style}{}", text(&new)))
+        }
         (false, true) => Value::String(text(&new)),
         _ => new,
     }
@@ -125,7 +137,7 @@ pub(crate) fn text(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
         Value::String(text) => match text.strip_prefix(NUL) {
-            Some(written) => written.strip_prefix([QUOTE, UNTYPED]).unwrap_or(written).to_owned(),
+            Some(written) => written.strip_prefix([QUOTE, FOLDED, UNTYPED]).unwrap_or(written).to_owned(),
             None => text.clone(),
         },
         Value::Bool(value) => value.to_string(),
@@ -186,7 +198,9 @@ pub(crate) fn settle(value: &mut Value) {
             if is_null(other) {
                 *other = Value::Null;
             } else if is_quoted(other) {
-                *other = Value::String(text(other));
+                let folded = other.as_str().is_some_and(|text| text.chars().nth(1) == Some(FOLDED));
+                let text = text(other);
+                *other = Value::String(if folded { refolded(&text) } else { text });
             } else if let Some(written) = other.as_str().and_then(|text| text.strip_prefix(NUL)) {
                 let written = written.strip_prefix(UNTYPED).unwrap_or(written);
                 let meaning = yaml::plain_scalar(written, yaml::Dialect::Kyaml);
@@ -194,6 +208,43 @@ pub(crate) fn settle(value: &mut Value) {
             }
         }
     }
+}
+
+/// What becomes of a folded text when go-yaml v3 writes it and reads it again, as upstream does: a line feed more before
+/// lines that are indented further. Source: go-yaml v3 `emitterc.go` `yaml_emitter_write_folded_scalar`.
+fn refolded(text: &str) -> String {
+    let blank = |text: &str| text.starts_with([' ', '\t']);
+    if text.contains(" \n") || text.ends_with(' ') || !text.contains('\n') {
+        return text.to_owned();
+    }
+    let body = text.trim_start_matches('\n');
+    let odd = body.is_empty() || blank(body);
+    let mut made = text[..text.len() - body.len()].to_owned();
+    let mut rest = body;
+    while !rest.is_empty() {
+        let end = rest.find('\n').unwrap_or(rest.len());
+        let (line, behind) = rest.split_at(end);
+        rest = behind.trim_start_matches('\n');
+        let breaks = behind.len() - rest.len();
+        let written = breaks + usize::from(!odd && !blank(line));
+        let read = match (rest.is_empty(), blank(line) || blank(rest)) {
+            (true, _) => {
+                if breaks < 2 {
+                    breaks
+                } else {
+                    written
+                }
+            }
+            (false, true) => written,
+            (false, false) => written - 1,
+        };
+        made.push_str(line);
+        made.extend(std::iter::repeat_n('\n', read));
+        if read == 0 && !rest.is_empty() {
+            made.push(' ');
+        }
+    }
+    made
 }
 
 /// Makes of plain values what they are once upstream has written them as YAML and read them again: numbers as Go writes
@@ -230,5 +281,26 @@ pub(crate) fn plain(text: &str) -> Value {
         Some(Value::Null) => null_written(text),
         Some(value) => of_text(text, value),
         None => Value::String(text.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folded_texts_go_through_another_emitter() {
+        for (text, expected) in [
+            ("a\n  b\nc\n", "a\n\n  b\nc\n"),
+            ("a\nb\n", "a\nb\n"),
+            ("a\n  b  \nc\n", "a\n  b  \nc\n"),
+            ("a\n  b\nc\n\n\n", "a\n\n  b\nc\n\n\n\n"),
+            (" a\nb\n  c\n", " a\nb\n  c\n"),
+            ("a\n\n  b\n  c\nd\n", "a\n\n\n  b\n  c\nd\n"),
+            ("\na\n  b\n", "\na\n\n  b\n"),
+            ("a", "a"),
+        ] {
+            assert_eq!(refolded(text), expected, "{text:?}");
+        }
     }
 }

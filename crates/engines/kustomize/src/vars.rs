@@ -11,7 +11,7 @@ use crate::error::{Result, fail};
 use crate::fieldspec::{Create, apply};
 use crate::list::List;
 use crate::paths::{lookup, parts, with_indices};
-use crate::value::{is_null, is_text, text};
+use crate::value::{is_null, is_text, is_untyped, text};
 
 /// Remembers at the resources which vars point at them.
 pub(crate) fn point(list: &mut List, vars: &[Var]) -> Result<()> {
@@ -41,9 +41,11 @@ pub(crate) fn resolve(list: &mut List, vars: &BTreeMap<String, Var>, specs: &[Fi
         return Ok(());
     }
     for resource in &mut list.items {
+        let shared = resource.shared_values();
         for spec in specs {
             apply(&mut resource.value, spec, Create::Nothing, &mut |place| set(place, &values))?;
         }
+        resource.spread(&shared);
     }
     Ok(())
 }
@@ -51,17 +53,17 @@ pub(crate) fn resolve(list: &mut List, vars: &BTreeMap<String, Var>, specs: &[Fi
 fn set(place: &mut Value, values: &BTreeMap<String, Value>) -> Result<()> {
     match place {
         place if is_null(place) => {}
-        place if is_text(place) => *place = expanded(&text(place), values),
+        place if is_text(place) || is_untyped(place) => *place = expanded(&text(place), values),
         Value::Object(map) => {
             for value in map.values_mut() {
-                if is_text(value) {
+                if is_text(value) || is_untyped(value) {
                     *value = expanded(&text(value), values);
                 }
             }
         }
         Value::Array(items) => {
             for item in items {
-                if !is_text(item) {
+                if !is_text(item) && !is_untyped(item) {
                     return fail("invalid value type expect a string");
                 }
                 *item = expanded(&text(item), values);

@@ -267,11 +267,22 @@ fn number(text: &str) -> Option<Value> {
     if !value.is_finite() {
         return None;
     }
-    if value.fract() == 0.0 && value.abs() < 1e18 {
-        #[expect(clippy::cast_possible_truncation, reason = "whole and below 10^18")]
-        return Some(Value::Number(Number::from(value as i64)));
+    whole_number(value).or_else(|| Number::from_f64(value)).map(Value::Number)
+}
+
+/// Go writes whole floats below 10^21 into JSON without an exponent: their shortest digits, filled up with zeros. What reads
+/// that takes it for an integer where it fits.
+fn whole_number(value: f64) -> Option<Number> {
+    if value.fract() != 0.0 || value.abs() >= 1e21 {
+        return None;
     }
-    Number::from_f64(value).map(Value::Number)
+    let shortest = format!("{value:e}");
+    let (mantissa, exponent) = shortest.split_once('e')?;
+    let digits = mantissa.replace(['.', '-'], "");
+    let zeros = (exponent.parse::<usize>().ok()? + 1).checked_sub(digits.len())?;
+    let sign = if value < 0.0 { "-" } else { "" };
+    let text = format!("{sign}{digits}{}", "0".repeat(zeros));
+    text.parse::<u64>().map(Number::from).or_else(|_| text.parse::<i64>().map(Number::from)).ok()
 }
 
 fn integer(text: &str) -> Option<Value> {
