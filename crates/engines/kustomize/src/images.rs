@@ -76,8 +76,7 @@ fn change(place: &mut Value, image: &Image, pattern: &Regex) -> Result<()> {
     if !digest.is_empty() {
         new.push_str(&format!("@{digest}"));
     }
-    *place = Value::String(new);
-    Ok(())
+    set_scalar(place, Value::String(new))
 }
 
 /// Name, tag and digest of an image.

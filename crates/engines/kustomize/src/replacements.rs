@@ -9,7 +9,7 @@ use crate::list::List;
 use crate::loader::Loader;
 use crate::paths::{Made, find, lookup, parts, place};
 use crate::resource::Resource;
-use crate::value::{is_empty, is_null, is_scalar, is_text, is_untyped, meaning, plain, text, untyped};
+use crate::value::{is_empty, is_null, is_scalar, is_text, is_untyped, is_unwritten, meaning, plain, text, untyped};
 
 pub(crate) fn transform(list: &mut List, told: &[Replacement], loader: &Loader<'_>) -> Result<()> {
     for replacement in told {
@@ -158,7 +158,14 @@ fn typed(old: &Value, new: &str) -> Result<Value> {
 fn inside_text(object: &mut Value, value: &Value, parts: &[String], target: &ReplacementTarget, made: Option<Made>) -> Result<bool> {
     for length in 1..parts.len() {
         let Ok(Some(found)) = lookup(object, &parts[..length]) else { continue };
-        if !is_scalar(found) || is_null(found) {
+        if !is_scalar(found) {
+            continue;
+        }
+        if is_null(found) {
+            // Upstream makes the field inside the text `null` and forgets it.
+            if made.is_some() && !text(found).is_empty() && !is_unwritten(found) {
+                return Ok(true);
+            }
             continue;
         }
         let whole = text(found);

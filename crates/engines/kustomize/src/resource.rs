@@ -10,7 +10,7 @@ use crate::id::{Gvk, Id};
 use crate::merge;
 use crate::paths::{self, Step};
 use crate::schema::Schemas;
-use crate::value::{at, is_null, remove, set, text, text_at, texts_at, typed};
+use crate::value::{at, generated, is_null, remove, set, text, text_at, texts_at, typed};
 
 /// Most groups of entries that were added together.
 const MOST_SHARED: usize = 200;
@@ -121,8 +121,19 @@ impl Resource {
         self.previous_ids().into_iter().next().unwrap_or_else(|| self.id())
     }
 
-    /// Remembers the present name.
+    /// Forgets what was added to a part of the metadata together with other places: upstream has made it anew.
+    fn unshare(&mut self, field: &str) {
+        let inside = |place: &[Step]| {
+            let key = |at: usize, name: &str| matches!(place.get(at), Some(Step::Key(key)) if key == name);
+            key(0, "metadata") && key(1, field)
+        };
+        self.notes.shared.iter_mut().for_each(|places| places.retain(|place| !inside(place)));
+        self.notes.shared.retain(|places| places.len() > 1);
+    }
+
+    /// Remembers the present name. Upstream writes it among the annotations.
     pub(crate) fn remember_id(&mut self) {
+        self.unshare("annotations");
         let id = self.id();
         let namespace = id.effective_namespace().to_owned();
         self.notes.previous.push(Previous { kind: id.gvk.kind, name: id.name, namespace });
@@ -164,6 +175,7 @@ impl Resource {
 
     /// Sets annotations or labels; without any the field goes.
     pub(crate) fn set_texts(&mut self, field: &str, texts: Map<String, Value>) {
+        self.unshare(field);
         if texts.is_empty() {
             remove(&mut self.value, &["metadata", field]);
         } else {
@@ -214,11 +226,14 @@ impl Resource {
         for field in ["data", "binaryData"] {
             let texts = |of: &Self| {
                 let map = at(&of.value, &[field]).and_then(Value::as_object);
-                let pair = |(key, value): (&String, &Value)| (key.clone(), Value::String(if is_null(value) { String::new() } else { text(value) }));
+                let pair = |(key, value): (&String, &Value)| {
+                    (key.clone(), Value::String(if is_null(value) { String::new() } else { text(value) }))
+                };
                 map.into_iter().flatten().map(pair).collect::<Map<_, _>>()
             };
             let mut data = texts(old);
             data.extend(texts(self));
+            let data: Map<_, _> = data.into_iter().map(|(key, value)| (key, generated(text(&value)))).collect();
             remove(&mut self.value, &[field]);
             if !data.is_empty() {
                 set(&mut self.value, &[field], Value::Object(data));

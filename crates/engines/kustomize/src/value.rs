@@ -52,10 +52,12 @@ fn quoted(text: &str) -> Value {
 
 /// A scalar that upstream has written without a type: what it is shows when it is read again.
 pub(crate) fn untyped(text: &str) -> Value {
-    match yaml::plain_scalar(text, yaml::Dialect::Kyaml) {
-        Some(_) => Value::String(format!("{NUL}{UNTYPED}{text}")),
-        None => Value::String(text.to_owned()),
-    }
+    Value::String(format!("{NUL}{UNTYPED}{text}"))
+}
+
+/// A text as generators write it: in a block, in quotes, or plain.
+pub(crate) fn generated(text: String) -> Value {
+    if text.contains('\n') { quoted(&text) } else { typed(Value::String(text)) }
 }
 
 /// Tells whether a scalar was written without a type.
@@ -68,7 +70,7 @@ pub(crate) fn is_untyped(value: &Value) -> bool {
 pub(crate) fn typed(value: Value) -> Value {
     let other = |text: &str| yaml::plain_scalar(text, yaml::Dialect::Sigs).is_some();
     match &value {
-        value if is_untyped(value) && !text(value).is_empty() => quoted(&text(value)),
+        value if is_untyped(value) && !text(value).is_empty() && other(&text(value)) => quoted(&text(value)),
         Value::String(plain) if !plain.starts_with(NUL) && !plain.is_empty() && other(plain) => quoted(plain),
         _ => value,
     }

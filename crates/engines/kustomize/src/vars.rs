@@ -41,11 +41,11 @@ pub(crate) fn resolve(list: &mut List, vars: &BTreeMap<String, Var>, specs: &[Fi
         return Ok(());
     }
     for resource in &mut list.items {
-        let shared = resource.shared_values();
         for spec in specs {
+            let shared = resource.shared_values();
             apply(&mut resource.value, spec, Create::Nothing, &mut |place| set(place, &values))?;
+            resource.spread(&shared);
         }
-        resource.spread(&shared);
     }
     Ok(())
 }

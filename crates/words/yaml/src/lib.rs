@@ -12,7 +12,7 @@ mod resolve;
 pub use edit::{EditError, Path, Step, set_scalar};
 pub use emit::{go_float, write, write_all};
 pub use node::{Content, Node, Style, nodes};
-pub use resolve::{Dialect, Written, plain_scalar, read, read_all, value_of, value_with};
+pub use resolve::{Dialect, Written, plain_digits, plain_scalar, read, read_all, value_of, value_with};
 
 /// Why a text is not read. Lines count from 1.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -276,13 +276,20 @@ fn whole_number(value: f64) -> Option<Number> {
     if value.fract() != 0.0 || value.abs() >= 1e21 {
         return None;
     }
-    let shortest = format!("{value:e}");
-    let (mantissa, exponent) = shortest.split_once('e')?;
-    let digits = mantissa.replace(['.', '-'], "");
-    let zeros = (exponent.parse::<usize>().ok()? + 1).checked_sub(digits.len())?;
-    let sign = if value < 0.0 { "-" } else { "" };
-    let text = format!("{sign}{digits}{}", "0".repeat(zeros));
+    let text = plain_digits(value);
     text.parse::<u64>().map(Number::from).or_else(|_| text.parse::<i64>().map(Number::from)).ok()
+}
+
+/// Go's `strconv.FormatFloat(f, 'f', -1, 64)`: the shortest digits that name the number, without an exponent.
+pub fn plain_digits(value: f64) -> String {
+    let shortest = format!("{value:e}");
+    let whole = shortest.split_once('e').and_then(|(mantissa, exponent)| {
+        let digits = mantissa.replace(['.', '-'], "");
+        let zeros = (exponent.parse::<usize>().ok()? + 1).checked_sub(digits.len())?;
+        let sign = if value.is_sign_negative() && value != 0.0 { "-" } else { "" };
+        Some(format!("{sign}{digits}{}", "0".repeat(zeros)))
+    });
+    whole.unwrap_or_else(|| value.to_string())
 }
 
 fn integer(text: &str) -> Option<Value> {

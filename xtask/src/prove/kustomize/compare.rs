@@ -81,7 +81,12 @@ pub fn run(settings: &Settings, ours: &Path) -> anyhow::Result<()> {
     let mut different = different.into_inner().unwrap_or_default();
     different.sort();
     let (same, refused) = (same.into_inner(), refused.into_inner());
-    println!("kustomize: of {} random trees {same} are built identically by {} {}, {refused} refused by both", settings.builds, real.program.display(), if real.newest { VERSION } else { "(built into kubectl)" });
+    println!(
+        "kustomize: of {} random trees {same} are built identically by {} {}, {refused} refused by both",
+        settings.builds,
+        real.program.display(),
+        if real.newest { VERSION } else { "(built into kubectl)" }
+    );
     if different.is_empty() {
         return Ok(());
     }
@@ -90,7 +95,11 @@ pub fn run(settings: &Settings, ours: &Path) -> anyhow::Result<()> {
         println!("seed {seed}, kept in {}:\n{how}", place.display());
     }
     let seeds: Vec<String> = different.iter().map(|(seed, _)| seed.to_string()).collect();
-    bail!("{} trees are built differently, by seed: {}; replay one with `cargo xtask prove kustomize --builds 1 --seed N`", seeds.len(), seeds.join(" "))
+    bail!(
+        "{} trees are built differently, by seed: {}; replay one with `cargo xtask prove kustomize --builds 1 --seed N`",
+        seeds.len(),
+        seeds.join(" ")
+    )
 }
 
 fn build(seed: u64, real: &Real, ours: &Path) -> anyhow::Result<Outcome> {

@@ -151,7 +151,9 @@ impl Gardener {
             file["nameSuffix"] = json!(self.dice.word(&["-s", "-v2"]));
         }
         for one in known.iter_mut() {
-            if matches!(one.kind.as_str(), "Namespace" | "CustomResourceDefinition" | "APIService") || !self.dice.calm && self.dice.one_in(4) {
+            if matches!(one.kind.as_str(), "Namespace" | "CustomResourceDefinition" | "APIService")
+                || !self.dice.calm && self.dice.one_in(4)
+            {
                 continue;
             }
             let part = |field: &str| file[field].as_str().unwrap_or_default().to_owned();
@@ -189,7 +191,12 @@ impl Gardener {
             let mut images = Vec::new();
             for _ in 0..1 + self.dice.below(2) {
                 let mut image = json!({"name": self.dice.word(&["nginx", "registry.internal/app", "busybox", "app", "registry.internal:5000/team/app", "docker.io/library/redis", "n.*"])});
-                for (field, values) in [("newName", ["other/image", "nginx"]), ("newTag", ["2.0", "v3"]), ("digest", ["sha256:cccc", "sha256:dddd"]), ("tagSuffix", ["-slim", "-x"])] {
+                for (field, values) in [
+                    ("newName", ["other/image", "nginx"]),
+                    ("newTag", ["2.0", "v3"]),
+                    ("digest", ["sha256:cccc", "sha256:dddd"]),
+                    ("tagSuffix", ["-slim", "-x"]),
+                ] {
                     if self.dice.one_in(3) {
                         image[field] = json!(self.dice.word(&values));
                     }
@@ -249,7 +256,11 @@ impl Gardener {
                 }
                 3 | 4 => {
                     let operations = patches::operations(&mut self.dice, &one);
-                    let text = if self.dice.one_in(4) { operations.to_string().replace("\\u0001", "") } else { render(&operations, &mut self.dice) };
+                    let text = if self.dice.one_in(4) {
+                        operations.to_string().replace("\\u0001", "")
+                    } else {
+                        render(&operations, &mut self.dice)
+                    };
                     let target = patches::target(&mut self.dice, &one, false);
                     listed.push(json!({"patch": text, "target": target}));
                 }
@@ -298,7 +309,8 @@ impl Gardener {
                 made["envs"] = json!(["data.env"]);
             }
             if self.dice.one_in(3) {
-                made["options"] = json!({"disableNameSuffixHash": self.dice.one_in(2), "labels": {"made": "yes"}, "annotations": {"note": "1"}});
+                made["options"] =
+                    json!({"disableNameSuffixHash": self.dice.one_in(2), "labels": {"made": "yes"}, "annotations": {"note": "1"}});
                 if self.dice.one_in(3) {
                     made["options"]["immutable"] = json!(true);
                 }
@@ -371,13 +383,23 @@ impl Gardener {
     /// Makes the configuration of a transformer.
     fn plugin(&mut self, known: &[Known]) -> Value {
         let mut plugin = match self.dice.below(7) {
-            0 => json!({"kind": "LabelTransformer", "labels": {"by": "plugin"}, "fieldSpecs": [{"path": "metadata/labels", "create": true}]}),
-            1 => json!({"kind": "AnnotationsTransformer", "annotations": {"by": any_text(&mut self.dice).replace(RAW, "")}, "fieldSpecs": [{"path": "metadata/annotations", "create": true}]}),
+            0 => {
+                json!({"kind": "LabelTransformer", "labels": {"by": "plugin"}, "fieldSpecs": [{"path": "metadata/labels", "create": true}]})
+            }
+            1 => {
+                json!({"kind": "AnnotationsTransformer", "annotations": {"by": any_text(&mut self.dice).replace(RAW, "")}, "fieldSpecs": [{"path": "metadata/annotations", "create": true}]})
+            }
             2 => json!({"kind": "PrefixTransformer", "prefix": "t-", "fieldSpecs": [{"path": "metadata/name"}]}),
-            3 => json!({"kind": "NamespaceTransformer", "unsetOnly": self.dice.one_in(2), "setRoleBindingSubjects": self.dice.word(&["none", "allServiceAccounts", "defaultOnly"]),
-                "fieldSpecs": [{"path": "metadata/name", "kind": "Namespace", "create": true}]}),
-            4 => json!({"kind": "ImageTagTransformer", "imageTag": {"name": "nginx", "newTag": "9"}, "fieldSpecs": [{"path": "spec/template/spec/containers[]/image"}]}),
-            5 => json!({"kind": "ReplicaCountTransformer", "replica": {"name": known.iter().find(|one| one.kind == "Deployment").map_or("web", |one| one.name.as_str()), "count": 7}, "fieldSpecs": [{"path": "spec/replicas", "create": true, "kind": "Deployment"}]}),
+            3 => {
+                json!({"kind": "NamespaceTransformer", "unsetOnly": self.dice.one_in(2), "setRoleBindingSubjects": self.dice.word(&["none", "allServiceAccounts", "defaultOnly"]),
+                "fieldSpecs": [{"path": "metadata/name", "kind": "Namespace", "create": true}]})
+            }
+            4 => {
+                json!({"kind": "ImageTagTransformer", "imageTag": {"name": "nginx", "newTag": "9"}, "fieldSpecs": [{"path": "spec/template/spec/containers[]/image"}]})
+            }
+            5 => {
+                json!({"kind": "ReplicaCountTransformer", "replica": {"name": known.iter().find(|one| one.kind == "Deployment").map_or("web", |one| one.name.as_str()), "count": 7}, "fieldSpecs": [{"path": "spec/replicas", "create": true, "kind": "Deployment"}]})
+            }
             _ => match known.is_empty() {
                 true => json!({"kind": "LabelTransformer", "labels": {"by": "plugin"}}),
                 false => {

@@ -36,7 +36,9 @@ pub fn strategic(dice: &mut Dice, known: &Known) -> Value {
         "Pod" => patch["spec"] = pod_patch(dice),
         "ConfigMap" => patch["data"] = data_patch(dice),
         "Secret" => patch["stringData"] = resources::texts(dice, 2),
-        "Service" => patch["spec"] = json!({"ports": [{"port": *dice.pick(&[80, 81]), "name": "patched"}], "selector": {"app": dice.word(&NAMES)}}),
+        "Service" => {
+            patch["spec"] = json!({"ports": [{"port": *dice.pick(&[80, 81]), "name": "patched"}], "selector": {"app": dice.word(&NAMES)}})
+        }
         "RoleBinding" | "ClusterRoleBinding" => patch["subjects"] = json!([{"kind": "User", "name": "somebody"}]),
         "Thing" => patch["spec"] = resources::spec(dice),
         _ => patch["spec"] = json!({"added": any_scalar(dice)}),
@@ -67,7 +69,8 @@ fn pod_patch(dice: &mut Dice) -> Value {
     if dice.one_in(4) {
         pod["volumes"] = json!([resources::volume(dice, "one")]);
         if dice.one_in(3) {
-            pod["volumes"] = json!([{"name": "two", "$patch": dice.word(&["delete", "replace", "merge"])}, resources::volume(dice, "three")]);
+            pod["volumes"] =
+                json!([{"name": "two", "$patch": dice.word(&["delete", "replace", "merge"])}, resources::volume(dice, "three")]);
         }
     }
     if dice.one_in(6) {
@@ -80,7 +83,8 @@ fn pod_patch(dice: &mut Dice) -> Value {
         pod["imagePullSecrets"] = json!([{"name": dice.word(&NAMES)}]);
     }
     if dice.one_in(8) {
-        pod["topologySpreadConstraints"] = json!([{"topologyKey": "zone", "whenUnsatisfiable": dice.word(&["DoNotSchedule", "ScheduleAnyway"]), "maxSkew": 2}]);
+        pod["topologySpreadConstraints"] =
+            json!([{"topologyKey": "zone", "whenUnsatisfiable": dice.word(&["DoNotSchedule", "ScheduleAnyway"]), "maxSkew": 2}]);
     }
     if dice.one_in(6) {
         pod["serviceAccountName"] = if dice.one_in(3) { Value::Null } else { json!(dice.word(&NAMES)) };
@@ -148,8 +152,12 @@ fn operation(dice: &mut Dice, known: &Known) -> Value {
     match choice {
         0 | 1 => json!({"op": "add", "path": "/metadata/annotations", "value": {"a": any_text(dice)}}),
         2 => json!({"op": "add", "path": "/metadata/labels", "value": {"from": "patch", "n": any_text(dice)}}),
-        3 if known.is_workload() => json!({"op": "add", "path": "/spec/template/spec/containers/-", "value": resources::container(dice, "added")}),
-        4 if known.is_workload() => json!({"op": "add", "path": "/spec/template/spec/containers/0", "value": resources::container(dice, "first")}),
+        3 if known.is_workload() => {
+            json!({"op": "add", "path": "/spec/template/spec/containers/-", "value": resources::container(dice, "added")})
+        }
+        4 if known.is_workload() => {
+            json!({"op": "add", "path": "/spec/template/spec/containers/0", "value": resources::container(dice, "first")})
+        }
         5 if known.is_workload() => json!({"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": dice.word(&IMAGES)}),
         6 => json!({"op": "remove", "path": there}),
         7 => json!({"op": "copy", "from": there, "path": "/metadata/copied"}),
@@ -220,10 +228,24 @@ pub fn replacement(dice: &mut Dice, source: &Known, other: &Known, newest: bool)
         }
     }
     let paths: &[&str] = if other.is_workload() {
-        &["spec.template.spec.containers.*.image", "spec.template.spec.containers.[name=main].image", "spec.template.spec.containers.0.name",
-          "spec.template.metadata.annotations.made", "spec.template.spec.containers.[name=side].env.[name=A].value", "metadata.annotations.made"]
+        &[
+            "spec.template.spec.containers.*.image",
+            "spec.template.spec.containers.[name=main].image",
+            "spec.template.spec.containers.0.name",
+            "spec.template.metadata.annotations.made",
+            "spec.template.spec.containers.[name=side].env.[name=A].value",
+            "metadata.annotations.made",
+        ]
     } else {
-        &["metadata.annotations.made", "metadata.labels.app", "data.a", "data.made", "spec.name", "spec.list.-", "metadata.annotations.example\\.com/x"]
+        &[
+            "metadata.annotations.made",
+            "metadata.labels.app",
+            "data.a",
+            "data.made",
+            "spec.name",
+            "spec.list.-",
+            "metadata.annotations.example\\.com/x",
+        ]
     };
     to["fieldPaths"] = json!(dice.some(paths, 2));
     match dice.below(6) {
@@ -233,7 +255,11 @@ pub fn replacement(dice: &mut Dice, source: &Known, other: &Known, newest: bool)
         _ => {}
     }
     if dice.calm {
-        to["fieldPaths"] = json!([if other.is_workload() { dice.word(&paths[..4]) } else { dice.word(&["metadata.annotations.made", "metadata.labels.made"]) }]);
+        to["fieldPaths"] = json!([if other.is_workload() {
+            dice.word(&paths[..4])
+        } else {
+            dice.word(&["metadata.annotations.made", "metadata.labels.made"])
+        }]);
         to["options"] = json!({"create": true});
     }
     if newest && dice.one_in(8) {

@@ -11,7 +11,12 @@ pub const NAMES: [&str; 6] = ["web", "api", "db", "cache", "job-1", "web-config"
 pub const CONTAINERS: [&str; 3] = ["main", "side", "init"];
 /// Images, as the tool reads them.
 pub const IMAGES: [&str; 7] = [
-    "nginx", "nginx:1.25", "registry.internal/app:1.0.0", "registry.internal:5000/team/app", "busybox@sha256:aaaa", "app:v1@sha256:bbbb",
+    "nginx",
+    "nginx:1.25",
+    "registry.internal/app:1.0.0",
+    "registry.internal:5000/team/app",
+    "busybox@sha256:aaaa",
+    "app:v1@sha256:bbbb",
     "docker.io/library/redis:7",
 ];
 const KEYS: [&str; 8] = ["app", "tier", "example.com/owner", "k1", "k10", "k9", "_u", "Z"];
@@ -44,7 +49,8 @@ impl Known {
 
     /// Tells whether its kind has no namespace.
     pub fn is_cluster_scoped(&self) -> bool {
-        self.kind.starts_with("Cluster") || matches!(self.kind.as_str(), "Namespace" | "CustomResourceDefinition" | "ValidatingWebhookConfiguration")
+        self.kind.starts_with("Cluster")
+            || matches!(self.kind.as_str(), "Namespace" | "CustomResourceDefinition" | "ValidatingWebhookConfiguration")
     }
 
     /// Tells whether it has a Pod template in the usual place.
@@ -61,22 +67,43 @@ pub fn any(dice: &mut Dice) -> Known {
         6 | 7 => ("v1", "Service", service(dice, &name)),
         8 | 9 => ("v1", "ConfigMap", json!({"data": texts(dice, 4)})),
         10 => ("v1", "Secret", json!({"type": "Opaque", "stringData": texts(dice, 2)})),
-        11 => ("v1", "ServiceAccount", json!({"secrets": [{"name": dice.word(&NAMES)}], "imagePullSecrets": [{"name": dice.word(&NAMES)}]})),
+        11 => {
+            ("v1", "ServiceAccount", json!({"secrets": [{"name": dice.word(&NAMES)}], "imagePullSecrets": [{"name": dice.word(&NAMES)}]}))
+        }
         12 => ("rbac.authorization.k8s.io/v1", "RoleBinding", binding(dice, "Role")),
         13 => ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", binding(dice, "ClusterRole")),
         14 => ("rbac.authorization.k8s.io/v1", "Role", role(dice)),
         15 => ("rbac.authorization.k8s.io/v1", "ClusterRole", role(dice)),
         16 if !dice.calm || dice.one_in(2) => ("v1", "Namespace", json!({})),
         17 => ("networking.k8s.io/v1", "Ingress", ingress(dice)),
-        18 => ("v1", "PersistentVolumeClaim", json!({"spec": {"storageClassName": dice.word(&NAMES), "volumeName": dice.word(&NAMES), "accessModes": ["ReadWriteOnce"]}})),
-        19 => ("autoscaling/v2", "HorizontalPodAutoscaler", json!({"spec": {"maxReplicas": 3, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": dice.word(&NAMES)}}})),
+        18 => (
+            "v1",
+            "PersistentVolumeClaim",
+            json!({"spec": {"storageClassName": dice.word(&NAMES), "volumeName": dice.word(&NAMES), "accessModes": ["ReadWriteOnce"]}}),
+        ),
+        19 => (
+            "autoscaling/v2",
+            "HorizontalPodAutoscaler",
+            json!({"spec": {"maxReplicas": 3, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": dice.word(&NAMES)}}}),
+        ),
         20 => ("policy/v1", "PodDisruptionBudget", json!({"spec": {"minAvailable": 1, "selector": {"matchLabels": labels(dice)}}})),
-        21 => ("networking.k8s.io/v1", "NetworkPolicy", json!({"spec": {"podSelector": {"matchLabels": labels(dice)}, "ingress": [{"from": [{"podSelector": {"matchLabels": labels(dice)}}]}]}})),
-        22 => ("apiextensions.k8s.io/v1", "CustomResourceDefinition", json!({"spec": {"group": "example.com", "names": {"kind": "Thing"}}})),
-        23 => ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", json!({"webhooks": [{"name": "a.example.com", "clientConfig": {"service": {"name": dice.word(&NAMES), "namespace": "default"}}}]})),
+        21 => (
+            "networking.k8s.io/v1",
+            "NetworkPolicy",
+            json!({"spec": {"podSelector": {"matchLabels": labels(dice)}, "ingress": [{"from": [{"podSelector": {"matchLabels": labels(dice)}}]}]}}),
+        ),
+        22 => {
+            ("apiextensions.k8s.io/v1", "CustomResourceDefinition", json!({"spec": {"group": "example.com", "names": {"kind": "Thing"}}}))
+        }
+        23 => (
+            "admissionregistration.k8s.io/v1",
+            "ValidatingWebhookConfiguration",
+            json!({"webhooks": [{"name": "a.example.com", "clientConfig": {"service": {"name": dice.word(&NAMES), "namespace": "default"}}}]}),
+        ),
         _ => ("example.com/v1", "Thing", json!({"spec": spec(dice)})),
     };
-    let cluster = kind.starts_with("Cluster") || matches!(kind, "Namespace" | "CustomResourceDefinition" | "ValidatingWebhookConfiguration");
+    let cluster =
+        kind.starts_with("Cluster") || matches!(kind, "Namespace" | "CustomResourceDefinition" | "ValidatingWebhookConfiguration");
     let namespace = if dice.one_in(4) && !cluster { dice.word(&["default", "other"]) } else { String::new() };
     value["apiVersion"] = json!(api_version);
     value["kind"] = json!(kind);
@@ -119,8 +146,13 @@ pub fn texts(dice: &mut Dice, most: usize) -> Value {
 
 fn workload(dice: &mut Dice, name: &str) -> (&'static str, &'static str, Value) {
     let (api_version, kind) = *dice.pick(&[
-        ("apps/v1", "Deployment"), ("apps/v1", "Deployment"), ("apps/v1", "StatefulSet"), ("apps/v1", "DaemonSet"), ("batch/v1", "Job"),
-        ("batch/v1", "CronJob"), ("v1", "Pod"),
+        ("apps/v1", "Deployment"),
+        ("apps/v1", "Deployment"),
+        ("apps/v1", "StatefulSet"),
+        ("apps/v1", "DaemonSet"),
+        ("batch/v1", "Job"),
+        ("batch/v1", "CronJob"),
+        ("v1", "Pod"),
     ]);
     let labels = json!({"app": name});
     let template = json!({"metadata": {"labels": labels.clone()}, "spec": pod(dice)});
@@ -177,7 +209,9 @@ pub fn volume(dice: &mut Dice, name: &str) -> Value {
         0 => json!({"name": name, "emptyDir": {}}),
         1 => json!({"name": name, "secret": {"secretName": dice.word(&NAMES)}}),
         2 => json!({"name": name, "persistentVolumeClaim": {"claimName": dice.word(&NAMES)}}),
-        3 => json!({"name": name, "projected": {"sources": [{"configMap": {"name": dice.word(&NAMES)}}, {"secret": {"name": dice.word(&NAMES)}}]}}),
+        3 => {
+            json!({"name": name, "projected": {"sources": [{"configMap": {"name": dice.word(&NAMES)}}, {"secret": {"name": dice.word(&NAMES)}}]}})
+        }
         _ => json!({"name": name, "configMap": {"name": dice.word(&NAMES), "items": [{"key": "a", "path": "a"}]}}),
     }
 }
@@ -244,7 +278,9 @@ fn service(dice: &mut Dice, name: &str) -> Value {
 }
 
 fn binding(dice: &mut Dice, kind: &str) -> Value {
-    let mut subjects = vec![json!({"kind": "ServiceAccount", "name": dice.word(&["default", "web", "api"]), "namespace": dice.word(&["default", "other"])})];
+    let mut subjects = vec![
+        json!({"kind": "ServiceAccount", "name": dice.word(&["default", "web", "api"]), "namespace": dice.word(&["default", "other"])}),
+    ];
     if dice.one_in(3) {
         subjects.push(json!({"kind": "User", "name": dice.word(&NAMES), "apiGroup": "rbac.authorization.k8s.io"}));
     }

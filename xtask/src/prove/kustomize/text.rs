@@ -10,14 +10,85 @@ pub const RAW: char = '\u{1}';
 
 /// Words that readers disagree about.
 const ODD: [&str; 40] = [
-    "yes", "no", "on", "Off", "y", "N", "true", "False", "null", "~", "0755", "0o17", "0x1F", "0b101", "1_000", "1e3", "1.10", "1.0",
-    ".5", "5.", "08", "010", "-0", "+1", "123e4567", "2001-01-01", "2001-1-2", "12:30:45", "1:30", "18446744073709551616",
-    "9223372036854775808", "-9223372036854775809", "0.1", "1e-7", "123456789.25", "1e21", "=", "<<x", "-1", "00",
+    "yes",
+    "no",
+    "on",
+    "Off",
+    "y",
+    "N",
+    "true",
+    "False",
+    "null",
+    "~",
+    "0755",
+    "0o17",
+    "0x1F",
+    "0b101",
+    "1_000",
+    "1e3",
+    "1.10",
+    "1.0",
+    ".5",
+    "5.",
+    "08",
+    "010",
+    "-0",
+    "+1",
+    "123e4567",
+    "2001-01-01",
+    "2001-1-2",
+    "12:30:45",
+    "1:30",
+    "18446744073709551616",
+    "9223372036854775808",
+    "-9223372036854775809",
+    "0.1",
+    "1e-7",
+    "123456789.25",
+    "1e21",
+    "=",
+    "<<x",
+    "-1",
+    "00",
 ];
 /// Texts that need care when they are written.
 const TEXTS: [&str; 36] = [
-    "", " ", " leading", "trailing ", "two  spaces", "it's", "say \"hi\"", "a: b", "a #b", "#c", "- d", "-", "?", "? x", ":", "a:", "{", "[x]",
-    "*a", "&a", "!t", "%d", "@e", "`f", "|", ">", "a\tb", "back\\slash", "grüße", "日本語", "emoji 😀", "$(VAR)", "$$(VAR)", "x=y", "---", "...",
+    "",
+    " ",
+    " leading",
+    "trailing ",
+    "two  spaces",
+    "it's",
+    "say \"hi\"",
+    "a: b",
+    "a #b",
+    "#c",
+    "- d",
+    "-",
+    "?",
+    "? x",
+    ":",
+    "a:",
+    "{",
+    "[x]",
+    "*a",
+    "&a",
+    "!t",
+    "%d",
+    "@e",
+    "`f",
+    "|",
+    ">",
+    "a\tb",
+    "back\\slash",
+    "grüße",
+    "日本語",
+    "emoji 😀",
+    "$(VAR)",
+    "$$(VAR)",
+    "x=y",
+    "---",
+    "...",
 ];
 
 /// Returns a text for a field that may hold any.
@@ -56,7 +127,18 @@ fn long_line(dice: &mut Dice) -> String {
 fn block(dice: &mut Dice) -> String {
     let mut text = String::new();
     for _ in 0..1 + dice.below(5) {
-        text.push_str(&dice.word(&["line", "key: value", "  indented", "", "- item", "# comment", "tab\there", "end ", "long long long", "{\"a\": 1}"]));
+        text.push_str(&dice.word(&[
+            "line",
+            "key: value",
+            "  indented",
+            "",
+            "- item",
+            "# comment",
+            "tab\there",
+            "end ",
+            "long long long",
+            "{\"a\": 1}",
+        ]));
         text.push('\n');
     }
     match dice.below(4) {
@@ -71,7 +153,8 @@ pub fn render(value: &Value, dice: &mut Dice) -> String {
     write(value, dice, true)
 }
 
-/// Writes a patch: without comments, because upstream takes them along into flows, which it then cannot read.
+/// Writes a patch: without comments and items that are not written, because upstream takes them along into flows, which it
+/// then cannot read or reads otherwise.
 pub fn render_patch(value: &Value, dice: &mut Dice) -> String {
     write(value, dice, false)
 }
@@ -129,7 +212,8 @@ impl Writer<'_> {
 
     /// Writes a value behind a colon or a dash.
     fn after(&mut self, value: &Value, indent: usize, item: bool, out: &mut String) {
-        let collection = matches!(value, Value::Object(map) if !map.is_empty()) || matches!(value, Value::Array(items) if !items.is_empty());
+        let collection =
+            matches!(value, Value::Object(map) if !map.is_empty()) || matches!(value, Value::Array(items) if !items.is_empty());
         if collection && !self.dice.one_in(6) {
             self.comment(out);
             // A list may stand at the column of its key; a mapping behind a dash, in its line.
@@ -148,7 +232,7 @@ impl Writer<'_> {
         }
         match value {
             Value::String(text) if text.contains('\n') && self.literal(text, indent + self.step, out) => {}
-            Value::Null if self.dice.one_in(3) => out.push('\n'),
+            Value::Null if (self.comments || !item) && self.dice.one_in(3) => out.push('\n'),
             other => {
                 out.push(' ');
                 out.push_str(&self.flow(other));
