@@ -8,11 +8,13 @@ mod emit;
 mod key_order;
 mod node;
 mod resolve;
+mod safe;
 
-pub use edit::{EditError, Path, Step, set_scalar};
+pub use edit::{EditError, Path, Step, append, delete, insert, replace, set, set_scalar};
 pub use emit::{go_float, write, write_all};
 pub use node::{Content, Node, Style, nodes};
 pub use resolve::{Dialect, Written, plain_digits, plain_scalar, read, read_all, value_of, value_with};
+pub use safe::write_safe;
 
 /// Why a text is not read. Lines count from 1.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
