@@ -121,7 +121,7 @@ fn printable(character: char) -> bool {
 
 /// A plain scalar is safe when both dialects read it back as this very string, and no other reader takes it for anything else.
 pub(crate) fn plain_is_safe(text: &str, flow: bool) -> bool {
-    if !text.chars().all(printable) || reads_as_other_elsewhere(text) {
+    if !text.chars().all(printable) || text.starts_with("---") || text.starts_with("...") || reads_as_other_elsewhere(text) {
         return false;
     }
     let simple = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'/' | b'-');
