@@ -4,6 +4,7 @@
 mod check;
 mod clusters;
 mod cosign;
+pub mod diff;
 mod docker;
 mod doctor;
 mod flux;
@@ -12,6 +13,7 @@ mod folder;
 mod hosts;
 mod kargo;
 mod kustomize_build;
+mod kustomize_edit;
 mod sudo;
 
 pub use hosts::Hosts;
@@ -24,6 +26,7 @@ pub const NAMES: [&str; 6] = ["cosign", "docker", "flux", "kargo", "kustomize", 
 /// Runs the tool of this name, if it is one of ours, and returns its exit code.
 pub async fn run_as(name: &str, arguments: Vec<OsString>) -> Option<i32> {
     let result = match name {
+        "build" => kustomize_build::run_build(arguments),
         "check" => check::run(arguments).await,
         "cosign" => cosign::run(arguments).await,
         "docker" => docker::run(arguments).await,
