@@ -65,7 +65,8 @@ fn go_json(value: &Value) -> String {
 
 fn written(value: &Value) -> String {
     match value {
-        Value::Number(number) if number.is_f64() => {
+        Value::Number(number) => {
+            // Upstream reads every number as a float here.
             let float = number.as_f64().unwrap_or_default();
             let size = float.abs();
             if size != 0.0 && !(1e-6..1e21).contains(&size) {

@@ -18,7 +18,11 @@ pub(crate) fn resources(text: &str, place: &str, schemas: &Rc<Schemas>) -> Resul
         let kind = text_at(&value, &["kind"]);
         match value.get("items").filter(|_| kind.ends_with("List")) {
             None => found.push(Resource::new(value, schemas)),
-            Some(Value::Array(items)) => open.extend(checked(items.clone())?),
+            Some(Value::Array(items)) => {
+                let mut items = checked(items.clone())?;
+                items.iter_mut().for_each(value::reread);
+                open.extend(items);
+            }
             Some(items) if is_null(items) => {}
             Some(_) => return fail(format!("expected array in {kind}/items, but found something else")),
         }

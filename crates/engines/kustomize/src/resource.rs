@@ -131,9 +131,8 @@ impl Resource {
         self.notes.shared.retain(|places| places.len() > 1);
     }
 
-    /// Remembers the present name. Upstream writes it among the annotations.
+    /// Remembers the present name.
     pub(crate) fn remember_id(&mut self) {
-        self.unshare("annotations");
         let id = self.id();
         let namespace = id.effective_namespace().to_owned();
         self.notes.previous.push(Previous { kind: id.gvk.kind, name: id.name, namespace });

@@ -249,15 +249,40 @@ fn refolded(text: &str) -> String {
     made
 }
 
-/// Makes of plain values what they are once upstream has written them as YAML and read them again: numbers as Go writes
-/// floats, texts with the quotes that they need.
+/// Makes of plain values what they are once upstream has turned them into JSON, written that as YAML and read it again:
+/// numbers as Go writes floats, texts with the quotes that they need.
 pub(crate) fn unsettle(value: &mut Value) {
+    rewrite(value, &|number| number.as_f64().map(yaml::go_float));
+}
+
+/// Makes of a value what it is once upstream has read it into a map, written that and read it again.
+pub(crate) fn reread(value: &mut Value) {
+    let written = |number: &serde_json::Number| match number.is_f64() {
+        true => number.as_f64().map(yaml::go_float),
+        false => Some(number.to_string()),
+    };
+    unfold(value);
+    settle(value);
+    rewrite(value, &written);
+}
+
+/// Takes folded texts as they are.
+fn unfold(value: &mut Value) {
     match value {
-        Value::Object(map) => map.values_mut().for_each(unsettle),
-        Value::Array(items) => items.iter_mut().for_each(unsettle),
+        Value::Object(map) => map.values_mut().for_each(unfold),
+        Value::Array(items) => items.iter_mut().for_each(unfold),
+        other if is_quoted(other) => *other = Value::String(text(other)),
+        _ => {}
+    }
+}
+
+fn rewrite(value: &mut Value, number_text: &dyn Fn(&serde_json::Number) -> Option<String>) {
+    match value {
+        Value::Object(map) => map.values_mut().for_each(|value| rewrite(value, number_text)),
+        Value::Array(items) => items.iter_mut().for_each(|value| rewrite(value, number_text)),
         Value::Number(number) => {
-            if let Some(float) = number.as_f64() {
-                *value = plain(&yaml::go_float(float));
+            if let Some(text) = number_text(number) {
+                *value = plain(&text);
             }
         }
         Value::String(text) => {

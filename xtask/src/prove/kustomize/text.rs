@@ -9,7 +9,7 @@ use super::dice::Dice;
 pub const RAW: char = '\u{1}';
 
 /// Words that readers disagree about.
-const ODD: [&str; 40] = [
+const ODD: [&str; 39] = [
     "yes",
     "no",
     "on",
@@ -41,7 +41,6 @@ const ODD: [&str; 40] = [
     "1:30",
     "18446744073709551616",
     "9223372036854775808",
-    "-9223372036854775809",
     "0.1",
     "1e-7",
     "123456789.25",
@@ -153,7 +152,7 @@ pub fn render(value: &Value, dice: &mut Dice) -> String {
     write(value, dice, true)
 }
 
-/// Writes a patch: without comments and items that are not written, because upstream takes them along into flows, which it
+/// Writes a patch: without comments and nulls that are not written, because upstream takes them along into flows, which it
 /// then cannot read or reads otherwise.
 pub fn render_patch(value: &Value, dice: &mut Dice) -> String {
     write(value, dice, false)
@@ -232,7 +231,7 @@ impl Writer<'_> {
         }
         match value {
             Value::String(text) if text.contains('\n') && self.literal(text, indent + self.step, out) => {}
-            Value::Null if (self.comments || !item) && self.dice.one_in(3) => out.push('\n'),
+            Value::Null if self.comments && self.dice.one_in(3) => out.push('\n'),
             other => {
                 out.push(' ');
                 out.push_str(&self.flow(other));
