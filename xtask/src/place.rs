@@ -34,9 +34,12 @@ pub struct Settings {
     /// How many journeys are killed.
     #[arg(long, default_value_t = 20)]
     pub journeys: u64,
-    /// Runs the journey of this seed alone.
+    /// Runs the journey of this seed alone; of random builds, the first.
     #[arg(long)]
     pub seed: Option<u64>,
+    /// How many random builds are compared.
+    #[arg(long, default_value_t = 200)]
+    pub builds: u64,
     /// Where the deployment repository lies inside the data folder.
     #[arg(long, default_value = "forge/org/deployment.git")]
     pub deployment: PathBuf,

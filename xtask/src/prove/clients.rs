@@ -49,8 +49,12 @@ pub fn prove(settings: &Settings) -> anyhow::Result<()> {
     world.ready(&mut up)?;
     let status = program::output(&world.binary, &["status", "--json", "--data", &world.data.display().to_string()], folder.path(), LIMIT)?;
     let credentials = std::fs::read(world.data.join("credentials.json"))?;
-    let bench =
-        Bench { world: &world, folder: folder.path(), status: serde_json::from_str(&status)?, credentials: serde_json::from_slice(&credentials)? };
+    let bench = Bench {
+        world: &world,
+        folder: folder.path(),
+        status: serde_json::from_str(&status)?,
+        credentials: serde_json::from_slice(&credentials)?,
+    };
     bench.git()?;
     bench.kubectl()?;
     bench.skopeo()?;
@@ -93,7 +97,21 @@ impl Bench<'_> {
         self.run("git", &["-C", "whole", "checkout", "-q", "-b", "people/proof"])?;
         std::fs::write(self.folder.join("whole/note.txt"), "a note\n")?;
         self.run("git", &["-C", "whole", "add", "note.txt"])?;
-        self.run("git", &["-C", "whole", "-c", "user.name=Maintainer", "-c", "user.email=maintainer@supercargo.internal", "commit", "-q", "-m", "A note"])?;
+        self.run(
+            "git",
+            &[
+                "-C",
+                "whole",
+                "-c",
+                "user.name=Maintainer",
+                "-c",
+                "user.email=maintainer@supercargo.internal",
+                "commit",
+                "-q",
+                "-m",
+                "A note",
+            ],
+        )?;
         self.run("git", &["-C", "whole", "push", "-q", "origin", "people/proof"])?;
         self.run("git", &["-C", "partial", "fetch", "-q", "origin", "people/proof"])?;
         let refused = program::run("git", &["-C", "whole", "push", "-q", "origin", "HEAD:main"], self.folder, LIMIT)?;
@@ -104,10 +122,23 @@ impl Bench<'_> {
     fn kubectl(&self) -> anyhow::Result<()> {
         let kubeconfig = self.world.data.join("kubeconfig").display().to_string();
         for context in CONTEXTS {
-            let run = |arguments: &[&str]| program::run("kubectl", &[&["--kubeconfig", kubeconfig.as_str(), "--context", context], arguments].concat(), self.folder, LIMIT);
+            let run = |arguments: &[&str]| {
+                program::run(
+                    "kubectl",
+                    &[&["--kubeconfig", kubeconfig.as_str(), "--context", context], arguments].concat(),
+                    self.folder,
+                    LIMIT,
+                )
+            };
             let good = |arguments: &[&str], wanted: &str| -> anyhow::Result<()> {
                 let ended = run(arguments)?;
-                ensure!(ended.good && ended.out.contains(wanted), "[{context}] kubectl {}: {}{}", arguments.join(" "), ended.out, ended.err);
+                ensure!(
+                    ended.good && ended.out.contains(wanted),
+                    "[{context}] kubectl {}: {}{}",
+                    arguments.join(" "),
+                    ended.out,
+                    ended.err
+                );
                 Ok(())
             };
             let kinds = if context == "management" {
@@ -118,7 +149,8 @@ impl Bench<'_> {
             good(&["get", kinds, "-A"], "NAMESPACE")?;
             good(&["describe", "kustomization", "deployment", "-n", "flux-system"], "ReconciliationSucceeded")?;
             good(&["wait", "kustomization/deployment", "-n", "flux-system", "--for=condition=Ready", "--timeout=60s"], "condition met")?;
-            good(&["get", "kustomization", "deployment", "-n", "flux-system", "-w", "--request-timeout=1s"], "Applied revision").or_else(|_| good(&["get", "kustomization", "deployment", "-n", "flux-system"], "Applied revision"))?;
+            good(&["get", "kustomization", "deployment", "-n", "flux-system", "-w", "--request-timeout=1s"], "Applied revision")
+                .or_else(|_| good(&["get", "kustomization", "deployment", "-n", "flux-system"], "Applied revision"))?;
             let file = self.folder.join(format!("{context}.yaml"));
             std::fs::write(&file, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: clients, namespace: default}\ndata: {a: '1'}\n")?;
             let file = file.display().to_string();
@@ -149,7 +181,8 @@ impl Bench<'_> {
         let address = Self::text(&self.status["registry"], "registry")?.trim_start_matches("http://").to_owned();
         let login = format!("admin:{}", Self::text(&self.credentials["registry"], "password of the registry")?);
         for name in ["myapp:1.4.3", "deployments/myapp:0.5.2"] {
-            let (from, folder) = (format!("docker://{address}/{name}"), format!("oci:{}/{}", self.folder.display(), name.replace(['/', ':'], "-")));
+            let (from, folder) =
+                (format!("docker://{address}/{name}"), format!("oci:{}/{}", self.folder.display(), name.replace(['/', ':'], "-")));
             self.run("skopeo", &["copy", "-q", "--src-tls-verify=false", "--src-creds", &login, &from, &folder])?;
             let to = format!("docker://127.0.0.1:{port}/{name}");
             let mut pushed = self.run("skopeo", &["copy", "-q", "--dest-tls-verify=false", &folder, &to]);
@@ -161,7 +194,8 @@ impl Bench<'_> {
                 pushed = self.run("skopeo", &["copy", "-q", "--dest-tls-verify=false", &folder, &to]);
             }
             pushed?;
-            let digest = |place: &str, creds: &[&str]| self.run("skopeo", &[&["inspect", "--raw", "--tls-verify=false"], creds, &[place]].concat());
+            let digest =
+                |place: &str, creds: &[&str]| self.run("skopeo", &[&["inspect", "--raw", "--tls-verify=false"], creds, &[place]].concat());
             ensure!(digest(&from, &["--creds", &login])? == digest(&to, &[])?, "{name} is not the same after two copies");
         }
         Ok(())
@@ -189,7 +223,8 @@ impl Bench<'_> {
         std::fs::write(&root, export["trustedRoot"].to_string())?;
         let take = |wanted: &str| -> anyhow::Result<(String, PathBuf)> {
             let all = export["registry"].as_object().context("the export has no registry")?;
-            let (name, stored) = all.iter().find(|(name, _)| name.starts_with(wanted)).with_context(|| format!("the export has no {wanted}"))?;
+            let (name, stored) =
+                all.iter().find(|(name, _)| name.starts_with(wanted)).with_context(|| format!("the export has no {wanted}"))?;
             let bundle = self.folder.join(format!("{}.json", wanted.replace('/', "-")));
             std::fs::write(&bundle, STANDARD.decode(stored["bundles"][0].as_str().context("it has no bundle")?)?)?;
             Ok((name.rsplit_once("sha256:").map(|(_, digest)| digest.to_owned()).context("a digest")?, bundle))
@@ -227,12 +262,24 @@ impl Bench<'_> {
             ensure!(install.context("go is needed to install cosign")?.success(), "cosign cannot be installed");
         }
         let address = Self::text(&self.status["registry"], "registry")?.trim_start_matches("http://").to_owned();
-        let (password, root) = (Self::text(&self.credentials["registry"], "password of the registry")?, exported.root.display().to_string());
+        let (password, root) =
+            (Self::text(&self.credentials["registry"], "password of the registry")?, exported.root.display().to_string());
         for ((digest, _), name, identity) in [(&exported.image, "myapp", IMAGE), (&exported.artifact, "deployments/myapp", ARTIFACT)] {
             let place = format!("{address}/{name}@sha256:{digest}");
             let arguments = [
-                "verify", "--trusted-root", &root, "--certificate-identity", identity, "--certificate-oidc-issuer", "https://gitea.internal",
-                "--allow-http-registry", "--registry-username", "admin", "--registry-password", password, &place,
+                "verify",
+                "--trusted-root",
+                &root,
+                "--certificate-identity",
+                identity,
+                "--certificate-oidc-issuer",
+                "https://gitea.internal",
+                "--allow-http-registry",
+                "--registry-username",
+                "admin",
+                "--registry-password",
+                password,
+                &place,
             ];
             program::output(&program, &arguments, self.folder, LIMIT)?;
         }

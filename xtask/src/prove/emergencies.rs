@@ -91,7 +91,10 @@ impl Desk<'_> {
         let status = self.status()?;
         let of = |name: &&str| {
             let stages = status["stages"].as_array().into_iter().flatten();
-            stages.filter(|stage| stage["name"] == **name).find_map(|stage| stage["artifact"].as_str().map(str::to_owned)).unwrap_or_default()
+            stages
+                .filter(|stage| stage["name"] == **name)
+                .find_map(|stage| stage["artifact"].as_str().map(str::to_owned))
+                .unwrap_or_default()
         };
         Ok(ENVIRONMENTS.iter().map(of).collect())
     }
@@ -162,7 +165,11 @@ impl Desk<'_> {
     /// Freight that a person found bad enters no Stage again.
     fn reject(&self) -> anyhow::Result<()> {
         let bad = self.freight("0.5.3")?;
-        self.says("kargo", &format!("verify-freight --project myapp --stage staging --freight {bad} --result fail --reason leaks"), "is rejected")?;
+        self.says(
+            "kargo",
+            &format!("verify-freight --project myapp --stage staging --freight {bad} --result fail --reason leaks"),
+            "is rejected",
+        )?;
         self.refuses("kargo", &format!("promote --stage prod --freight {bad}"), "was rejected by")
     }
 
@@ -180,7 +187,18 @@ impl Desk<'_> {
         self.says("flux", "suspend kustomization myapp -n flux-system --context prod --reason hotfix", "suspended")?;
         self.kubectl("prod", &["-n", "myapp", "scale", "deployment/myapp", "--replicas=5"])?;
         let kubeconfig = self.world.data.join("kubeconfig").display().to_string();
-        let unsigned = ["--kubeconfig", &kubeconfig, "--context", "prod", "-n", "myapp", "set", "image", "deployment/myapp", "*=registry.internal/evil:1"];
+        let unsigned = [
+            "--kubeconfig",
+            &kubeconfig,
+            "--context",
+            "prod",
+            "-n",
+            "myapp",
+            "set",
+            "image",
+            "deployment/myapp",
+            "*=registry.internal/evil:1",
+        ];
         let ended = program::run("kubectl", &unsigned, self.folder, LIMIT)?;
         ensure!(!ended.good && ended.err.contains("policy.sigstore.dev"), "an unsigned image got in: {}{}", ended.out, ended.err);
         std::thread::sleep(Duration::from_secs(2));
@@ -205,7 +223,8 @@ impl Desk<'_> {
         self.supercargo(&["demo", "change", &file, "--message", "By hand", "--data", &self.data()])?;
         self.until("the drift in status", || Ok(self.held()?.contains("its pointer was edited by hand")))?;
         std::thread::sleep(Duration::from_secs(2));
-        let image = self.kubectl("prod", &["-n", "myapp", "get", "deployment", "myapp", "-o", "jsonpath={.spec.template.spec.containers[0].image}"])?;
+        let image = self
+            .kubectl("prod", &["-n", "myapp", "get", "deployment", "myapp", "-o", "jsonpath={.spec.template.spec.containers[0].image}"])?;
         ensure!(image.ends_with(":1.4.2"), "the hand edit was fought: prod runs {image}");
         Ok(())
     }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::config::FieldSpec;
 use crate::error::{Result, Wrap as _, fail};
 use crate::id::Gvk;
-use crate::value::{is_null, null_written, text_at};
+use crate::value::{in_place_of, is_null, is_text, null_written, text, text_at, typed, untyped};
 
 /// What is made where the last field is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +88,9 @@ pub(crate) fn set_scalar(place: &mut Value, new: Value) -> Result<()> {
         let kind = if place.is_object() { "MappingNode" } else { "SequenceNode" };
         return fail(format!("wrong node kind: expected ScalarNode but got {kind}: node contents:\n{}", yaml::write(place)));
     }
-    *place = crate::value::in_place_of(place, new);
+    // Upstream does not say that it is a text, so that it may become a number.
+    let new = if is_text(&new) { untyped(&text(&new)) } else { new };
+    *place = in_place_of(place, new);
     Ok(())
 }
 
@@ -99,6 +101,10 @@ pub(crate) fn set_entry(place: &mut Value, key: &str, new: Value) -> Result<()> 
     }
     match place.as_object_mut() {
         Some(map) => {
+            let new = match map.get(key) {
+                Some(old) => in_place_of(old, new),
+                None => typed(new),
+            };
             map.insert(key.to_owned(), new);
             Ok(())
         }

@@ -12,7 +12,7 @@ use crate::error::{Result, Wrap as _, fail};
 use crate::loader::Loader;
 use crate::resource::{Behavior, Resource};
 use crate::schema::Schemas;
-use crate::value::set;
+use crate::value::{self, set};
 
 /// Where base64 texts break, as upstream wraps them.
 const LINE: usize = 70;
@@ -39,10 +39,10 @@ pub(crate) fn make(told: &Generated, loader: &Loader<'_>, schemas: &Rc<Schemas>)
             return fail(format!("configmap {} illegally repeats the key `{key}`", told.name));
         }
         match String::from_utf8(bytes) {
-            Ok(text) if !told.secret => set(&mut object, &["data", &key], json!(text)),
-            Ok(text) => set(&mut object, &["data", &key], json!(encoded(text.as_bytes()))),
-            Err(bytes) if told.secret => set(&mut object, &["data", &key], json!(encoded(bytes.as_bytes()))),
-            Err(bytes) => set(&mut object, &["binaryData", &key], json!(encoded(bytes.as_bytes()))),
+            Ok(text) if !told.secret => set(&mut object, &["data", &key], value::generated(text)),
+            Ok(text) => set(&mut object, &["data", &key], value::generated(encoded(text.as_bytes()))),
+            Err(bytes) if told.secret => set(&mut object, &["data", &key], value::generated(encoded(bytes.as_bytes()))),
+            Err(bytes) => set(&mut object, &["binaryData", &key], value::generated(encoded(bytes.as_bytes()))),
         }
     }
     for (field, texts) in [("labels", &told.options.labels), ("annotations", &told.options.annotations)] {

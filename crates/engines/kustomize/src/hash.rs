@@ -56,9 +56,30 @@ fn hash(object: &Value) -> String {
     digest.chars().take(10).map(letter).collect()
 }
 
-/// JSON as Go writes it: safe inside HTML.
+/// JSON as Go writes it: safe inside HTML, floats with an exponent only below 1e-6 and from 1e21 on.
 fn go_json(value: &Value) -> String {
-    let text = value.to_string();
+    let text = written(value);
     let text = text.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026");
     text.replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
+}
+
+fn written(value: &Value) -> String {
+    match value {
+        Value::Number(number) => {
+            // Upstream reads every number as a float here.
+            let float = number.as_f64().unwrap_or_default();
+            let size = float.abs();
+            if size != 0.0 && !(1e-6..1e21).contains(&size) {
+                let text = format!("{float:e}");
+                return if size >= 1.0 { text.replace('e', "e+") } else { text };
+            }
+            yaml::plain_digits(float)
+        }
+        Value::Array(items) => format!("[{}]", items.iter().map(written).collect::<Vec<_>>().join(",")),
+        Value::Object(map) => {
+            let pair = |(key, value): (&String, &Value)| format!("{}:{}", json!(key), written(value));
+            format!("{{{}}}", map.iter().map(pair).collect::<Vec<_>>().join(","))
+        }
+        other => other.to_string(),
+    }
 }

@@ -19,7 +19,10 @@ pub(crate) fn transform(list: &mut List, image: &Image, specs: &[FieldSpec]) -> 
     for resource in list.items.iter_mut().filter(|resource| resource.kind() != "CustomResourceDefinition") {
         everywhere(&mut resource.value, image, &pattern)?;
         for spec in specs {
-            apply(&mut resource.value, spec, Create::Nothing, &mut |place| change(place, image, &pattern))?;
+            apply(&mut resource.value, spec, Create::Nothing, &mut |place| match is_null(place) {
+                true => Ok(()),
+                false => change(place, image, &pattern),
+            })?;
         }
     }
     Ok(())
@@ -47,9 +50,6 @@ fn everywhere(value: &mut Value, image: &Image, pattern: &Regex) -> Result<()> {
 }
 
 fn change(place: &mut Value, image: &Image, pattern: &Regex) -> Result<()> {
-    if is_null(place) {
-        return Ok(());
-    }
     if !place.is_string() && (place.is_object() || place.is_array()) {
         return set_scalar(place, Value::Null);
     }
@@ -76,8 +76,7 @@ fn change(place: &mut Value, image: &Image, pattern: &Regex) -> Result<()> {
     if !digest.is_empty() {
         new.push_str(&format!("@{digest}"));
     }
-    *place = Value::String(new);
-    Ok(())
+    set_scalar(place, Value::String(new))
 }
 
 /// Name, tag and digest of an image.

@@ -68,8 +68,12 @@ fn perform(document: &mut Value, operation: &Value) -> Result<()> {
             let moved = if kind == "move" {
                 remove(document, &source, from)?
             } else {
+                // What a mapping does not have is null.
+                let mapping =
+                    source.split_last().is_some_and(|(_, parents)| find(document, parents).is_some_and(|parent| parent.is_object()));
                 match find(document, &source) {
                     Some(value) => value.clone(),
+                    None if mapping => Value::Null,
                     None => return fail(format!("copy operation does not apply: doc is missing from path: {from}: missing value")),
                 }
             };

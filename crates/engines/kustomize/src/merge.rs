@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::elements::{combined, find, put, texts_of, usable};
 use crate::error::{Result, fail};
 use crate::schema::{Place, Table};
-use crate::value::{absent, in_place_of, is_empty, is_null, is_unwritten, text, text_at};
+use crate::value::{absent, in_place_of, is_empty, is_null, is_unwritten, text, text_at, typed};
 
 /// Merges a patch into an object. `None`: nothing is left of it.
 pub(crate) fn strategic(object: Value, patch: Value, table: &Table) -> Result<Option<Value>> {
@@ -53,7 +53,7 @@ impl Walker<'_> {
                     (Some(old), Some(new)) => Some(in_place_of(&old, new)),
                     (old, new) => new.or(old),
                 };
-                Ok(merged.filter(|value| !is_null(value)))
+                Ok(merged.filter(|value| !is_null(value)).map(typed))
             }
         }
     }
@@ -145,7 +145,7 @@ impl Walker<'_> {
             let at = find(&dest, &own_keys, &own_values);
             let old = at.map(|at| dest[at].clone());
             let new = patch.as_ref().and_then(|patch| find(patch, &own_keys, &own_values).map(|at| patch[at].clone()));
-            let replaced = new.as_ref().is_some_and(|new| new.get("$patch").is_some_and(|directive| directive == "replace"));
+            let replaced = new.as_ref().is_some_and(|new| text_at(new, &["$patch"]) == "replace");
             let item_same = same && at.is_some() && new.is_some();
             let mut item = self.walk(old, new, inner.clone(), item_same)?;
             valid_keys.clone_from(&these_keys);
@@ -162,7 +162,7 @@ impl Walker<'_> {
                 }
             }
             // The old item is changed where it stands, unless the patch stands in for it.
-            if let Some(at) = at.filter(|_| !replaced) {
+            if let Some(at) = at.filter(|_| !replaced || item_same) {
                 dest[at] = item.clone();
             }
             put(&mut added, &these_keys, &these_values, Some(item))?;

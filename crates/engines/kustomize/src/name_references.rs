@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use crate::config::{FieldSpec, NameReference};
 use crate::error::{Result, Wrap as _, fail};
-use crate::fieldspec::{Create, apply};
+use crate::fieldspec::{Create, apply, set_scalar};
 use crate::id::{Gvk, Id};
 use crate::list::List;
 use crate::resource::Resource;
-use crate::value::{is_null, text, text_at};
+use crate::value::{is_null, is_text, is_untyped, text, text_at};
 
 /// What is known of a resource that may be referred to.
 struct Candidate {
@@ -88,7 +88,7 @@ impl Referrer<'_> {
         let Some(at) = self.referral(&old, None, spec, target, false)? else { return Ok(()) };
         let name = &self.all.candidates[at].id.name;
         if *name != old {
-            *place = Value::String(name.clone());
+            set_scalar(place, Value::String(name.clone()))?;
         }
         Ok(())
     }
@@ -176,7 +176,7 @@ fn subject_namespaces(resource: &Resource) -> Result<HashSet<String>> {
     for subject in resource.value["subjects"].as_array().into_iter().flatten() {
         let Some(namespace) = subject.get("namespace").filter(|_| text_at(subject, &["kind"]) == "ServiceAccount") else { continue };
         match namespace {
-            Value::String(name) if !is_null(namespace) => found.insert(name.clone()),
+            namespace if is_text(namespace) || is_untyped(namespace) => found.insert(text(namespace)),
             _ => return fail(format!("Invalid Input: namespace is blank for resource {:?}", resource.id().to_string())),
         };
     }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::list::List;
 use crate::resource::Resource;
-use crate::value::text_at;
+use crate::value::{set, text_at};
 
 /// The annotation with a resource's origin.
 pub(crate) const ORIGIN: &str = "config.kubernetes.io/origin";
@@ -85,9 +85,7 @@ fn joined(folder: &str, path: &str) -> String {
 
 /// Notes where a resource came from.
 pub(crate) fn annotate(resource: &mut Resource, origin: &Origin) {
-    let mut annotations = resource.annotations();
-    annotations.insert(ORIGIN.to_owned(), Value::String(origin.text()));
-    resource.set_texts("annotations", annotations);
+    set(&mut resource.value, &["metadata", "annotations", ORIGIN], Value::String(origin.text()));
 }
 
 /// Notes what changed the resources; what has no origin yet was made by it.

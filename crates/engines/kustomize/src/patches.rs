@@ -11,7 +11,7 @@ use crate::list::List;
 use crate::loader::Loader;
 use crate::resource::Resource;
 use crate::schema::Schemas;
-use crate::value::{is_empty, set, settle};
+use crate::value::{is_empty, set, settle, unsettle};
 use crate::{json_patch, read};
 
 /// Carries out one entry of `patches`.
@@ -99,7 +99,12 @@ fn change(resource: &mut Resource, operations: &[Value]) -> Result<()> {
     settle(&mut resource.value);
     resource.notes.shared.clear();
     resource.make_annotations_of_notes();
-    json_patch::apply(&mut resource.value, operations)
+    json_patch::apply(&mut resource.value, operations)?;
+    unsettle(&mut resource.value);
+    if !is_empty(&resource.value) {
+        resource.annotation_texts();
+    }
+    Ok(())
 }
 
 /// Carries out one entry of `patchesJson6902`.

@@ -199,7 +199,7 @@ fn new_value(next: Option<&String>, made: Made) -> Value {
         Some(next) if condition(next).is_some() || next.parse::<usize>().is_ok() => Value::Array(Vec::new()),
         Some(_) => Value::Object(Map::new()),
         None => match made {
-            Made::Scalar => crate::value::null_written(""),
+            Made::Scalar => crate::value::untyped(""),
             Made::List => Value::Array(Vec::new()),
             Made::Map => Value::Object(Map::new()),
         },

@@ -3,12 +3,12 @@
 use std::rc::Rc;
 
 use serde_json::Value;
-use yaml::{Content, Dialect, Node, Style};
+use yaml::Dialect;
 
 use crate::error::{BuildError, Result, fail};
 use crate::resource::Resource;
 use crate::schema::Schemas;
-use crate::value::{is_empty, is_null, null_in_flow, null_written, text_at};
+use crate::value::{self, is_empty, is_null, text_at};
 
 /// Reads the resources of a text; items of lists go to the end.
 pub(crate) fn resources(text: &str, place: &str, schemas: &Rc<Schemas>) -> Result<Vec<Resource>> {
@@ -18,7 +18,11 @@ pub(crate) fn resources(text: &str, place: &str, schemas: &Rc<Schemas>) -> Resul
         let kind = text_at(&value, &["kind"]);
         match value.get("items").filter(|_| kind.ends_with("List")) {
             None => found.push(Resource::new(value, schemas)),
-            Some(Value::Array(items)) => open.extend(checked(items.clone())?),
+            Some(Value::Array(items)) => {
+                let mut items = checked(items.clone())?;
+                items.iter_mut().for_each(value::reread);
+                open.extend(items);
+            }
             Some(items) if is_null(items) => {}
             Some(_) => return fail(format!("expected array in {kind}/items, but found something else")),
         }
@@ -35,12 +39,10 @@ fn documents(text: &str, place: &str) -> Result<Vec<Value>> {
     for part in &parts {
         let refuse = |source| BuildError::Yaml { path: place.to_owned(), source };
         let Some(node) = yaml::nodes(part).map_err(refuse)?.into_iter().next() else { continue };
-        let mut value = yaml::value_of(&node, Dialect::Kyaml).map_err(refuse)?;
-        if value.is_null() {
+        let mut value = yaml::value_with(&node, Dialect::Kyaml, &value::remembered).map_err(refuse)?;
+        if is_null(&value) {
             continue;
         }
-        mark(&node, &mut value, false);
-        keep_texts(&node, &mut value);
         let kind = text_at(&value, &["kind"]);
         if parts.len() == 1
             && (kind == "List" || kind == "ResourceList")
@@ -84,89 +86,6 @@ fn split(text: &str) -> Result<Vec<&str>> {
     Ok(parts)
 }
 
-/// What becomes of a folded text when go-yaml v3 writes it and reads it again, as upstream does: a line feed more before
-/// lines that are indented further. Source: go-yaml v3 `emitterc.go` `yaml_emitter_write_folded_scalar`.
-fn refolded(text: &str) -> String {
-    let blank = |text: &str| text.starts_with([' ', '\t']);
-    if text.contains(" \n") || text.ends_with(' ') || !text.contains('\n') {
-        return text.to_owned();
-    }
-    let body = text.trim_start_matches('\n');
-    let odd = body.is_empty() || blank(body);
-    let mut made = text[..text.len() - body.len()].to_owned();
-    let mut rest = body;
-    while !rest.is_empty() {
-        let end = rest.find('\n').unwrap_or(rest.len());
-        let (line, behind) = rest.split_at(end);
-        rest = behind.trim_start_matches('\n');
-        let breaks = behind.len() - rest.len();
-        let written = breaks + usize::from(!odd && !blank(line));
-        let read = match (rest.is_empty(), blank(line) || blank(rest)) {
-            (true, _) => {
-                if breaks < 2 {
-                    breaks
-                } else {
-                    written
-                }
-            }
-            (false, true) => written,
-            (false, false) => written - 1,
-        };
-        made.push_str(line);
-        made.extend(std::iter::repeat_n('\n', read));
-        if read == 0 && !rest.is_empty() {
-            made.push(' ');
-        }
-    }
-    made
-}
-
-/// Gives nulls the text that they were written with.
-fn mark(node: &Node, value: &mut Value, flow: bool) {
-    match (&node.content, value) {
-        (Content::Scalar(text, Style::Plain), value @ Value::Null) => {
-            *value = if flow && text.is_empty() { null_in_flow() } else { null_written(text) }
-        }
-        (Content::Scalar(_, Style::Folded), Value::String(text)) => *text = refolded(text),
-        (Content::List(nodes, inner), Value::Array(items)) => {
-            nodes.iter().zip(items).for_each(|(node, item)| mark(node, item, flow || *inner))
-        }
-        (Content::Map(pairs, own), Value::Object(map)) => {
-            for (key, inner) in pairs {
-                if let Content::Scalar(name, _) = &key.content
-                    && let Some(value) = map.get_mut(name)
-                {
-                    mark(inner, value, flow || *own);
-                }
-            }
-        }
-        _ => {}
-    }
-}
-
-/// Annotations are texts whatever they look like; `1.10` stays `1.10`.
-fn keep_texts(node: &Node, value: &mut Value) {
-    let field = |node: &Node, name: &str| match &node.content {
-        Content::Map(pairs, _) => {
-            pairs.iter().find(|(key, _)| matches!(&key.content, Content::Scalar(text, _) if text == name)).map(|(_, value)| value.clone())
-        }
-        _ => None,
-    };
-    let Some(annotations) = field(node, "metadata").and_then(|metadata| field(&metadata, "annotations")) else { return };
-    let Content::Map(pairs, _) = &annotations.content else { return };
-    let Some(map) = value.get_mut("metadata").and_then(|metadata| metadata.get_mut("annotations")).and_then(Value::as_object_mut) else {
-        return;
-    };
-    for (key, node) in pairs {
-        if let (Content::Scalar(name, _), Content::Scalar(text, Style::Plain)) = (&key.content, &node.content)
-            && let Some(found) = map.get_mut(name)
-            && matches!(found, Value::Number(_) | Value::Bool(_))
-        {
-            *found = Value::String(text.clone());
-        }
-    }
-}
-
 fn checked(values: Vec<Value>) -> Result<Vec<Value>> {
     let kept: Vec<Value> = values.into_iter().filter(|value| !is_empty(value)).collect();
     for value in &kept {
@@ -193,22 +112,6 @@ fn shown(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn folded_texts_go_through_another_emitter() {
-        for (text, expected) in [
-            ("a\n  b\nc\n", "a\n\n  b\nc\n"),
-            ("a\nb\n", "a\nb\n"),
-            ("a\n  b  \nc\n", "a\n  b  \nc\n"),
-            ("a\n  b\nc\n\n\n", "a\n\n  b\nc\n\n\n\n"),
-            (" a\nb\n  c\n", " a\nb\n  c\n"),
-            ("a\n\n  b\n  c\nd\n", "a\n\n\n  b\n  c\nd\n"),
-            ("\na\n  b\n", "\na\n\n  b\n"),
-            ("a", "a"),
-        ] {
-            assert_eq!(refolded(text), expected, "{text:?}");
-        }
-    }
 
     #[test]
     fn documents_are_split_as_upstream_does() {

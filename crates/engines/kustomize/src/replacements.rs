@@ -9,7 +9,7 @@ use crate::list::List;
 use crate::loader::Loader;
 use crate::paths::{Made, find, lookup, parts, place};
 use crate::resource::Resource;
-use crate::value::{is_empty, is_null, is_scalar, null_written, plain, text};
+use crate::value::{is_empty, is_null, is_scalar, is_text, is_untyped, is_unwritten, meaning, plain, text, untyped};
 
 pub(crate) fn transform(list: &mut List, told: &[Replacement], loader: &Loader<'_>) -> Result<()> {
     for replacement in told {
@@ -40,7 +40,7 @@ fn ids(resource: &Resource) -> Vec<Id> {
 
 fn replace(list: &mut List, source: &Source, targets: &[ReplacementTarget]) -> Result<()> {
     let value = match source {
-        Source::Value(text) => plain(text),
+        Source::Value(text) => untyped(text),
         Source::Field { id, path, options } => field(list, id, path, options)?,
     };
     for target in targets {
@@ -132,22 +132,21 @@ fn set(field: &mut Value, value: &Value, options: &FieldOptions) -> Result<()> {
     }
     *field = match &*field {
         Value::Object(_) | Value::Array(_) => new,
-        Value::String(_) if !is_null(field) => Value::String(text(&new)),
+        field if is_text(field) => Value::String(text(&new)),
+        field if is_untyped(field) => untyped(&text(&new)),
         old => typed(old, &text(&new))?,
     };
     Ok(())
 }
 
-/// A new text for a number or truth must be one as well.
+/// A new text for a number, truth or null must be one as well.
 fn typed(old: &Value, new: &str) -> Result<Value> {
-    if new.is_empty() && is_null(old) {
-        return Ok(null_written(""));
-    }
     let value = plain(new);
-    let kind = |value: &Value| match value {
+    let kind = |value: &Value| match &meaning(value) {
         Value::Bool(_) => "bool",
         Value::Number(number) if number.is_f64() => "float",
         Value::Number(_) => "int",
+        Value::Null => "null",
         _ => "str",
     };
     let (from, to) = (kind(&value), kind(old));
@@ -159,7 +158,14 @@ fn typed(old: &Value, new: &str) -> Result<Value> {
 fn inside_text(object: &mut Value, value: &Value, parts: &[String], target: &ReplacementTarget, made: Option<Made>) -> Result<bool> {
     for length in 1..parts.len() {
         let Ok(Some(found)) = lookup(object, &parts[..length]) else { continue };
-        if !is_scalar(found) || is_null(found) {
+        if !is_scalar(found) {
+            continue;
+        }
+        if is_null(found) {
+            // Upstream makes the field inside the text `null` and forgets it.
+            if made.is_some() && !text(found).is_empty() && !is_unwritten(found) {
+                return Ok(true);
+            }
             continue;
         }
         let whole = text(found);

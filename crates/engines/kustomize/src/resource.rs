@@ -10,7 +10,7 @@ use crate::id::{Gvk, Id};
 use crate::merge;
 use crate::paths::{self, Step};
 use crate::schema::Schemas;
-use crate::value::{at, is_null, remove, set, text, text_at, texts_at};
+use crate::value::{at, generated, is_null, remove, set, text, text_at, texts_at, typed};
 
 /// Most groups of entries that were added together.
 const MOST_SHARED: usize = 200;
@@ -121,6 +121,16 @@ impl Resource {
         self.previous_ids().into_iter().next().unwrap_or_else(|| self.id())
     }
 
+    /// Forgets what was added to a part of the metadata together with other places: upstream has made it anew.
+    fn unshare(&mut self, field: &str) {
+        let inside = |place: &[Step]| {
+            let key = |at: usize, name: &str| matches!(place.get(at), Some(Step::Key(key)) if key == name);
+            key(0, "metadata") && key(1, field)
+        };
+        self.notes.shared.iter_mut().for_each(|places| places.retain(|place| !inside(place)));
+        self.notes.shared.retain(|places| places.len() > 1);
+    }
+
     /// Remembers the present name.
     pub(crate) fn remember_id(&mut self) {
         let id = self.id();
@@ -136,6 +146,16 @@ impl Resource {
             || !notes.suffixes.is_empty()
             || notes.behavior.is_some()
             || notes.needs_hash
+    }
+
+    /// Turns annotations into texts, as upstream does after a JSON patch; what is no mapping goes.
+    pub(crate) fn annotation_texts(&mut self) {
+        let annotations = self.annotations();
+        if annotations.is_empty() && self.has_notes() {
+            set(&mut self.value, &["metadata", "annotations"], Value::Object(Map::new()));
+        } else {
+            self.set_texts("annotations", annotations);
+        }
     }
 
     pub(crate) fn make_annotations_of_notes(&mut self) {
@@ -154,9 +174,11 @@ impl Resource {
 
     /// Sets annotations or labels; without any the field goes.
     pub(crate) fn set_texts(&mut self, field: &str, texts: Map<String, Value>) {
+        self.unshare(field);
         if texts.is_empty() {
             remove(&mut self.value, &["metadata", field]);
         } else {
+            let texts = texts.into_iter().map(|(key, text)| (key, typed(text))).collect();
             set(&mut self.value, &["metadata", field], Value::Object(texts));
         }
     }
@@ -201,8 +223,16 @@ impl Resource {
     /// Lays the old data under the own.
     pub(crate) fn merge_data(&mut self, old: &Self) {
         for field in ["data", "binaryData"] {
-            let mut data = texts_at(&old.value, &[field]);
-            data.extend(texts_at(&self.value, &[field]));
+            let texts = |of: &Self| {
+                let map = at(&of.value, &[field]).and_then(Value::as_object);
+                let pair = |(key, value): (&String, &Value)| {
+                    (key.clone(), Value::String(if is_null(value) { String::new() } else { text(value) }))
+                };
+                map.into_iter().flatten().map(pair).collect::<Map<_, _>>()
+            };
+            let mut data = texts(old);
+            data.extend(texts(self));
+            let data: Map<_, _> = data.into_iter().map(|(key, value)| (key, generated(text(&value)))).collect();
             remove(&mut self.value, &[field]);
             if !data.is_empty() {
                 set(&mut self.value, &[field], Value::Object(data));
@@ -251,6 +281,10 @@ impl Resource {
         if replaces_annotations(&patch.value) {
             // Upstream keeps its notes among the annotations, so they are lost with them.
             self.notes = Notes { shared: std::mem::take(&mut self.notes.shared), ..Notes::default() };
+        }
+        if text_at(&patch.value, &["$patch"]) == "replace" {
+            // Upstream makes the new object and forgets it.
+            return Ok(true);
         }
         let merged = merge::strategic(std::mem::take(&mut self.value), patch.value.clone(), &self.schemas.table())?;
         let Some(merged) = merged else { return Ok(false) };

@@ -11,7 +11,7 @@ use crate::error::{Result, fail};
 use crate::fieldspec::{Create, apply};
 use crate::list::List;
 use crate::paths::{lookup, parts, with_indices};
-use crate::value::{is_null, text};
+use crate::value::{is_null, is_text, is_untyped, text};
 
 /// Remembers at the resources which vars point at them.
 pub(crate) fn point(list: &mut List, vars: &[Var]) -> Result<()> {
@@ -42,7 +42,9 @@ pub(crate) fn resolve(list: &mut List, vars: &BTreeMap<String, Var>, specs: &[Fi
     }
     for resource in &mut list.items {
         for spec in specs {
+            let shared = resource.shared_values();
             apply(&mut resource.value, spec, Create::Nothing, &mut |place| set(place, &values))?;
+            resource.spread(&shared);
         }
     }
     Ok(())
@@ -51,22 +53,20 @@ pub(crate) fn resolve(list: &mut List, vars: &BTreeMap<String, Var>, specs: &[Fi
 fn set(place: &mut Value, values: &BTreeMap<String, Value>) -> Result<()> {
     match place {
         place if is_null(place) => {}
-        Value::String(whole) => *place = expanded(whole, values),
+        place if is_text(place) || is_untyped(place) => *place = expanded(&text(place), values),
         Value::Object(map) => {
             for value in map.values_mut() {
-                if let Value::String(whole) = value
-                    && !whole.starts_with('\0')
-                {
-                    *value = expanded(whole, values);
+                if is_text(value) || is_untyped(value) {
+                    *value = expanded(&text(value), values);
                 }
             }
         }
         Value::Array(items) => {
             for item in items {
-                match item {
-                    Value::String(whole) => *item = expanded(whole, values),
-                    _ => return fail("invalid value type expect a string"),
+                if !is_text(item) && !is_untyped(item) {
+                    return fail("invalid value type expect a string");
                 }
+                *item = expanded(&text(item), values);
             }
         }
         _ => {}

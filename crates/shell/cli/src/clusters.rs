@@ -34,6 +34,11 @@ impl Target {
         found
     }
 
+    /// Opens the cluster of this context.
+    pub(crate) async fn named(&self, context: &str) -> anyhow::Result<Cluster> {
+        Self { context: Some(context.to_owned()), ..self.clone() }.open(None).await
+    }
+
     /// Opens the cluster; `usual` is the context that is meant where none is named and the file has it.
     pub(crate) async fn open(&self, usual: Option<&str>) -> anyhow::Result<Cluster> {
         let file = Kubeconfig::read_from(&self.kubeconfig).with_context(|| self.kubeconfig.display().to_string())?;

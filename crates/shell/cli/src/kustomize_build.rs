@@ -1,13 +1,15 @@
-//! `kustomize build DIR`.
+//! `kustomize build DIR`, which is `supercargo build DIR` as well.
 
 use std::borrow::Cow;
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use kustomize::{Files, Options, Order, Restriction};
+use model::Digest;
 
-use crate::parse;
+use crate::{kustomize_edit, parse};
 
 /// Largest file that is read.
 const SIZE: u64 = 64 << 20;
@@ -22,22 +24,38 @@ struct Arguments {
 #[derive(clap::Subcommand)]
 enum Command {
     /// Renders a kustomization to standard output.
-    Build {
-        /// Its folder.
-        #[arg(default_value = ".")]
-        folder: PathBuf,
-        /// Writes to this file instead.
-        #[arg(short, long)]
-        output: Option<PathBuf>,
-        /// In which order manifests come where the kustomization does not say it.
-        #[arg(long, value_enum, default_value = "legacy")]
-        reorder: Reorder,
-        /// Which files a kustomization may name.
-        #[arg(long, value_enum, default_value = "LoadRestrictionsRootOnly")]
-        load_restrictor: LoadRestrictor,
-    },
+    Build(Build),
+    /// Edits the kustomization file of the current folder; comments stay.
+    #[command(subcommand)]
+    Edit(kustomize_edit::Edit),
     /// Prints the version.
     Version,
+}
+
+#[derive(clap::Parser)]
+#[command(name = "supercargo build", about = "Renders a kustomization as kustomize v5.8.1 does")]
+struct BuildLine {
+    #[command(flatten)]
+    build: Build,
+}
+
+#[derive(clap::Args)]
+struct Build {
+    /// Its folder.
+    #[arg(default_value = ".")]
+    folder: PathBuf,
+    /// Writes to this file instead.
+    #[arg(short, long)]
+    output: Option<PathBuf>,
+    /// Prints the digest of the rendering instead of the rendering: equal digests, equal bytes.
+    #[arg(long)]
+    output_digest: bool,
+    /// In which order manifests come where the kustomization does not say it.
+    #[arg(long, value_enum, default_value = "legacy")]
+    reorder: Reorder,
+    /// Which files a kustomization may name.
+    #[arg(long, value_enum, default_value = "LoadRestrictionsRootOnly")]
+    load_restrictor: LoadRestrictor,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -65,33 +83,54 @@ pub(crate) fn run(arguments: Vec<OsString>) -> anyhow::Result<i32> {
     };
     match arguments.command {
         Command::Version => println!("v5.8.1+supercargo{}", env!("CARGO_PKG_VERSION")),
-        Command::Build { folder, output, reorder, load_restrictor } => {
-            let order = match reorder {
-                Reorder::Legacy => Order::Legacy,
-                Reorder::None => Order::AsRead,
-            };
-            let restriction = match load_restrictor {
-                LoadRestrictor::RootOnly => Restriction::RootOnly,
-                LoadRestrictor::None => Restriction::None,
-            };
-            let text = build(&folder, Options { order, restriction })?;
-            match output {
-                Some(path) => std::fs::write(&path, text).with_context(|| path.display().to_string())?,
-                None => print!("{text}"),
-            }
-        }
+        Command::Edit(edit) => kustomize_edit::run(Path::new("."), edit)?,
+        Command::Build(told) => build(&told)?,
     }
     Ok(0)
 }
 
-fn build(place: &Path, options: Options) -> anyhow::Result<String> {
+/// Runs `supercargo build`.
+pub(crate) fn run_build(arguments: Vec<OsString>) -> anyhow::Result<i32> {
+    match parse::<BuildLine>("supercargo build", arguments) {
+        Ok(line) => build(&line.build).map(|()| 0),
+        Err(code) => Ok(code),
+    }
+}
+
+fn build(told: &Build) -> anyhow::Result<()> {
+    let order = match told.reorder {
+        Reorder::Legacy => Order::Legacy,
+        Reorder::None => Order::AsRead,
+    };
+    let restriction = match told.load_restrictor {
+        LoadRestrictor::RootOnly => Restriction::RootOnly,
+        LoadRestrictor::None => Restriction::None,
+    };
+    let (text, warnings) = render(&told.folder, Options { order, restriction })?;
+    warnings.iter().for_each(|warning| eprintln!("{warning}"));
+    if let Some(path) = &told.output {
+        std::fs::write(path, &text).with_context(|| path.display().to_string())?;
+    }
+    let mut out = std::io::stdout().lock();
+    let written = match (told.output_digest, &told.output) {
+        (true, _) => writeln!(out, "{}", Digest::of(text.as_bytes())),
+        (false, None) => out.write_all(text.as_bytes()),
+        (false, Some(_)) => Ok(()),
+    };
+    written.and_then(|()| out.flush()).context("standard output")
+}
+
+/// Renders the kustomization of a folder; the text, and what upstream warns of.
+pub(crate) fn render(place: &Path, options: Options) -> anyhow::Result<(String, Vec<String>)> {
+    let built = objects(place, options)?;
+    Ok((yaml::write_all(&built.objects), built.warnings))
+}
+
+/// Renders the kustomization of a folder on this machine.
+pub(crate) fn objects(place: &Path, options: Options) -> anyhow::Result<kustomize::Built> {
     let place = place.canonicalize().with_context(|| place.display().to_string())?;
     let Some(folder) = place.to_str() else { bail!("{} is not UTF-8", place.display()) };
-    let built = kustomize::build_with(&Disk, folder.trim_start_matches('/'), options)?;
-    for warning in &built.warnings {
-        eprintln!("{warning}");
-    }
-    Ok(yaml::write_all(&built.objects))
+    Ok(kustomize::build_with(&Disk, folder.trim_start_matches('/'), options)?)
 }
 
 /// The machine's files, as a build sees them.

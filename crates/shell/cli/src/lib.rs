@@ -5,6 +5,7 @@ mod check;
 mod clusters;
 mod cosign;
 mod curl;
+pub mod diff;
 mod docker;
 mod doctor;
 mod flux;
@@ -13,6 +14,7 @@ mod folder;
 mod hosts;
 mod kargo;
 mod kustomize_build;
+mod kustomize_edit;
 mod links;
 mod sudo;
 mod why;
@@ -32,6 +34,7 @@ pub const JOB_NAMES: [&str; 7] = ["cosign", "curl", "docker", "flux", "kargo", "
 pub async fn run_as(name: &str, arguments: Vec<OsString>) -> Option<i32> {
     let result = match name {
         "check" | "run-tests.sh" => check::run(arguments).await,
+        "build" => kustomize_build::run_build(arguments),
         "cosign" => cosign::run(arguments).await,
         "curl" => curl::run(arguments).await,
         "docker" => docker::run(arguments).await,

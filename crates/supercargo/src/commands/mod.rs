@@ -1,6 +1,7 @@
 //! The commands of the program itself: one file each.
 
 mod demo;
+mod diff;
 mod run;
 mod status;
 mod up;
@@ -25,6 +26,15 @@ enum Command {
     Status(status::Arguments),
     /// Runs one role with no host in this process, against clusters, registries and forges that are elsewhere.
     Run(run::Arguments),
+    /// Renders a kustomization as kustomize v5.8.1 does; `build --help` has more.
+    #[command(disable_help_flag = true)]
+    Build {
+        /// `DIR [--load-restrictor …] [--reorder …] [-o FILE] [--output-digest]`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Shows what would change, object by object: between folders, artifacts and clusters, or in an environment.
+    Diff(diff::Arguments),
     /// Names every place of a repository that upstream tools would refuse or misread, and the fix; `doctor --help` has more.
     #[command(disable_help_flag = true)]
     Doctor {
@@ -66,6 +76,8 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<i32> {
         Command::Up(arguments) => up::run(arguments).await,
         Command::Status(arguments) => status::run(arguments).await,
         Command::Run(arguments) => run::run(arguments).await,
+        Command::Build { arguments } => Ok(cli::run_as("build", arguments).await.unwrap_or(2)),
+        Command::Diff(arguments) => diff::run(arguments).await,
         Command::Doctor { arguments } => Ok(cli::doctor(arguments).await.unwrap_or(2)),
         Command::Why(arguments) => why::run(arguments).await,
         Command::VerifyExport(arguments) => cli::verify_export(&arguments),

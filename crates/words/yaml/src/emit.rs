@@ -113,18 +113,15 @@ fn number_text(number: &serde_json::Number) -> String {
     go_float(number.as_f64().unwrap_or(0.0))
 }
 
-/// Go's `strconv.FormatFloat(f, 'g', -1, 64)`: exponent form below 1e-4 and from 1e21 on.
-fn go_float(value: f64) -> String {
+/// Go's `strconv.FormatFloat(f, 'g', -1, 64)`: exponent form below 1e-4 and from 1e6 on.
+pub fn go_float(value: f64) -> String {
     if value == 0.0 {
         return "0".to_owned();
     }
     let scientific = format!("{value:e}");
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    let digits = mantissa.bytes().filter(u8::is_ascii_digit).count();
-    // With the shortest precision Go switches at max(digits, 21) where digits are more, at 21 otherwise.
-    let limit = if digits > 21 { digits as i32 } else { 21 };
-    if exponent < -4 || exponent >= limit {
+    if !(-4..6).contains(&exponent) {
         let sign = if exponent < 0 { '-' } else { '+' };
         return format!("{mantissa}e{sign}{:02}", exponent.abs());
     }

@@ -9,12 +9,14 @@ mod expressions;
 mod key_order;
 mod node;
 mod resolve;
+mod safe;
 
-pub use edit::{EditError, Path, Step, set_scalar};
-pub use emit::{write, write_all};
+pub use edit::{EditError, Path, Step, append, delete, insert, replace, set, set_scalar};
+pub use emit::{go_float, write, write_all};
 pub use expressions::{expressions, mask, quote_expressions};
 pub use node::{Content, Node, Style, nodes};
-pub use resolve::{Dialect, plain_scalar, read, read_all, value_of};
+pub use resolve::{Dialect, Written, plain_digits, plain_scalar, read, read_all, value_of, value_with};
+pub use safe::write_safe;
 
 /// Why a text is not read. Lines count from 1.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

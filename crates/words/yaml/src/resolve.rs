@@ -45,9 +45,27 @@ pub fn read_all(text: &str, dialect: Dialect) -> Result<Vec<Value>, YamlError> {
 
 /// Returns a document's value.
 pub fn value_of(document: &Node, dialect: Dialect) -> Result<Value, YamlError> {
+    value_with(document, dialect, &|_, value| value)
+}
+
+/// A scalar as it is written.
+#[derive(Debug, Clone, Copy)]
+pub struct Written<'a> {
+    /// Its text, without quotes.
+    pub text: &'a str,
+    /// How it is written.
+    pub style: Style,
+    /// Whether it has an explicit tag.
+    pub tagged: bool,
+    /// Whether it stands inside `[…]` or `{…}`.
+    pub in_flow: bool,
+}
+
+/// Returns a document's value, in which the caller chooses what stands for each scalar that is no key.
+pub fn value_with(document: &Node, dialect: Dialect, choose: &dyn Fn(Written<'_>, Value) -> Value) -> Result<Value, YamlError> {
     let mut anchors = HashMap::new();
     collect_anchors(document, &mut anchors);
-    Resolver { dialect, anchors, budget: ALIAS_BUDGET, open: Vec::new() }.value(document)
+    Resolver { dialect, anchors, budget: ALIAS_BUDGET, open: Vec::new(), choose }.value(document, false)
 }
 
 /// Returns what a plain scalar with this text means when it is not a string.
@@ -77,21 +95,27 @@ struct Resolver<'a> {
     anchors: HashMap<usize, &'a Node>,
     budget: usize,
     open: Vec<usize>,
+    choose: &'a dyn Fn(Written<'_>, Value) -> Value,
 }
 
 impl<'a> Resolver<'a> {
-    fn value(&mut self, node: &'a Node) -> Result<Value, YamlError> {
+    fn value(&mut self, node: &'a Node, in_flow: bool) -> Result<Value, YamlError> {
         if !self.open.is_empty() {
             self.budget = self.budget.checked_sub(1).ok_or(YamlError::Limit { line: node.line, limit: "100,000 nodes by aliases" })?;
         }
         match &node.content {
-            Content::Scalar(text, style) => scalar(text, *style, node, self.dialect),
-            Content::List(items, _) => items.iter().map(|item| self.value(item)).collect::<Result<_, _>>().map(Value::Array),
-            Content::Map(pairs, _) => self.map(pairs, node.line).map(Value::Object),
+            Content::Scalar(text, style) => {
+                let value = scalar(text, *style, node, self.dialect)?;
+                Ok((self.choose)(Written { text, style: *style, tagged: node.tag.is_some(), in_flow }, value))
+            }
+            Content::List(items, flow) => {
+                items.iter().map(|item| self.value(item, in_flow || *flow)).collect::<Result<_, _>>().map(Value::Array)
+            }
+            Content::Map(pairs, flow) => self.map(pairs, node.line, in_flow || *flow).map(Value::Object),
             Content::Alias(anchor) => {
                 let target = self.target(*anchor, node.line)?;
                 self.open.push(*anchor);
-                let value = self.value(target);
+                let value = self.value(target, in_flow);
                 self.open.pop();
                 value
             }
@@ -105,7 +129,7 @@ impl<'a> Resolver<'a> {
         self.anchors.get(&anchor).copied().ok_or(YamlError::Meaning { line, text: "unknown alias".to_owned() })
     }
 
-    fn map(&mut self, pairs: &'a [(Node, Node)], line: usize) -> Result<Map<String, Value>, YamlError> {
+    fn map(&mut self, pairs: &'a [(Node, Node)], line: usize, in_flow: bool) -> Result<Map<String, Value>, YamlError> {
         let mut map = Map::new();
         let mut merged = Vec::new();
         for (key, value) in pairs {
@@ -114,19 +138,20 @@ impl<'a> Resolver<'a> {
                 continue;
             }
             let name = self.key(key)?;
-            let value = self.value(value)?;
-            if map.insert(name.clone(), value).is_some() && self.dialect == Dialect::Kyaml {
+            let value = self.value(value, in_flow)?;
+            if self.dialect == Dialect::Kyaml && map.contains_key(&name) {
                 return Err(YamlError::Meaning { line: key.line, text: format!("mapping key {name:?} already defined") });
             }
+            map.insert(name, value);
         }
         for value in merged {
-            self.merge(&mut map, value, line)?;
+            self.merge(&mut map, value, line, in_flow)?;
         }
         Ok(map)
     }
 
-    fn merge(&mut self, map: &mut Map<String, Value>, node: &'a Node, line: usize) -> Result<(), YamlError> {
-        let sources = match self.value(node)? {
+    fn merge(&mut self, map: &mut Map<String, Value>, node: &'a Node, line: usize, in_flow: bool) -> Result<(), YamlError> {
+        let sources = match self.value(node, in_flow)? {
             Value::Object(source) => vec![Value::Object(source)],
             Value::Array(sources) => sources,
             _ => return Err(YamlError::Meaning { line, text: "map merge requires map or sequence of maps as the value".to_owned() }),
@@ -144,7 +169,11 @@ impl<'a> Resolver<'a> {
 
     fn key(&mut self, node: &'a Node) -> Result<String, YamlError> {
         let refuse = |text: &str| Err(YamlError::Meaning { line: node.line, text: text.to_owned() });
-        match self.value(node)? {
+        let value = match &node.content {
+            Content::Scalar(text, style) => scalar(text, *style, node, self.dialect)?,
+            _ => self.value(node, false)?,
+        };
+        match value {
             Value::String(text) => Ok(text),
             Value::Bool(value) if self.dialect == Dialect::Sigs => Ok(value.to_string()),
             Value::Number(value) if self.dialect == Dialect::Sigs => Ok(value.to_string()),
@@ -238,11 +267,29 @@ fn number(text: &str) -> Option<Value> {
     if !value.is_finite() {
         return None;
     }
-    if value.fract() == 0.0 && value.abs() < 1e18 {
-        #[expect(clippy::cast_possible_truncation, reason = "whole and below 10^18")]
-        return Some(Value::Number(Number::from(value as i64)));
+    whole_number(value).or_else(|| Number::from_f64(value)).map(Value::Number)
+}
+
+/// Go writes whole floats below 10^21 into JSON without an exponent: their shortest digits, filled up with zeros. What reads
+/// that takes it for an integer where it fits.
+fn whole_number(value: f64) -> Option<Number> {
+    if value.fract() != 0.0 || value.abs() >= 1e21 {
+        return None;
     }
-    Number::from_f64(value).map(Value::Number)
+    let text = plain_digits(value);
+    text.parse::<u64>().map(Number::from).or_else(|_| text.parse::<i64>().map(Number::from)).ok()
+}
+
+/// Go's `strconv.FormatFloat(f, 'f', -1, 64)`: the shortest digits that name the number, without an exponent.
+pub fn plain_digits(value: f64) -> String {
+    let shortest = format!("{value:e}");
+    let whole = shortest.split_once('e').and_then(|(mantissa, exponent)| {
+        let digits = mantissa.replace(['.', '-'], "");
+        let zeros = (exponent.parse::<usize>().ok()? + 1).checked_sub(digits.len())?;
+        let sign = if value.is_sign_negative() && value != 0.0 { "-" } else { "" };
+        Some(format!("{sign}{digits}{}", "0".repeat(zeros)))
+    });
+    whole.unwrap_or_else(|| value.to_string())
 }
 
 fn integer(text: &str) -> Option<Value> {

@@ -1,8 +1,16 @@
-//! Replacing one scalar and nothing else: comments, quotes, flow maps, anchors, other documents stay byte for byte.
+//! Changing one value and nothing else: comments, quotes, flow maps, anchors, other documents stay byte for byte. What came
+//! out is read again and must differ in that place only.
+//! Read first: [`Path`], [`set_scalar`], then `splice.rs` for whole values.
+
+mod check;
+mod splice;
+
+pub use splice::{append, delete, insert, replace, set};
 
 use serde_json::Value;
 
-use crate::{Content, Dialect, Node, Style, YamlError, nodes, value_of};
+use crate::safe::{double_quoted, plain_is_safe};
+use crate::{Content, Node, Style, YamlError, nodes};
 
 /// Where a value stands inside a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,9 +63,42 @@ pub enum EditError {
         /// The wanted index.
         index: usize,
     },
+    /// The path leads to something that holds no items.
+    #[error("the value at {0} is no list")]
+    NotList(String),
+    /// The path leads to something that holds no entries.
+    #[error("the value at {0} is no mapping")]
+    NotMap(String),
+    /// There is something at the path already.
+    #[error("there is a value at {0} already")]
+    Exists(String),
     /// The edit would have changed something else as well.
-    #[error("setting {0} would change other values of the file")]
+    #[error("changing {0} would change other values of the file")]
     Unsafe(String),
+}
+
+impl std::fmt::Display for Path {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(document) = self.document {
+            write!(formatter, "#{document}.")?;
+        }
+        for (at, step) in self.steps.iter().enumerate() {
+            let dot = if at == 0 { "" } else { "." };
+            match step {
+                Step::Index(index) => write!(formatter, "{dot}{index}")?,
+                Step::Key(key) if key.parse::<usize>().is_ok() => write!(formatter, "{dot}:{key}")?,
+                Step::Key(key) => write!(formatter, "{dot}{}", key.replace('.', "\\.").replace(':', "\\:"))?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'a> FromIterator<&'a str> for Path {
+    /// The path of these keys, whatever they hold.
+    fn from_iter<T: IntoIterator<Item = &'a str>>(keys: T) -> Self {
+        Self { document: None, steps: keys.into_iter().map(|key| Step::Key(key.to_owned())).collect() }
+    }
 }
 
 impl Path {
@@ -118,7 +159,7 @@ pub fn set_scalar(text: &str, key: &str, value: &Value) -> Result<String, EditEr
     edited.push_str(&text[..span.start]);
     edited.push_str(&written);
     edited.push_str(&text[span.end..]);
-    verify(&documents, &edited, at, &path, value, key)?;
+    check::only(&documents, &edited, at, &path.steps, check::Difference::Value(value)).ok_or_else(|| EditError::Unsafe(key.to_owned()))?;
     Ok(edited)
 }
 
@@ -186,70 +227,10 @@ fn scalar_text(value: &Value, style: Style, flow: bool, key: &str) -> Result<Str
     })
 }
 
-/// A plain scalar is safe when both dialects read it back as this very string.
-fn plain_is_safe(text: &str, flow: bool) -> bool {
-    let probe = if flow { format!("[{text}]") } else { format!("a: {text}") };
-    [Dialect::Sigs, Dialect::Kyaml].into_iter().all(|dialect| {
-        let expected = Value::String(text.to_owned());
-        match crate::read(&probe, dialect) {
-            Ok(Value::Array(items)) => items.len() == 1 && items[0] == expected,
-            Ok(Value::Object(map)) => map.len() == 1 && map.get("a") == Some(&expected),
-            _ => false,
-        }
-    }) && !reads_as_other_elsewhere(text)
-}
-
-/// Words that a YAML 1.2 or an older 1.1 reader takes for numbers, dates or sexagesimals.
-fn reads_as_other_elsewhere(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let Some(first) = bytes.first() else { return true };
-    let numeric = first.is_ascii_digit() || matches!(first, b'+' | b'-' | b'.');
-    let float_like = numeric && text.replace('_', "").parse::<f64>().is_ok();
-    let sexagesimal = numeric && text.contains(':') && bytes.iter().all(|b| b.is_ascii_digit() || matches!(b, b':' | b'.' | b'+' | b'-'));
-    float_like || sexagesimal || matches!(text, "=" | "<<")
-}
-
-fn double_quoted(text: &str) -> String {
-    // JSON strings are YAML double-quoted scalars.
-    Value::String(text.to_owned()).to_string()
-}
-
-fn verify(before: &[Node], edited: &str, at: usize, path: &Path, value: &Value, key: &str) -> Result<(), EditError> {
-    let unsafe_edit = || EditError::Unsafe(key.to_owned());
-    let after = nodes(edited).map_err(|_| unsafe_edit())?;
-    if after.len() != before.len() {
-        return Err(unsafe_edit());
-    }
-    for (number, (old, new)) in before.iter().zip(&after).enumerate() {
-        let mut expected = value_of(old, Dialect::Sigs)?;
-        let found = value_of(new, Dialect::Sigs).map_err(|_| unsafe_edit())?;
-        if number == at {
-            // An anchored value changes wherever an alias names it, which is what the author of the anchor asked for.
-            let node = descend(old, &path.steps, key)?;
-            if node.anchor != 0 {
-                continue;
-            }
-            *pointer(&mut expected, &path.steps).ok_or_else(unsafe_edit)? = value.clone();
-        }
-        if expected != found {
-            return Err(unsafe_edit());
-        }
-    }
-    Ok(())
-}
-
-fn pointer<'a>(value: &'a mut Value, steps: &[Step]) -> Option<&'a mut Value> {
-    steps.iter().try_fold(value, |value, step| match (value, step) {
-        (Value::Object(map), Step::Key(name)) => map.get_mut(name),
-        (Value::Object(map), Step::Index(index)) => map.get_mut(&index.to_string()),
-        (Value::Array(items), Step::Index(index)) => items.get_mut(*index),
-        _ => None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Dialect;
     use expect_test::{Expect, expect};
 
     fn check(text: &str, key: &str, value: &str, expected: &Expect) {
