@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// The clusters of an embedded world. The first is where Kargo lives.
 pub const CLUSTERS: [&str; 4] = ["management", "dev", "staging", "prod"];
 /// Who signs commits: people and roles.
-pub const SIGNERS: [&str; 4] = ["maintainer", "developer", "renovate", "kargo"];
+pub const SIGNERS: [&str; 5] = ["maintainer", "developer", "operator", "renovate", "kargo"];
 
 /// All secrets.
 #[derive(Clone, Serialize, Deserialize)]
@@ -40,10 +40,33 @@ impl Credentials {
         Self { forge, registry, clusters, readers, signing }
     }
 
-    /// Reads the file, or makes it; the flag tells whether it is new.
+    /// Gives everybody who has no secret yet one of their own; tells whether anything was missing.
+    fn complete(&mut self) -> bool {
+        let made = Self::make(rand::random);
+        let before = self.forge.len() + self.signing.len() + self.clusters.len() + self.readers.len();
+        for (own, fresh) in [
+            (&mut self.forge, made.forge),
+            (&mut self.signing, made.signing),
+            (&mut self.clusters, made.clusters),
+            (&mut self.readers, made.readers),
+        ] {
+            for (name, secret) in fresh {
+                own.entry(name).or_insert(secret);
+            }
+        }
+        before != self.forge.len() + self.signing.len() + self.clusters.len() + self.readers.len()
+    }
+
+    /// Reads the file, or makes it; the flag tells whether it is new. A file from before somebody was there is completed.
     pub fn open(path: &Path) -> anyhow::Result<(Self, bool)> {
         match std::fs::read(path) {
-            Ok(bytes) => Ok((serde_json::from_slice(&bytes).with_context(|| format!("{} is malformed", path.display()))?, false)),
+            Ok(bytes) => {
+                let mut known: Self = serde_json::from_slice(&bytes).with_context(|| format!("{} is malformed", path.display()))?;
+                if known.complete() {
+                    write_private(path, &serde_json::to_vec_pretty(&known)?)?;
+                }
+                Ok((known, false))
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let made = Self::make(rand::random);
                 write_private(path, &serde_json::to_vec_pretty(&made)?)?;

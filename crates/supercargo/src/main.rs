@@ -15,6 +15,9 @@ fn main() -> ExitCode {
     // Before any thread is started: a sandbox is made by a process of one thread.
     match rest.first().and_then(|word| word.to_str()) {
         Some(node::sandbox::CHILD) => return code(node::sandbox::child(Path::new(rest.get(1).unwrap_or(&OsString::new())))),
+        Some(node::rootless::ROOTLESS) => return code(node::rootless::child(Path::new(rest.get(1).unwrap_or(&OsString::new())))),
+        Some(node::rootless::INSIDE) => return code(node::rootless::inside(Path::new(rest.get(1).unwrap_or(&OsString::new())))),
+        Some(node::rootless::PROBE) => return code(node::rootless::probe()),
         Some(node::steps::STEPS) => return code(node::steps::run(Path::new(rest.get(1).unwrap_or(&OsString::new())))),
         _ => {}
     }

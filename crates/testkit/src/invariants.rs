@@ -16,7 +16,7 @@ const HOME: &str = "management";
 const KARGO: &str = "/registry/kargo.akuity.io/";
 const DEPLOYMENT: &str = "org/deployment";
 /// Who signs commits on main.
-const SIGNERS: [&str; 3] = ["maintainer", "renovate", "kargo"];
+const SIGNERS: [&str; 4] = ["maintainer", "operator", "renovate", "kargo"];
 
 /// Watches every change of a world.
 pub struct Invariants {

@@ -220,7 +220,7 @@ impl Desk<'_> {
         let text = program::output("git", &["show", "main:clusters/prod/myapp.yaml"], &deployment, LIMIT)?;
         std::fs::write(&pointer, text.replace("tag: 0.5.2", "tag: 0.5.1"))?;
         let file = format!("clusters/prod/myapp.yaml={}", pointer.display());
-        self.supercargo(&["demo", "change", &file, "--message", "By hand", "--data", &self.data()])?;
+        self.supercargo(&["demo", "change", &file, "--message", "By hand", "--as", "operator", "--data", &self.data()])?;
         self.until("the drift in status", || Ok(self.held()?.contains("its pointer was edited by hand")))?;
         std::thread::sleep(Duration::from_secs(2));
         let image = self

@@ -5,6 +5,7 @@
 mod images;
 mod node;
 mod pod;
+pub mod rootless;
 mod runner;
 pub mod sandbox;
 pub mod steps;

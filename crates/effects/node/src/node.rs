@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use crate::images::{ImageError, Images, Pulled};
 use crate::pod::{Material, Program, container_status, containers, needs, program, unsupported};
 use crate::runner::HostJobs;
-use crate::sandbox::{Ended, Mount, Root, Sandbox, SandboxError, supervise};
+use crate::sandbox::{self, Ended, Mount, Root, Sandbox, SandboxError, supervise};
 
 /// The node whose Pods only look as if they ran.
 const SIMULATED: &str = "simulated";
@@ -333,8 +333,13 @@ impl Node {
 
     async fn start(&self, folder: &std::path::Path, pulled: &Pulled, program: &Program, pod: &Value) -> Result<Ended, SandboxError> {
         let timeout = pod["spec"]["activeDeadlineSeconds"].as_u64().map_or(TIMEOUT, Duration::from_secs);
-        if !nix::unistd::geteuid().is_root() {
+        if !sandbox::is_possible() {
             return self.plain(pulled, program, timeout).await;
+        }
+        let root = nix::unistd::geteuid().is_root();
+        if !root && let Some(field) = second_id(pod) {
+            let why = format!("{field}: this process is not root, so one user and one group are mapped and no more");
+            return Err(SandboxError::Refused(why));
         }
         let file = |path: &std::path::Path| {
             let path = path.display().to_string();
@@ -346,13 +351,17 @@ impl Node {
         for (number, (target, content)) in program.files.iter().enumerate() {
             let source = folder.join(format!("file-{number}"));
             std::fs::write(&source, content).map_err(file(&source))?;
-            std::os::unix::fs::chown(&source, Some(program.user.0), Some(program.user.1)).map_err(file(&source))?;
+            if root {
+                std::os::unix::fs::chown(&source, Some(program.user.0), Some(program.user.1)).map_err(file(&source))?;
+            }
             mounts.push(Mount { source, target: target.clone(), writable: false });
         }
         for (number, target) in program.folders.iter().enumerate() {
             let source = folder.join(format!("folder-{number}"));
             std::fs::create_dir_all(&source).map_err(file(&source))?;
-            std::os::unix::fs::chown(&source, Some(program.user.0), Some(program.user.1)).map_err(file(&source))?;
+            if root {
+                std::os::unix::fs::chown(&source, Some(program.user.0), Some(program.user.1)).map_err(file(&source))?;
+            }
             mounts.push(Mount { source, target: target.clone(), writable: true });
         }
         let sandbox = Sandbox {
@@ -375,7 +384,8 @@ impl Node {
     async fn plain(&self, pulled: &Pulled, program: &Program, timeout: Duration) -> Result<Ended, SandboxError> {
         if !self.options.host_jobs.allow(&pulled.digest) {
             return Err(SandboxError::Refused(
-                "this process is not root, and Jobs outside a sandbox are not allowed (--allow-host-jobs)".into(),
+                "this process is not root and may not make user namespaces, and Jobs outside a sandbox are not allowed (--allow-host-jobs)"
+                    .into(),
             ));
         }
         if !program.files.is_empty() || !program.folders.is_empty() {
@@ -393,6 +403,13 @@ impl Node {
             tracing::debug!(%error, path = %path.display(), "a log was not kept");
         }
     }
+}
+
+/// Returns the field of a Pod that asks for more than one user and one group.
+fn second_id(pod: &Value) -> Option<String> {
+    let context = &pod["spec"]["securityContext"];
+    let asked = |field: &str| context[field].as_array().map_or(!context[field].is_null(), |all| !all.is_empty());
+    ["fsGroup", "supplementalGroups"].into_iter().find(|field| asked(field)).map(|field| format!("spec.securityContext.{field}"))
 }
 
 fn with_type(pod: &Value) -> Value {

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::sync::{Semaphore, watch};
 
-use crate::sandbox::{Ended, Mount, Root, Sandbox, SandboxError, supervise};
+use crate::sandbox::{self, Ended, Mount, Root, Sandbox, SandboxError, supervise};
 use crate::steps::{OUTCOME, Outcome, PLAN, Plan, STEPS};
 
 /// How many jobs run at once.
@@ -98,7 +98,9 @@ pub struct Runner(Arc<Options>);
 enum JobError {
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
-    #[error("no job can run here: this process is not root, and jobs outside a sandbox are not allowed (--allow-host-jobs)")]
+    #[error(
+        "no job can run here: this process is not root and may not make user namespaces, and jobs outside a sandbox are not allowed (--allow-host-jobs)"
+    )]
     NotAllowed,
     #[error("the job's folder {path} cannot be used")]
     File {
@@ -205,9 +207,9 @@ impl Runner {
     }
 
     async fn run_job(&self, claimed: &Value, folder: &Path) -> Result<(Outcome, String), JobError> {
-        let root = nix::unistd::geteuid().is_root();
+        let boxed = sandbox::is_possible();
         let content = claimed["run"]["content"].as_str().unwrap_or_default();
-        if !root && !self.0.host_jobs.allow(&Digest::of(content.as_bytes())) {
+        if !boxed && !self.0.host_jobs.allow(&Digest::of(content.as_bytes())) {
             return Err(JobError::NotAllowed);
         }
         let _ = std::fs::remove_dir_all(folder);
@@ -215,12 +217,12 @@ impl Runner {
         for name in ["workspace", "files", "home", "tmp"] {
             make(&files.join(name))?;
         }
-        let inside = if root { PathBuf::from(INSIDE) } else { files.clone() };
-        let bin = if root { PathBuf::from(BIN) } else { self.host_links(folder)? };
+        let inside = if boxed { PathBuf::from(INSIDE) } else { files.clone() };
+        let bin = if boxed { PathBuf::from(BIN) } else { self.host_links(folder)? };
         let plan = self.plan(claimed, &inside, &bin).await?;
         write(&files.join(PLAN), &serde_json::to_vec(&plan).expect("texts serialise"))?;
         write(&files.join("files/event.json"), claimed["run"]["event"].to_string().as_bytes())?;
-        let ended = if root { self.sandboxed(folder, &files, &plan).await? } else { plain(&files, &plan).await? };
+        let ended = if boxed { self.sandboxed(folder, &files, &plan).await? } else { plain(&files, &plan).await? };
         let told = std::fs::read(files.join(OUTCOME)).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let lost = || {
             let why = if ended.timed_out {
@@ -234,7 +236,9 @@ impl Runner {
     }
 
     async fn sandboxed(&self, folder: &Path, files: &Path, plan: &Plan) -> Result<Ended, JobError> {
-        give_away(files)?;
+        if nix::unistd::geteuid().is_root() {
+            give_away(files)?;
+        }
         let place = folder.join("sandbox");
         make(&place)?;
         let program = std::env::current_exe().map_err(|source| JobError::File { path: "/proc/self/exe".into(), source })?;

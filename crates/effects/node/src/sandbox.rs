@@ -1,5 +1,6 @@
 //! One sandbox: own mount, pid and ipc namespaces, not root, no capabilities. The network is the host's for now, and the
-//! node says so. Made with libcontainer in a re-exec'd child, because its process must have one thread only.
+//! node says so. Made in a re-exec'd child, because its process must have one thread only: with libcontainer where this process is
+//! root, else in user namespaces (`rootless.rs`).
 //! Read first: [`Sandbox`], [`Sandbox::run`], [`child`].
 
 use std::collections::BTreeMap;
@@ -17,14 +18,21 @@ use serde_json::{Value, json};
 use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
 
+use crate::rootless::{self, Plan, ROOTLESS};
+
 /// The word after the program's name that makes it the child of a sandbox.
 pub const CHILD: &str = "__sandbox";
 /// What the child exits with when it could not make the sandbox.
-const NO_SANDBOX: i32 = 125;
+pub(crate) const NO_SANDBOX: i32 = 125;
 /// Most bytes of output that are kept; the rest is read and dropped.
 const OUTPUT: usize = 4 << 20;
 /// Folders of the host that a sandbox over the host's root does not show: what the kernel makes, what is private, what is temporary.
 const HIDDEN: [&str; 9] = ["proc", "sys", "dev", "tmp", "run", "root", "home", "lost+found", "boot"];
+
+/// Tells whether this process can make a sandbox: it is root, or may make user namespaces.
+pub fn is_possible() -> bool {
+    nix::unistd::geteuid().is_root() || rootless::is_possible()
+}
 
 /// What a sandbox shows as its root.
 #[derive(Debug, Clone)]
@@ -108,15 +116,69 @@ fn file_error(path: &Path) -> impl FnOnce(std::io::Error) -> SandboxError + '_ {
 impl Sandbox {
     /// Runs the program to its end. When the calling process dies, so does the program.
     pub async fn run(&self) -> Result<Ended, SandboxError> {
-        self.prepare()?;
+        let word = if nix::unistd::geteuid().is_root() {
+            self.prepare()?;
+            CHILD
+        } else {
+            self.prepare_rootless()?;
+            ROOTLESS
+        };
         let program = std::env::current_exe().map_err(file_error(Path::new("/proc/self/exe")))?;
         let mut command = Command::new(program);
-        command.arg(CHILD).arg(&self.place).env_clear();
+        command.arg(word).arg(&self.place).env_clear();
         let ended = supervise(command, self.timeout).await?;
         if ended.code == NO_SANDBOX && !ended.timed_out {
             return Err(SandboxError::Refused(ended.output.trim().to_owned()));
         }
         Ok(ended)
+    }
+
+    /// Writes down what a sandbox without root needs.
+    fn prepare_rootless(&self) -> Result<(), SandboxError> {
+        let mut mounts = Vec::new();
+        let root = match &self.root {
+            Root::Folder(folder) => folder.clone(),
+            Root::Host => {
+                let root = self.place.join("rootfs");
+                for folder in ["dev", "proc", "tmp"] {
+                    let folder = root.join(folder);
+                    std::fs::create_dir_all(&folder).map_err(file_error(&folder))?;
+                }
+                let mut shown = Vec::new();
+                self.show_host(&root, &mut shown)?;
+                for mount in &shown {
+                    let text = |field: &str| mount[field].as_str().unwrap_or_default().to_owned();
+                    mounts.push((PathBuf::from(text("source")), text("destination"), false));
+                }
+                self.make_links(&root)?;
+                root
+            }
+        };
+        mounts.extend(self.mounts.iter().map(|mount| (mount.source.clone(), mount.target.clone(), mount.writable)));
+        let plan = Plan {
+            root,
+            mounts,
+            arguments: self.arguments.clone(),
+            environment: self.environment.clone(),
+            folder: self.folder.clone(),
+            user: self.user,
+            processes: u64::try_from(self.processes).unwrap_or(u64::MAX),
+            memory: u64::try_from(self.memory).unwrap_or(u64::MAX),
+        };
+        let path = self.place.join(rootless::PLAN);
+        std::fs::write(&path, serde_json::to_vec(&plan).expect("texts and numbers serialise")).map_err(file_error(&path))
+    }
+
+    /// Makes the links below the root.
+    fn make_links(&self, root: &Path) -> Result<(), SandboxError> {
+        for (link, target) in &self.links {
+            let link = root.join(link.trim_start_matches('/'));
+            if let Some(parent) = link.parent() {
+                std::fs::create_dir_all(parent).map_err(file_error(parent))?;
+            }
+            std::os::unix::fs::symlink(target, &link).map_err(file_error(&link))?;
+        }
+        Ok(())
     }
 
     fn prepare(&self) -> Result<(), SandboxError> {
@@ -135,13 +197,7 @@ impl Sandbox {
             }
             Root::Folder(folder) => folder.clone(),
         };
-        for (link, target) in &self.links {
-            let link = root.join(link.trim_start_matches('/'));
-            if let Some(parent) = link.parent() {
-                std::fs::create_dir_all(parent).map_err(file_error(parent))?;
-            }
-            std::os::unix::fs::symlink(target, &link).map_err(file_error(&link))?;
-        }
+        self.make_links(&root)?;
         for mount in &self.mounts {
             let mut options = vec!["bind", "nosuid", "nodev"];
             options.push(if mount.writable { "rw" } else { "ro" });

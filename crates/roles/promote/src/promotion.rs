@@ -516,6 +516,16 @@ mod tests {
     }
 
     #[test]
+    fn a_pointer_that_says_so_already_needs_no_pull_request() {
+        let (mut seen, mut forge) = (world(through_a_pull()), forge());
+        forge.main = POINTER.replace("0.5.1", "0.5.2");
+        assert_eq!(run(&mut seen, &mut forge), "Succeeded");
+        assert!(forge.actions.is_empty(), "{:?}", forge.actions);
+        let states = seen.object["status"]["stepExecutionMetadata"].as_array().expect("a list");
+        assert_eq!(states.last().expect("a step")["status"], "Skipped");
+    }
+
+    #[test]
     fn steps_are_the_stages_and_nobody_elses() {
         let (mut seen, mut forge) = (world(direct()), forge());
         // Written by hand, it names Stage and Freight only.

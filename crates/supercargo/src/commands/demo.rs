@@ -30,8 +30,8 @@ enum Command {
         #[command(flatten)]
         folder: Folder,
     },
-    /// Changes files of the deployment repository as people do: the developer opens a pull request, the maintainer approves
-    /// it, and it merges when its checks are green.
+    /// Changes files of the deployment repository as people do: one opens a pull request, the maintainer approves it, and it
+    /// merges when its checks are green.
     Change {
         /// `PATH=FILE`: the path in the repository and a local file with its new content.
         #[arg(required = true)]
@@ -39,9 +39,30 @@ enum Command {
         /// The commit's message.
         #[arg(short, long)]
         message: String,
+        /// Who opens it: the developer owns applications, the operator the pointers.
+        #[arg(long = "as", value_enum, default_value = "developer")]
+        author: Author,
         #[command(flatten)]
         folder: Folder,
     },
+}
+
+/// Who opens a pull request.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Author {
+    /// Of the application's team.
+    Developer,
+    /// Of the platform's team.
+    Operator,
+}
+
+impl Author {
+    fn login(self) -> &'static str {
+        match self {
+            Self::Developer => "developer",
+            Self::Operator => "operator",
+        }
+    }
 }
 
 struct System;
@@ -58,12 +79,12 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<i32> {
             release::release(&ports_of(&folder)?.0, &version, Timestamp::now()).await?;
             println!("pushed {version} to the application repository");
         }
-        Command::Change { files, message, folder } => change(&ports_of(&folder)?.0, &files, &message).await?,
+        Command::Change { files, message, author, folder } => change(&ports_of(&folder)?.0, &files, &message, author.login()).await?,
     }
     Ok(0)
 }
 
-async fn change(ports: &Ports, files: &[String], message: &str) -> anyhow::Result<()> {
+async fn change(ports: &Ports, files: &[String], message: &str, author: &str) -> anyhow::Result<()> {
     let url = forge_url(DEPLOYMENT);
     let base = ports.git.tip(&url, "main").await?.context("the deployment repository has no branch main")?.to_string();
     let mut edits = Vec::new();
@@ -79,15 +100,15 @@ async fn change(ports: &Ports, files: &[String], message: &str) -> anyhow::Resul
         expected: None,
         edits: &edits,
         message,
-        identity: "developer",
+        identity: author,
         at: Timestamp::now(),
     };
     let head = ports.git.push(&push).await?.to_string();
-    ports.forge.open_pull(&url, &branch, "main", message, "", "developer").await?;
-    let pull = ports.forge.find_pull(&url, &branch, "main", "developer").await?.context("the pull request is there")?;
+    ports.forge.open_pull(&url, &branch, "main", message, "", author).await?;
+    let pull = ports.forge.find_pull(&url, &branch, "main", author).await?.context("the pull request is there")?;
     let review = json!({"event": "APPROVED", "body": "", "commit_id": head});
     ports.forge.call(&url, Method::POST, &format!("/pulls/{}/reviews", pull.number), Some(review), "maintainer").await?;
-    ports.forge.merge_pull(&url, pull.number, &head, "fast-forward-only", true, "developer").await?;
+    ports.forge.merge_pull(&url, pull.number, &head, "fast-forward-only", true, author).await?;
     println!("pull request {} merges when its checks are green: {}", pull.number, pull.url);
     Ok(())
 }
@@ -123,8 +144,11 @@ pub(super) fn ports_of(folder: &Folder) -> anyhow::Result<(Ports, Web)> {
         config.auth_info.token = Some(credentials.clusters.get(name).cloned().unwrap_or_default().into());
         clusters = clusters.with(name, kube::Client::try_from(config).context("a client of a cluster")?);
     }
-    let identities =
-        BTreeMap::from([("maintainer".to_owned(), maintainer.clone()), ("developer".to_owned(), person("developer", "Developer")?)]);
+    let identities = BTreeMap::from([
+        ("maintainer".to_owned(), maintainer.clone()),
+        ("developer".to_owned(), person("developer", "Developer")?),
+        ("operator".to_owned(), person("operator", "Operator")?),
+    ]);
     let ports = Ports {
         clock: Arc::new(System),
         clusters,

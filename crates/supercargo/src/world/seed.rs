@@ -125,6 +125,7 @@ impl Seed<'_> {
         for (login, name, teams) in [
             ("maintainer", "Maintainer", vec!["org/platform-team", "org/myapp-team"]),
             ("developer", "Developer", vec!["org/myapp-team"]),
+            ("operator", "Operator", vec!["org/platform-team"]),
             ("renovate", "Renovate", vec![]),
             ("kargo", "Kargo", vec![]),
             ("checks", "Checks", vec![]),

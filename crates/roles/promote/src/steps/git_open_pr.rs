@@ -45,6 +45,10 @@ fn run(input: &mut Input<'_>) -> Step {
             return Step::Done(json!({"pr": {"id": pull.number, "url": pull.url}, "prNumber": pull.number}));
         }
     }
+    if checkout.is_some_and(|checkout| checkout.edits().is_empty()) {
+        // The target says already what is wanted: there is nothing to ask for.
+        return Step::Skipped(json!({"pr": {"id": 0}, "prNumber": 0}));
+    }
     if let Some(root) = &root {
         match git_push::push(input, root, &head) {
             Step::Done(_) => {}

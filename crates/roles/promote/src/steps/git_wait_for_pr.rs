@@ -13,6 +13,10 @@ fn run(input: &mut Input<'_>) -> Step {
         Value::String(text) => text.parse().ok(),
         _ => None,
     };
+    if number == Some(0) {
+        // git-open-pr had nothing to ask for.
+        return Step::Skipped(Value::Null);
+    }
     let Some(number) = number.filter(|number| *number > 0) else { return Step::Failed("prNumber: expected an integer from 1 on".into()) };
     let repository = match input.text("repoURL") {
         Some(repository) => repository.trim_end_matches(".git").to_owned(),
