@@ -167,8 +167,10 @@ impl Bench<'_> {
 
     /// Copies image and artifact out, and into a registry that lets everybody in; the bytes stay the same.
     fn skopeo(&self) -> anyhow::Result<()> {
-        cargo(&["build", "--locked", "--package", "supercargo-registry", "--example", "registry"])?;
         let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |folder| root().join(folder));
+        if !target.join("debug/examples/registry").exists() {
+            cargo(&["build", "--locked", "--package", "supercargo-registry", "--example", "registry"])?;
+        }
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let mut open = std::process::Command::new(target.join("debug/examples/registry")).arg(format!("127.0.0.1:{port}")).spawn()?;
         let result = self.copies(port);

@@ -4,6 +4,7 @@
 //! One rule is one file under `rules/` and one line in the list of its folder. Every file is parsed once. Read first: [`examine`],
 //! [`Finding`], then any file under `rules/`.
 
+mod cluster;
 mod diff;
 mod edits;
 mod finding;
@@ -17,6 +18,7 @@ mod rules;
 mod scripts;
 mod steps;
 
+pub use cluster::examine_cluster;
 pub use diff::patch;
 pub use finding::{Audience, Edit, Finding, Fix, Severity};
 pub use fix::apply_fixes;

@@ -34,6 +34,12 @@ impl Target {
         found
     }
 
+    /// Returns all contexts of the kubeconfig.
+    pub(crate) fn contexts(&self) -> anyhow::Result<Vec<String>> {
+        let file = Kubeconfig::read_from(&self.kubeconfig).with_context(|| self.kubeconfig.display().to_string())?;
+        Ok(file.contexts.into_iter().map(|context| context.name).collect())
+    }
+
     /// Opens the cluster of this context.
     pub(crate) async fn named(&self, context: &str) -> anyhow::Result<Cluster> {
         Self { context: Some(context.to_owned()), ..self.clone() }.open(None).await

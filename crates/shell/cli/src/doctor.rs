@@ -1,6 +1,7 @@
 //! `supercargo doctor PATH`: what is wrong in a deployment repository, what upstream tools and Supercargo do with it, and how to
 //! mend it. Read first: [`run`]; the rules are in the crate `doctor`.
 
+mod cluster;
 mod mend;
 mod read;
 mod sarif;
@@ -13,6 +14,7 @@ use anyhow::bail;
 use doctor::{Audience, Finding, Severity};
 use model::Tree;
 
+use crate::clusters::Target;
 use crate::{chain, parse};
 
 /// Most rounds of fixing: two fixes of the same text take two.
@@ -36,9 +38,11 @@ struct Arguments {
     /// Whose tools read the repository. Without it a file policy/main.json says that Supercargo does.
     #[arg(long = "for", value_enum)]
     readers: Option<Readers>,
-    /// Examines a cluster in place of a folder.
-    #[arg(long, num_args = 0..=1, value_name = "NAME")]
+    /// Examines the objects of a cluster in place of a folder: of this context, or of all.
+    #[arg(long, num_args = 0..=1, value_name = "CONTEXT")]
     cluster: Option<Option<String>>,
+    #[command(flatten)]
+    target: Target,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -75,8 +79,8 @@ pub(crate) fn run(arguments: Vec<OsString>) -> i32 {
 
 /// Examines, mends if asked, prints, and tells whether errors are left.
 fn examine(arguments: &Arguments) -> anyhow::Result<bool> {
-    if arguments.cluster.is_some() {
-        bail!("--cluster is not supported yet: name the folder of the repository that the cluster follows");
+    if let Some(context) = &arguments.cluster {
+        return examine_clusters(arguments, context.as_deref());
     }
     let Some(path) = &arguments.path else { bail!("name the repository's folder: supercargo doctor PATH") };
     let before = read::read(path)?;
@@ -104,6 +108,31 @@ fn examine(arguments: &Arguments) -> anyhow::Result<bool> {
             );
         }
         eprintln!("{line}");
+    }
+    Ok(errors > 0)
+}
+
+/// Examines the objects of clusters. They are mended in the repository that they come from.
+fn examine_clusters(arguments: &Arguments, context: Option<&str>) -> anyhow::Result<bool> {
+    if arguments.fix || arguments.path.is_some() {
+        bail!("--cluster goes with neither a folder nor --fix: mend the repository that the cluster follows");
+    }
+    let audience = match arguments.readers {
+        Some(Readers::Upstream) => Audience::Upstream,
+        Some(Readers::Supercargo) | None => Audience::Supercargo,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let trees = runtime.block_on(cluster::read(&arguments.target, context))?;
+    let mut all = Tree::default();
+    let mut findings = Vec::new();
+    for tree in trees {
+        findings.extend(doctor::examine_cluster(&tree, audience));
+        tree.iter().for_each(|(path, file)| all.put_file(path, file.clone()));
+    }
+    show::print(arguments.format, &all, &findings, &[]);
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
+    if arguments.format == Format::Text {
+        eprintln!("{} objects: {errors} errors, {} warnings", all.len(), findings.len() - errors);
     }
     Ok(errors > 0)
 }
@@ -186,7 +215,7 @@ mod tests {
         let mended = WAREHOUSE.replace("semverConstraint", "constraint").replace("^0.0.0", ">=0.0.0 <1.0.0");
         assert_eq!(std::fs::read_to_string(&file).expect("is there"), mended);
         assert_eq!(std::fs::read_dir(folder.path().join("kargo")).expect("is there").count(), 1);
-        assert_eq!(call(folder.path(), &["--cluster"]), 2);
+        assert_eq!(call(folder.path(), &["--cluster", "prod"]), 2);
         assert_eq!(call(folder.path(), &["--format", "xml"]), 2);
         assert_eq!(call(&folder.path().join("nowhere"), &[]), 2);
         assert_eq!(run(Vec::new()), 2);
