@@ -5,6 +5,7 @@ pub mod commands;
 pub mod credentials;
 pub mod data;
 pub mod example;
+pub mod progress;
 pub mod serve;
 pub mod story;
 pub mod tls;

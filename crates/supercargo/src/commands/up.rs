@@ -20,6 +20,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::Folder;
 use crate::credentials::{CLUSTERS, Credentials, write_private};
 use crate::data::Data;
+use crate::progress::Progress;
 use crate::tls::Tls;
 use crate::world::{Bootstrap, FORGE, IDENTITY, REGISTRY, Seed, Setup, Stores, World};
 use crate::{example, serve, story};
@@ -294,15 +295,17 @@ async fn arrive(world: &Arc<World>, version: &str, arguments: &Arguments, starte
 /// Tells the story as it happens.
 async fn tell(journal: Journal, verbose: bool) {
     let mut entries = journal.listen();
+    let mut progress = Progress::new();
     loop {
         match entries.recv().await {
             Ok(entry) => {
                 if let Some(line) = story::line(&entry, verbose) {
-                    println!("{line}");
+                    progress.line(&line);
                 }
+                progress.see(&entry);
             }
-            Err(tokio::sync::broadcast::error::RecvError::Lagged(count)) => println!("({count} lines left out)"),
-            Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
+            Err(tokio::sync::broadcast::error::RecvError::Lagged(count)) => progress.line(&format!("({count} lines left out)")),
+            Err(tokio::sync::broadcast::error::RecvError::Closed) => return progress.clear(),
         }
     }
 }
