@@ -233,7 +233,7 @@ fn digest_of(freight: &Value) -> &str {
 /// Returns the messages on main, newest first; every commit must be signed by somebody known and have one parent.
 async fn history(world: &World) -> anyhow::Result<Vec<String>> {
     let url = forge_url(DEPLOYMENT);
-    let tip = world.ports.git.tip(&url, "main").await?.context("main is there")?;
+    let tip = world.plain.git.tip(&url, "main").await?.context("main is there")?;
     let keys = SIGNERS.iter().map(|signer| Ok(world.credentials.signing_key(signer)?.public_line())).collect::<anyhow::Result<Vec<_>>>()?;
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
     let mut messages = Vec::new();
@@ -265,7 +265,7 @@ async fn history(world: &World) -> anyhow::Result<Vec<String>> {
 /// No branch has two pull requests, and none is left open.
 async fn pulls(world: &World) -> anyhow::Result<()> {
     let url = forge_url(DEPLOYMENT);
-    let list = world.ports.forge.call(&url, Method::GET, "/pulls?state=all&limit=50", None, "maintainer").await?;
+    let list = world.plain.forge.call(&url, Method::GET, "/pulls?state=all&limit=50", None, "maintainer").await?;
     let mut heads = BTreeSet::new();
     for pull in list.as_array().into_iter().flatten() {
         let head = text(&pull["head"], &["ref"]).to_owned();

@@ -15,7 +15,7 @@ use ports::WatchChange;
 use serde_json::Value;
 use store::Change;
 use supercargo::credentials::Credentials;
-use supercargo::world::{Setup, Stores, World};
+use supercargo::world::{Network, Setup, Stores, World};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
@@ -106,7 +106,13 @@ pub(crate) struct Life {
 
 impl Life {
     /// Begins a life over these stores: every watch tells what is there.
-    pub(crate) fn begin(clock: &SimulatedClock, stores: &Stores, credentials: &Credentials, journal: &Journal) -> anyhow::Result<Self> {
+    pub(crate) fn begin(
+        clock: &SimulatedClock,
+        stores: &Stores,
+        credentials: &Credentials,
+        journal: &Journal,
+        network: Option<Network>,
+    ) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().max_blocking_threads(1).build().context("a runtime")?;
         let world = {
             let _inside = runtime.enter();
@@ -119,6 +125,7 @@ impl Life {
                 deployment: supercargo::example::deployment(),
                 shelf: None,
                 without: Vec::new(),
+                network,
             };
             Arc::new(World::new(setup)?)
         };

@@ -57,7 +57,7 @@ fn is_of_job(pod: &Value) -> bool {
 
 /// Does what a Pod needs now. What a Pod that is gone meanwhile needed is nobody's loss.
 pub(crate) async fn look(node: Node, cluster: ClusterName, pod: Value, random: StdRng) -> anyhow::Result<()> {
-    let mut life = Life { client: node.world.ports.clusters.get(&cluster)?.clone(), node, pod, random };
+    let mut life = Life { client: node.world.plain.clusters.get(&cluster)?.clone(), node, pod, random };
     let done = if is_going(&life.pod) {
         life.remove().await
     } else if is_of_job(&life.pod) {
@@ -181,7 +181,7 @@ impl Life {
         let secret = text(&self.pod["spec"]["containers"][0]["envFrom"][0], &["secretRef", "name"]);
         let stage = secret.strip_suffix("-test-credentials").context("the Pod has the credentials of an environment")?;
         let digest = self.promoted(stage).await?;
-        let target = self.node.world.ports.clusters.get(&ClusterName(stage.to_owned()))?;
+        let target = self.node.world.plain.clusters.get(&ClusterName(stage.to_owned()))?;
         let get = |api_version: &str, kind: &str, namespace: &str| ObjectRef {
             api_version: api_version.into(),
             kind: kind.into(),

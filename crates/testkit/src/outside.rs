@@ -122,7 +122,7 @@ impl Outside {
     /// Makes a commit and pushes it to a ref that stands at `old`; an error has the words of the forge.
     pub async fn push(&self, who: &As<'_>, repository: &str, name: &str, old: ObjectId, change: &Change<'_>) -> anyhow::Result<ObjectId> {
         let url = format!("https://{FORGE}/{repository}");
-        let (id, packed) = self.world.ports.git.with_objects(&url, change.parents, |objects| commit(objects, change)).await?;
+        let (id, packed) = self.world.plain.git.with_objects(&url, change.parents, |objects| commit(objects, change)).await?;
         self.move_ref(who, repository, name, old, id, &packed).await?;
         Ok(id)
     }
@@ -152,7 +152,7 @@ impl Outside {
 
     /// Returns the tip of a branch.
     pub async fn tip(&self, repository: &str, branch: &str) -> anyhow::Result<ObjectId> {
-        let tip = self.world.ports.git.tip(&format!("https://{FORGE}/{repository}"), branch).await?;
+        let tip = self.world.plain.git.tip(&format!("https://{FORGE}/{repository}"), branch).await?;
         tip.with_context(|| format!("{repository} has no {branch}"))
     }
 }

@@ -62,7 +62,7 @@ pub(crate) async fn run(world: Arc<World>, clock: SimulatedClock, job: Value, (r
 
 async fn call(world: &World, path: &str, body: Value) -> anyhow::Result<Value> {
     let answer =
-        world.ports.forge.raw(&format!("https://{FORGE}"), Method::POST, &format!("/api/actions/v1{path}"), Some(body), IDENTITY).await;
+        world.plain.forge.raw(&format!("https://{FORGE}"), Method::POST, &format!("/api/actions/v1{path}"), Some(body), IDENTITY).await;
     answer.with_context(|| format!("the runner's {path}"))
 }
 
@@ -91,7 +91,7 @@ impl Work {
     async fn application(&mut self) -> anyhow::Result<()> {
         let (url, commit) = self.source()?;
         self.pause().await;
-        let tree = self.world.ports.git.tree(&url, &commit).await?;
+        let tree = self.world.plain.git.tree(&url, &commit).await?;
         let created = self.committed(&url, &commit).await?;
         let version = text(&self.job["run"]["ref"]).strip_prefix("refs/tags/").context("the job runs for a tag")?.to_owned();
         let file = tree.bytes("Dockerfile").context("the application has a Dockerfile")?;
@@ -105,9 +105,9 @@ impl Work {
     async fn deployment(&mut self) -> anyhow::Result<()> {
         let (url, commit) = self.source()?;
         self.pause().await;
-        let tree = self.world.ports.git.tree(&url, &commit).await?;
+        let tree = self.world.plain.git.tree(&url, &commit).await?;
         let created = self.committed(&url, &commit).await?;
-        let count = self.world.ports.git.with_objects(&url, &[commit], |objects| git::count_touching(objects, &commit, "apps")).await?;
+        let count = self.world.plain.git.with_objects(&url, &[commit], |objects| git::count_touching(objects, &commit, "apps")).await?;
         let artifact = oci::flux_artifact(&tree.sub("apps/myapp"), created, &url, &commit.to_string(), &BTreeMap::new());
         self.publish("deployments/myapp", &format!("0.5.{count}"), &artifact).await
     }
@@ -119,7 +119,7 @@ impl Work {
     }
 
     async fn committed(&self, url: &str, commit: &ObjectId) -> anyhow::Result<Timestamp> {
-        let found = self.world.ports.git.with_objects(url, &[*commit], |objects| objects.commit(commit)).await?;
+        let found = self.world.plain.git.with_objects(url, &[*commit], |objects| objects.commit(commit)).await?;
         Ok(Timestamp::from_second(found.committer.seconds)?)
     }
 

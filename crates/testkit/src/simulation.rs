@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
@@ -15,7 +15,7 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use serde_json::Value;
 use supercargo::credentials::Credentials;
-use supercargo::world::{Bootstrap, Seed, Stores, World, forge_url};
+use supercargo::world::{Bootstrap, Network, Passage, Seed, Stores, World, forge_url};
 
 use crate::life::{Fate, Life, Name};
 use crate::loaded::empty;
@@ -37,6 +37,8 @@ const PATIENCE: Duration = Duration::from_secs(110);
 const HELD: Duration = Duration::from_secs(25 * 60);
 /// For how long a world is watched after the end: some of its intervals pass.
 const AFTER: Duration = Duration::from_secs(6 * 60);
+/// How often hosts send again what was not taken.
+const AGAIN: Duration = Duration::from_secs(1);
 /// How many lines of the story a failure tells.
 const TOLD: usize = 60;
 
@@ -55,13 +57,15 @@ pub struct Faults {
     pub late: u32,
     /// How many of a hundred steps of a workflow take long.
     pub slow: u32,
+    /// How many of a thousand exchanges between roles and hosts, and of the hosts' news, are lost: the request or its answer.
+    pub lost: u32,
     /// How many passes the driver makes at once.
     pub workers: usize,
 }
 
 impl Faults {
     /// Nothing goes wrong.
-    pub const NONE: Self = Self { crashes: 0, runner_crashes: 0, wakes: 0, twice: 0, late: 0, slow: 0, workers: 4 };
+    pub const NONE: Self = Self { crashes: 0, runner_crashes: 0, wakes: 0, twice: 0, late: 0, slow: 0, lost: 0, workers: 4 };
 
     fn draw(random: &mut StdRng) -> Self {
         Self {
@@ -71,6 +75,7 @@ impl Faults {
             twice: random.random_range(0..=20),
             late: random.random_range(0..=6),
             slow: random.random_range(0..=20),
+            lost: if random.random_range(0..3) == 0 { 0 } else { random.random_range(1..=40) },
             workers: random.random_range(1..=8),
         }
     }
@@ -116,6 +121,10 @@ pub struct Simulation {
     crashes: u32,
     /// Whether the person has done what it came for.
     done: Arc<AtomicBool>,
+    /// Whether nothing is lost any more.
+    quiet: Arc<AtomicBool>,
+    /// When hosts send again what was not taken.
+    again: Timestamp,
 }
 
 impl Simulation {
@@ -136,6 +145,8 @@ impl Simulation {
             steps: 0,
             crashes: 0,
             done: Arc::default(),
+            quiet: Arc::default(),
+            again: now,
         })
     }
 
@@ -211,6 +222,7 @@ impl Simulation {
             self.watch_for(HELD)?;
         }
         let took = Duration::try_from(self.clock.now().duration_since(begin))?;
+        self.quiet.store(true, Ordering::SeqCst);
         // Whoever looks at everything anew finds nothing left to do.
         self.crash()?;
         self.watch_for(AFTER)?;
@@ -258,9 +270,27 @@ impl Simulation {
         anyhow::anyhow!("{error:#}\n{context}\nthe story:\n{story}\nwhat waits:\n{waits}")
     }
 
+    /// The network of this seed; nobody disturbs a world without faults.
+    fn network(&mut self) -> Option<Network> {
+        let lost = self.faults.lost;
+        if lost == 0 {
+            return None;
+        }
+        let random = Mutex::new(StdRng::seed_from_u64(self.random.random()));
+        let quiet = self.quiet.clone();
+        Some(Arc::new(move |_host| {
+            let mut random = random.lock().expect("no holder panics");
+            if quiet.load(Ordering::SeqCst) || random.random_range(0..1_000) >= lost {
+                return Passage::Good;
+            }
+            if random.random_bool(0.5) { Passage::NoRequest } else { Passage::NoAnswer }
+        }))
+    }
+
     fn begin_life(&mut self) -> anyhow::Result<()> {
         self.clock.forget_sleepers();
-        let mut life = Life::begin(&self.clock, &self.stores, &self.credentials, &self.journal)?;
+        let network = self.network();
+        let mut life = Life::begin(&self.clock, &self.stores, &self.credentials, &self.journal, network)?;
         let world = life.world.clone();
         life.start(Name::Wake, async move {
             world.wake().await;
@@ -304,18 +334,37 @@ impl Simulation {
         self.steps += 1;
         ensure!(self.steps < STEPS, "there is no end after {STEPS} steps");
         self.clock.advance(Duration::from_micros(self.random.random_range(0..4_000)));
+        self.redeliver()?;
         let life = self.life.as_mut().context("a step needs a world")?;
         let alarms = [life.world.driver.ring(), life.catch_up(self.clock.now())];
         if !self.happen()? {
             let life = self.life.as_mut().context("nothing crashed")?;
             if !life.settle() {
                 let alarms = alarms.into_iter().chain([life.world.driver.ring(), self.clock.next()]);
-                let next = alarms.flatten().min();
+                let again = (self.faults.lost > 0).then_some(self.again);
+                let next = alarms.chain([again]).flatten().min();
                 self.clock.advance_to(next.context("nothing will ever happen again")?);
             }
         }
         let written = self.look()?;
         self.perhaps_fail(written)
+    }
+
+    /// Lets the hosts send again what was not taken.
+    fn redeliver(&mut self) -> anyhow::Result<()> {
+        if self.faults.lost == 0 || self.clock.now() < self.again {
+            return Ok(());
+        }
+        self.again = self.clock.now().checked_add(AGAIN)?;
+        let life = self.life.as_mut().context("a step needs a world")?;
+        if life.count(&Name::Wake) == 0 {
+            let world = life.world.clone();
+            life.start(Name::Wake, async move {
+                world.redeliver().await;
+                Ok(())
+            });
+        }
+        Ok(())
     }
 
     /// Chooses what happens, from everything that can; tells whether there was anything.
@@ -451,7 +500,7 @@ enum Choice {
 async fn break_image(world: &World, at: Timestamp) -> anyhow::Result<()> {
     const LINE: &str = "ENV SUPERCARGO_SIMULATE=crash-loop\n";
     let url = forge_url("org/app-myapp");
-    let (tip, tree) = world.ports.git.checkout(&url, "main").await?.context("the application has a branch main")?;
+    let (tip, tree) = world.plain.git.checkout(&url, "main").await?.context("the application has a branch main")?;
     let file = std::str::from_utf8(tree.bytes("Dockerfile").context("the application has a Dockerfile")?)?;
     if file.contains(LINE) {
         return Ok(());
@@ -467,7 +516,7 @@ async fn break_image(world: &World, at: Timestamp) -> anyhow::Result<()> {
         identity: "maintainer",
         at,
     };
-    if let Err(error) = world.ports.git.push(&push).await {
+    if let Err(error) = world.plain.git.push(&push).await {
         bail!("the broken Dockerfile was not pushed: {error}");
     }
     Ok(())

@@ -4,6 +4,7 @@ use api::text;
 use model::{Digest, Timestamp};
 use oci::Reference;
 use ports::Ports;
+use ports::registry::RegistryError;
 use serde_json::Value;
 use sign::{IdentityMatch, MAX_BUNDLES, Match, Policy, TrustRoot, Verified};
 
@@ -16,6 +17,19 @@ pub(crate) fn identities(list: &Value) -> Result<Vec<IdentityMatch>, String> {
     list.as_array().into_iter().flatten().map(read).collect()
 }
 
+/// Why no signature counts.
+pub(crate) struct Unsigned {
+    pub why: String,
+    /// Whether that is not known, because the registry did not answer.
+    pub passing: bool,
+}
+
+impl From<&str> for Unsigned {
+    fn from(why: &str) -> Self {
+        Self { why: why.to_owned(), passing: false }
+    }
+}
+
 /// Returns the signature that counts, or why none does. `root` is the object's own; without one that of the world stands.
 pub(crate) async fn verified(
     ports: &Ports,
@@ -24,8 +38,10 @@ pub(crate) async fn verified(
     digest: &Digest,
     identities: Vec<IdentityMatch>,
     now: Timestamp,
-) -> Result<Verified, String> {
+) -> Result<Verified, Unsigned> {
     let root = root.or(ports.trust.as_deref()).ok_or("there is no trust root")?;
-    let bundles = ports.registry.bundles(place, digest, MAX_BUNDLES + 1).await.map_err(|error| crate::driver::chain(&error))?;
-    sign::choose(root, bundles, digest, &Policy { identities, now }).map_err(|refusal| refusal.to_string())
+    let unread = |error: RegistryError| Unsigned { why: crate::driver::chain(&error), passing: error.is_passing() };
+    let bundles = ports.registry.bundles(place, digest, MAX_BUNDLES + 1).await.map_err(unread)?;
+    let refused = |refusal: sign::Refusal| Unsigned { why: refusal.to_string(), passing: false };
+    sign::choose(root, bundles, digest, &Policy { identities, now }).map_err(refused)
 }

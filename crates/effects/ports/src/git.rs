@@ -52,6 +52,17 @@ pub enum GitPortError {
     NoIdentity(String),
 }
 
+impl GitPortError {
+    /// Tells whether asking again later may help.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Web(_) => true,
+            Self::Status { status, .. } => *status >= 500 || *status == 429,
+            Self::Git(_) | Self::Rejected { .. } | Self::NoIdentity(_) => false,
+        }
+    }
+}
+
 /// As whom commits are made and pushed.
 #[derive(Clone)]
 pub struct Identity {

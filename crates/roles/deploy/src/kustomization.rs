@@ -49,6 +49,8 @@ pub struct Observed {
 pub struct BuildFailure {
     /// `ArtifactFailed` or `BuildFailed`.
     pub reason: &'static str,
+    /// Whether something outside did not answer, so that asking again soon may help.
+    pub passing: bool,
     /// A sentence.
     pub message: String,
 }
@@ -94,7 +96,14 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
     };
     let mut build = match &seen.build {
         Ok(build) => build.clone(),
-        Err(failure) => return not_ready(seen, status, Some(&revision), failure.reason, &failure.message, Code::Malformed),
+        Err(failure) => {
+            let code = if failure.passing { Code::Unreachable } else { Code::Malformed };
+            let mut decision = not_ready(seen, status, Some(&revision), failure.reason, &failure.message, code);
+            if failure.passing {
+                decision.look_again(api::again(object, "Ready", seen.now, retry_interval(object)));
+            }
+            return decision;
+        }
     };
     own(&mut build, object);
     order::sort(&mut build);

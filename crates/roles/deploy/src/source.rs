@@ -40,6 +40,8 @@ pub struct Failure {
     pub message: String,
     /// Whether only a change of the object can help.
     pub stalled: bool,
+    /// Whether something outside did not answer, so that asking again soon may help.
+    pub passing: bool,
 }
 
 /// Where fetching failed.
@@ -146,6 +148,10 @@ fn fail(seen: &Observed, mut status: Value, failure: &Failure) -> Decision<Value
     if is_news(&seen.object, failure.reason, &failure.message) {
         let told = Told { severity: "Warning", reason: failure.reason, message: &failure.message, revision: None };
         decision = decision.act(event(&seen.cluster, &seen.object, seen.now, &told));
+    }
+    if failure.passing {
+        let most = golang::parse_duration(text(&seen.object, &["spec", "interval"])).unwrap_or_default();
+        decision.look_again(api::again(&seen.object, "Ready", seen.now, most));
     }
     if failure.stalled { decision } else { again(decision, &seen.object, seen.now) }
 }

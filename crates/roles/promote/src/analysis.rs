@@ -120,7 +120,7 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
         results.iter().find(|result| text(result, &["phase"]) == phase && !finished_well(&phase)).map(describe).unwrap_or_default();
     status["metricResults"] = Value::Array(results);
     if let Some(failure) = &seen.failure {
-        return end(seen, status, "Error", failure);
+        return errored(seen, status, failure);
     }
     if finished(&phase) {
         let mut ended = end(seen, status, &phase, &message);
@@ -130,6 +130,42 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
     status["phase"] = json!("Running");
     decision.status = status;
     decision
+}
+
+/// What a Job that could not be made means: an error of every metric that waits for one, tried again by the driver until there are
+/// more in a row than `consecutiveErrorLimit`. It is the same measurement that is tried, so the same Job.
+fn errored(seen: &Observed, mut status: Value, failure: &str) -> Decision<Value> {
+    let metrics = seen.object["spec"]["metrics"].as_array().cloned().unwrap_or_default();
+    let before = seen.object["status"]["metricResults"].clone();
+    let mut results = Vec::new();
+    for metric in &metrics {
+        let known = before.as_array().into_iter().flatten().find(|result| result["name"] == metric["name"]).cloned();
+        let mut result = known.unwrap_or_else(|| json!({"name": metric["name"], "phase": "Pending"}));
+        let waits = !finished(text(&result, &["phase"])) && !is_running(&result);
+        if waits {
+            for counter in ["error", "consecutiveError"] {
+                result[counter] = json!(result[counter].as_i64().unwrap_or(0) + 1);
+            }
+            result["message"] = json!(failure);
+            if result["consecutiveError"].as_i64().unwrap_or(0) > limit(metric, "consecutiveErrorLimit", 4) {
+                result["phase"] = json!("Error");
+            }
+        }
+        results.push(result);
+    }
+    let worst = results.iter().find(|result| result["phase"] == "Error").map(describe);
+    status["metricResults"] = Value::Array(results);
+    match worst {
+        Some(why) => end(seen, status, "Error", &why),
+        None => {
+            status["phase"] = json!("Running");
+            Decision::of(status).wait(Code::Unreachable, failure, None)
+        }
+    }
+}
+
+fn is_running(result: &Value) -> bool {
+    result["measurements"].as_array().and_then(|all| all.last()).is_some_and(|last| last["phase"] == "Running")
 }
 
 fn finished(phase: &str) -> bool {
@@ -242,6 +278,9 @@ fn measure(seen: &Observed, status: &Value, metric: &Value, decision: &mut Decis
                 decision.actions.push(Action::Create { cluster: seen.cluster.clone(), manager: MANAGER.into(), object: job });
                 if let Some(list) = result["measurements"].as_array_mut() {
                     list.push(started);
+                }
+                if !result["consecutiveError"].is_null() {
+                    result["consecutiveError"] = json!(0);
                 }
                 result["phase"] = json!("Running");
             }
@@ -468,6 +507,24 @@ mod tests {
         assert_eq!(seen.object["status"]["phase"], "Failed");
         assert_eq!(seen.object["status"]["message"], "Metric \"a\" assessed Failed");
         assert!(matches!(decision.actions.as_slice(), [Action::Delete { .. }]), "the other job is stopped");
+    }
+
+    #[test]
+    fn a_job_that_cannot_be_made_is_tried_again_and_then_an_error() {
+        let mut seen = world(json!([metric("a")]));
+        for attempt in 1..=4 {
+            seen.failure = Some("no answer".into());
+            let decision = decide(&seen);
+            assert!(decision.actions.is_empty());
+            seen.object["status"] = decision.status;
+            assert_eq!(seen.object["status"]["phase"], "Running", "attempt {attempt}");
+            seen.failure = None;
+            assert!(matches!(decide(&seen).actions.as_slice(), [Action::Create { .. }]), "the same Job is wanted again");
+        }
+        seen.failure = Some("no answer".into());
+        let decision = decide(&seen);
+        assert_eq!(decision.status["phase"], "Error");
+        assert_eq!(decision.status["message"], "Metric \"a\" assessed Error due to no answer");
     }
 
     #[test]

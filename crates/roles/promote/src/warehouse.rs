@@ -166,7 +166,12 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
     status["observedGeneration"] = json!(generation(object));
     let found = match &seen.discovered {
         Ok(found) => found,
-        Err(why) => return again(unhealthy(seen, status, "DiscoveryFailed", why), seen),
+        Err(why) => {
+            let mut decision = again(unhealthy(seen, status, "DiscoveryFailed", why), seen);
+            let most = parse_duration(text(object, &["spec", "interval"])).unwrap_or(std::time::Duration::from_secs(300));
+            decision.look_again(api::again(object, "Healthy", seen.now, most));
+            return decision;
+        }
     };
     let subscriptions = object["spec"]["subscriptions"].as_array().cloned().unwrap_or_default();
     let previous = status["discoveredArtifacts"]["images"].clone();

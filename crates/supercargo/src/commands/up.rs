@@ -32,6 +32,9 @@ const SECOND: &str = "1.4.3";
 /// How many keys are looked at at once.
 const WORKERS: usize = 8;
 
+/// How long nobody asks whether something waits to be sent: whatever comes new is sent when it comes.
+const QUIET: Duration = Duration::from_secs(60);
+
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -121,6 +124,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<i32> {
         deployment,
         shelf: Some(Shelf::open(data.path("shelf"))),
         without: arguments.without.contains(&Part::Registry).then(|| REGISTRY.to_owned()).into_iter().collect(),
+        network: None,
     };
     let world = Arc::new(World::new(setup)?);
     let listeners = Listeners::open(arguments.port_base).await?;
@@ -169,6 +173,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<i32> {
             start_runner(&world, &data, &table, forge_address, host_jobs, &mut tasks);
         }
         world.wake().await;
+        tasks.spawn(redeliver(world.clone()));
         if arguments.without.contains(&Part::Registry) {
             std::future::pending::<()>().await;
         }
@@ -185,6 +190,15 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<i32> {
     running.abort_all();
     tasks.abort_all();
     Ok(code)
+}
+
+/// Sends what hosts could not send, when it is due.
+async fn redeliver(world: Arc<World>) {
+    loop {
+        let due = world.redeliver().await;
+        let pause = due.map_or(QUIET, |at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default().min(QUIET));
+        tokio::time::sleep(pause.max(Duration::from_millis(100))).await;
+    }
 }
 
 fn stores(data: &Data) -> anyhow::Result<Stores> {

@@ -15,6 +15,7 @@ use registry::{Access, Account, ImmutableTags, Permission, Registry, Rule};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
+use super::network::{self, Network};
 use super::{DOORS, FORGE, IDENTITY, Late, REGISTRY, Stores, identity_url};
 use crate::credentials::Credentials;
 
@@ -123,6 +124,16 @@ impl Hosts {
         web.with_handler(FORGE, handler_of(self.forge_router()))
             .with_handler(REGISTRY, handler_of(self.registry.router()))
             .with_handler(IDENTITY, handler_of(self.identity.services_router()))
+    }
+}
+
+impl Hosts {
+    /// Returns a web in which a network lies before every host.
+    pub(super) fn web_across(&self, web: Web, network: &Network) -> Web {
+        let across = |web: Web, name: &str, handler| web.with_handler(name, network::across(network, name, handler));
+        let web = across(web, FORGE, handler_of(self.forge_router()));
+        let web = across(web, REGISTRY, handler_of(self.registry.router()));
+        across(web, IDENTITY, handler_of(self.identity.services_router()))
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod hosts;
 mod names;
+mod network;
 pub mod release;
 mod roles;
 mod seed;
@@ -24,8 +25,12 @@ use crate::credentials::Credentials;
 
 pub use hosts::Hosts;
 pub use names::{DOORS, FORGE, IDENTITY, REGISTRY, forge_url, identity_url};
+pub use network::{Network, Passage};
 pub use roles::{Roles, controllers_of};
 pub use seed::{APPLICATION, Bootstrap, DEPLOYMENT, Seed};
+
+/// How long a registry's notification that was not taken waits.
+const AGAIN: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
 
 /// Where everything is kept.
 #[derive(Clone)]
@@ -62,14 +67,18 @@ pub struct Setup {
     pub shelf: Option<Shelf>,
     /// Names of hosts that do not answer: a rehearsed outage.
     pub without: Vec<String>,
+    /// What goes wrong between the roles and the hosts; for simulations.
+    pub network: Option<Network>,
 }
 
 /// A world. Nothing runs until somebody starts its driver.
 pub struct World {
     /// The hosts.
     pub hosts: Hosts,
-    /// The clients.
+    /// The clients of the roles.
     pub ports: Ports,
+    /// The same with no network between, for whoever fills the world or looks on.
+    pub plain: Ports,
     /// HTTP to the hosts by name.
     pub web: Web,
     /// Runs the controllers.
@@ -106,22 +115,36 @@ impl Late {
 impl World {
     /// Puts a world together.
     pub fn new(setup: Setup) -> anyhow::Result<Self> {
-        let Setup { clock, stores, credentials, journal, authorities, deployment, shelf, without } = setup;
+        let Setup { clock, stores, credentials, journal, authorities, deployment, shelf, without, network } = setup;
         let late = Late::default();
         let hosts = Hosts::new(&clock, &stores, &credentials, &late)?;
         let driver: Arc<OnceLock<Driver>> = Arc::default();
         let jobs = watch::channel(0).0;
         let web = without.iter().fold(hosts.web(Web::new(&authorities)), |web, host| web.with_handler(host, silent(host)));
         let trust = Arc::new(sign::TrustRoot::parse(&hosts.identity.trusted_root())?);
-        let mut ports = roles::ports(&clock, &hosts, &web, &credentials, trust)?;
+        let roads = network.as_ref().map_or_else(|| web.clone(), |network| hosts.web_across(web.clone(), network));
+        let mut ports = roles::ports(&clock, &hosts, &roads, &credentials, trust, network.as_ref())?;
         if let Some(shelf) = shelf {
             ports.registry = ports.registry.with_shelf(shelf);
         }
-        let web = web.with_handler(DOORS, door(driver.clone(), jobs.clone(), ports.clone(), journal.clone()));
+        let plain = match &network {
+            Some(_) => roles::ports(&clock, &hosts, &web, &credentials, ports.trust.clone().expect("it was just given"), None)?,
+            None => ports.clone(),
+        };
+        let door = door(driver.clone(), jobs.clone(), ports.clone(), journal.clone());
+        let door = network.as_ref().map_or_else(|| door.clone(), |network| network::across(network, DOORS, door.clone()));
+        let web = web.with_handler(DOORS, door);
         let _ = late.0.set(web.clone());
         let made = Driver::new(controllers_of(&Roles::All, &ports), ports.clone(), journal.clone());
         let _ = driver.set(made.clone());
-        Ok(Self { hosts, ports, web, driver: made, journal, credentials, deployment, jobs })
+        Ok(Self { hosts, ports, plain, web, driver: made, journal, credentials, deployment, jobs })
+    }
+
+    /// Sends what hosts could not send before and is due now; returns when more is due, if anything waits.
+    pub async fn redeliver(&self) -> Option<model::Timestamp> {
+        let waits = self.hosts.registry.deliver_pending().await > 0;
+        let again = self.plain.clock.now().saturating_add(AGAIN).ok().filter(|_| waits);
+        self.hosts.forge.deliver_pending().await.into_iter().chain(again).min()
     }
 
     /// Tells everybody again what may have been missed: what waited to be sent, and every repository.

@@ -10,12 +10,12 @@ use super::{World, forge_url};
 impl World {
     /// Commits and tags a version of the application, as a person would. A version that is there already stays.
     pub async fn release(&self, version: &str, at: Timestamp) -> anyhow::Result<()> {
-        release(&self.ports, version, at).await
+        release(&self.plain, version, at).await
     }
 
     /// Tells whether a version runs in prod and its Freight is verified there.
     pub async fn has_arrived(&self, version: &str) -> anyhow::Result<bool> {
-        has_arrived(&self.ports, version).await
+        has_arrived(&self.plain, version).await
     }
 
     /// Returns a gate that will not open by itself, in words.

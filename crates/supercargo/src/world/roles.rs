@@ -11,6 +11,7 @@ use ports::{Clusters, Forge, Git, Identity, Login, Ports, Registry, Trees, Web};
 use tower::Layer as _;
 
 use super::Hosts;
+use super::network::{Behind, Network};
 use crate::credentials::{CLUSTERS, Credentials};
 
 /// As whom built-in checks report.
@@ -34,11 +35,16 @@ pub(super) fn ports(
     web: &Web,
     credentials: &Credentials,
     trust: Arc<sign::TrustRoot>,
+    network: Option<&Network>,
 ) -> anyhow::Result<Ports> {
     let mut clusters = Clusters::default();
     for (name, server) in &hosts.clusters {
         let service = axum::Extension(Caller::master("supercargo")).layer(server.router());
-        clusters = clusters.with(name, kube::Client::new(service, "default"));
+        let client = match network {
+            Some(network) => kube::Client::new(Behind { service, network: network.clone(), name: name.clone() }, "default"),
+            None => kube::Client::new(service, "default"),
+        };
+        clusters = clusters.with(name, client);
     }
     let identities = identities(credentials)?;
     let reader = identities.get(READER).cloned().context("the reader is an identity")?;

@@ -42,9 +42,9 @@ pub struct Seed<'a>(pub &'a World);
 impl Seed<'_> {
     /// Posts our kinds to every cluster, and what every cluster needs before it follows Git.
     pub async fn clusters(&self, bootstrap: &Bootstrap<'_>) -> anyhow::Result<()> {
-        let names: Vec<ClusterName> = self.0.ports.clusters.names().cloned().collect();
+        let names: Vec<ClusterName> = self.0.plain.clusters.names().cloned().collect();
         for name in &names {
-            let cluster = self.0.ports.clusters.get(name)?;
+            let cluster = self.0.plain.clusters.get(name)?;
             for definition in api::CRDS {
                 apply(cluster, &yaml::read(definition, yaml::Dialect::Sigs)?).await?;
             }
@@ -61,12 +61,12 @@ impl Seed<'_> {
     /// Lets every cluster follow Git: the bootstrap files of the example, applied once.
     pub async fn follow(&self) -> anyhow::Result<()> {
         let files = &self.0.deployment;
-        let names: Vec<ClusterName> = self.0.ports.clusters.names().cloned().collect();
+        let names: Vec<ClusterName> = self.0.plain.clusters.names().cloned().collect();
         for name in &names {
             let path = format!("flux-system/{}.yaml", name.0);
             let bytes = files.bytes(&path).with_context(|| format!("the example has no {path}"))?;
             for object in yaml::read_all(std::str::from_utf8(bytes)?, yaml::Dialect::Sigs)? {
-                apply(self.0.ports.clusters.get(name)?, &object).await?;
+                apply(self.0.plain.clusters.get(name)?, &object).await?;
             }
         }
         Ok(())
@@ -150,10 +150,10 @@ impl Seed<'_> {
     pub async fn application(&self, at: Timestamp, version: &str) -> anyhow::Result<()> {
         let url = forge_url(APPLICATION);
         self.first_commit(APPLICATION, &example::application(), "Add myapp", at).await?;
-        let refs = self.0.ports.git.refs(&url, &["refs/heads/main", "refs/tags/"]).await?;
+        let refs = self.0.plain.git.refs(&url, &["refs/heads/main", "refs/tags/"]).await?;
         if !refs.contains_key(&format!("refs/tags/{version}")) {
             let tip = refs.get("refs/heads/main").context("the application repository has a branch main")?;
-            self.0.ports.git.push_tag(&url, version, tip, "maintainer").await?;
+            self.0.plain.git.push_tag(&url, version, tip, "maintainer").await?;
         }
         Ok(())
     }
@@ -161,7 +161,7 @@ impl Seed<'_> {
     /// Commits the deployment definition, then guards its branch. Its workflow builds the first artifact.
     pub async fn deployment(&self, at: Timestamp) -> anyhow::Result<()> {
         // Once it was filled the world is its people's: their policy is not put back at every start.
-        let home = self.0.ports.clusters.get(&ClusterName(CLUSTERS[0].to_owned()))?;
+        let home = self.0.plain.clusters.get(&ClusterName(CLUSTERS[0].to_owned()))?;
         let note = ObjectRef {
             api_version: "v1".into(),
             kind: "ConfigMap".into(),
@@ -180,19 +180,19 @@ impl Seed<'_> {
 
     async fn first_commit(&self, repository: &str, files: &Tree, message: &str, at: Timestamp) -> anyhow::Result<()> {
         let url = forge_url(repository);
-        if self.0.ports.git.tip(&url, "main").await?.is_some() {
+        if self.0.plain.git.tip(&url, "main").await?.is_some() {
             return Ok(());
         }
         let edits: Vec<FileEdit> =
             files.iter().map(|(path, file)| FileEdit { path: path.to_owned(), content: Some(file.bytes.to_vec()) }).collect();
         let push =
             Push { repository: &url, branch: "main", base: None, expected: None, edits: &edits, message, identity: "maintainer", at };
-        self.0.ports.git.push(&push).await?;
+        self.0.plain.git.push(&push).await?;
         Ok(())
     }
 
     async fn admin(&self, method: Method, path: &str, body: Value) -> anyhow::Result<()> {
-        self.0.ports.forge.raw(ROOT, method, path, Some(body), "forge-admin").await?;
+        self.0.plain.forge.raw(ROOT, method, path, Some(body), "forge-admin").await?;
         Ok(())
     }
 }

@@ -1,11 +1,13 @@
 //! What the resources of all groups share: how to read a field, how conditions are kept.
 //! Objects stay JSON, so that unknown fields survive a read and a write.
 
+mod again;
 mod condition;
 mod crds;
 mod fields;
 mod note;
 
+pub use again::again;
 pub use condition::{Condition, find_condition, is_true, remove_condition, set_condition};
 pub use crds::CRDS;
 pub use fields::{annotation, generation, label, name, namespace, reference, text, texts, uid};

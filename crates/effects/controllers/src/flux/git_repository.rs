@@ -38,16 +38,18 @@ impl GitRepository {
         }
         let url = text(spec, &["url"]);
         let branch = spec["ref"]["branch"].as_str().unwrap_or("master");
-        let unreachable = |message: String| Failure {
+        let unreachable = |message: String, passing: bool| Failure {
             stage: Stage::Fetch,
             reason: "GitOperationFailed",
             message: format!("failed to checkout and determine revision: {message}"),
             stalled: false,
+            passing,
         };
-        let tip = self.ports.git.tip(url, branch).await.map_err(|error| unreachable(crate::driver::chain(&error)))?;
-        let tip = tip.ok_or_else(|| unreachable(format!("couldn't find remote ref \"refs/heads/{branch}\"")))?;
+        let tip = self.ports.git.tip(url, branch).await.map_err(|error| unreachable(crate::driver::chain(&error), error.is_passing()))?;
+        let tip = tip.ok_or_else(|| unreachable(format!("couldn't find remote ref \"refs/heads/{branch}\""), false))?;
         let verified = self.verified(cluster, object, url, &tip).await?;
-        let tree = trees::of_commit(&self.ports, url, &tip.to_string()).await.map_err(unreachable)?;
+        let tree = trees::of_commit(&self.ports, url, &tip.to_string()).await;
+        let tree = tree.map_err(|error| unreachable(error.text, error.passing))?;
         let commit = self.ports.git.with_objects(url, &[tip], |objects| objects.commit(&tip)).await;
         let subject = commit.map(|commit| commit.message.lines().next().unwrap_or_default().to_owned()).unwrap_or_default();
         let archive = oci::gzip(&oci::tar(&oci::LayerSpec::of_tree(&tree, ""), true));
@@ -73,7 +75,14 @@ impl GitRepository {
         if !matches!(text(wanted, &["mode"]), "" | "HEAD" | "head") {
             return Err(refuse(format!("spec.verify.mode {:?} is not supported", text(wanted, &["mode"]))));
         }
-        let unverified = |message: String| Failure { stage: Stage::Verify, reason: "InvalidCommitSignature", message, stalled: false };
+        let failed = |message: String, passing: bool| Failure {
+            stage: Stage::Verify,
+            reason: "InvalidCommitSignature",
+            message,
+            stalled: false,
+            passing,
+        };
+        let unverified = |message: String| failed(message, false);
         let secret = text(wanted, &["secretRef", "name"]);
         let reference =
             ObjectRef { api_version: "v1".into(), kind: "Secret".into(), namespace: api::namespace(object).into(), name: secret.into() };
@@ -81,7 +90,7 @@ impl GitRepository {
             Ok(client) => client.get(&reference).await,
             Err(error) => Err(error),
         };
-        let live = live.map_err(|error| unverified(error.to_string()))?;
+        let live = live.map_err(|error| failed(error.to_string(), matches!(error, ports::ClusterError::Unreachable(_))))?;
         let live = live.ok_or_else(|| unverified(format!("PGP public keys secret error: secrets {secret:?} not found")))?;
         let keys = keys(&live).map_err(unverified)?;
         let before =
@@ -98,14 +107,14 @@ impl GitRepository {
                 .git
                 .with_objects(url, &[tip], |objects| Ok(check(objects, &tip, None, &keys)))
                 .await
-                .map_err(|error| unverified(crate::driver::chain(&error)))?,
+                .map_err(|error| failed(crate::driver::chain(&error), error.is_passing()))?,
         };
         found.map(|signer| Some(format!("verified signature of commit '{tip}' with key '{signer}'"))).map_err(unverified)
     }
 }
 
 fn refuse(message: String) -> Failure {
-    Failure { stage: Stage::Fetch, reason: "InvalidSpec", message, stalled: true }
+    Failure { stage: Stage::Fetch, reason: "InvalidSpec", message, stalled: true, passing: false }
 }
 
 struct SigningKey {

@@ -45,21 +45,27 @@ impl Kustomization {
     }
 
     /// Checks the signature of the revision that a source tells, where the source asks for one.
-    async fn signed(&self, cluster: &ClusterName, source: &Value, now: Timestamp) -> Result<(), String> {
+    async fn signed(&self, cluster: &ClusterName, source: &Value, now: Timestamp) -> Result<(), BuildFailure> {
+        let failed = |message: String, passing: bool| BuildFailure { reason: "ArtifactFailed", message, passing };
         let wanted = &source["spec"]["verify"];
         if source["kind"] != "OCIRepository" || !wanted.is_object() {
             return Ok(());
         }
         let revision = text(source, &["status", "artifact", "revision"]);
-        let digest: Digest =
-            revision.rsplit_once('@').map_or(revision, |(_, digest)| digest).parse().map_err(|error| format!("{error}"))?;
+        let digest: Digest = revision
+            .rsplit_once('@')
+            .map_or(revision, |(_, digest)| digest)
+            .parse()
+            .map_err(|error: model::DigestError| failed(error.to_string(), false))?;
         let key = format!("{}\n{}\n{}\n{digest}\n{wanted}", cluster.0, api::namespace(source), text(source, &["spec", "url"]));
         if self.signed.lock().expect("no holder panics").contains(&key) {
             return Ok(());
         }
-        let place = Reference::from_oci_url(text(source, &["spec", "url"])).map_err(|error| error.to_string())?;
+        let place = Reference::from_oci_url(text(source, &["spec", "url"])).map_err(|error| failed(error.to_string(), false))?;
         let place = place.with_digest(digest.clone());
-        signed::verified(&self.ports, cluster, source, &place, &digest, now).await.map_err(|failure| failure.message)?;
+        signed::verified(&self.ports, cluster, source, &place, &digest, now)
+            .await
+            .map_err(|failure| failed(failure.message, failure.passing))?;
         let mut known = self.signed.lock().expect("no holder panics");
         if known.len() >= KNOWN {
             known.clear();
@@ -87,7 +93,7 @@ impl Kustomization {
         let build = match &source {
             Some(source) if has_artifact => match self.signed(&key.cluster, source, seen.now).await {
                 Ok(()) => self.build(cluster, &object, source).await?,
-                Err(message) => Err(BuildFailure { reason: "ArtifactFailed", message }),
+                Err(failure) => Err(failure),
             },
             _ => Ok(Vec::new()),
         };
@@ -109,7 +115,7 @@ impl Kustomization {
     async fn build(&self, cluster: &Cluster, object: &Value, source: &Value) -> Result<Result<Vec<Value>, BuildFailure>, LookError> {
         let tree = match trees::of_source(&self.ports, source).await {
             Ok(tree) => tree,
-            Err(message) => return Ok(Err(BuildFailure { reason: "ArtifactFailed", message })),
+            Err(error) => return Ok(Err(BuildFailure { reason: "ArtifactFailed", message: error.text, passing: error.passing })),
         };
         let path = object["spec"]["path"].as_str().unwrap_or("./");
         let overlay = overlay(&object["spec"]);
@@ -118,7 +124,13 @@ impl Kustomization {
             Some(rendered) => rendered,
             None => match kustomize::build_or_generate(&deploy::legible(&tree), path, Some(&overlay)) {
                 Ok(objects) => self.ports.trees.keep_rendered(&name, objects),
-                Err(error) => return Ok(Err(BuildFailure { reason: "BuildFailed", message: format!("kustomize build failed: {error}") })),
+                Err(error) => {
+                    return Ok(Err(BuildFailure {
+                        reason: "BuildFailed",
+                        message: format!("kustomize build failed: {error}"),
+                        passing: false,
+                    }));
+                }
             },
         };
         let mut objects = rendered.as_ref().clone();

@@ -41,11 +41,17 @@ impl OciRepository {
         let verified = signed::verified(&self.ports, cluster, object, &place, &digest, now).await?;
         let failed = |error: RegistryError| pull_failed(&error);
         let fetched = self.ports.registry.manifest(&place).await.map_err(failed)?;
-        let malformed =
-            |message: String| Failure { stage: Stage::Fetch, reason: "OCIArtifactLayerOperationFailed", message, stalled: false };
+        let malformed = |message: String| Failure {
+            stage: Stage::Fetch,
+            reason: "OCIArtifactLayerOperationFailed",
+            message,
+            stalled: false,
+            passing: false,
+        };
         let layer = trees::layer_of(&fetched.bytes).map_err(malformed)?;
         let bytes = self.ports.registry.blob(&place, &layer).await.map_err(failed)?;
-        trees::of_artifact(&self.ports, text(spec, &["url"]), &digest).await.map_err(malformed)?;
+        let unpacked = trees::of_artifact(&self.ports, text(spec, &["url"]), &digest).await;
+        unpacked.map_err(|error| Failure { passing: error.passing, ..malformed(error.text) })?;
         let manifest: Value = serde_json::from_slice(&fetched.bytes).map_err(|error| malformed(error.to_string()))?;
         let annotations = manifest["annotations"].as_object().into_iter().flatten();
         let origin = |word: &str, key: &str| {
@@ -88,7 +94,7 @@ impl OciRepository {
 
 fn pull_failed(error: &RegistryError) -> Failure {
     let message = format!("failed to determine artifact digest: {}", crate::driver::chain(error));
-    Failure { stage: Stage::Fetch, reason: "OCIArtifactPullFailed", message, stalled: false }
+    Failure { stage: Stage::Fetch, reason: "OCIArtifactPullFailed", message, stalled: false, passing: error.is_passing() }
 }
 
 impl Controller for OciRepository {

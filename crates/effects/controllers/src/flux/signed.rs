@@ -25,11 +25,12 @@ pub(super) async fn verified(
     if !wanted.is_object() {
         return Ok(None);
     }
-    let refused = |why: String| Failure {
+    let failed = |why: String, passing: bool| Failure {
         stage: Stage::Verify,
         reason: "VerificationError",
         message: format!("failed to verify the signature using provider 'cosign keyless': {why}"),
         stalled: false,
+        passing,
     };
     if text(wanted, &["provider"]) != "cosign" {
         return Err(refuse(format!("spec.verify.provider {:?} is not supported", text(wanted, &["provider"]))));
@@ -39,8 +40,9 @@ pub(super) async fn verified(
     }
     let identities =
         signatures::identities(&wanted["matchOIDCIdentity"]).map_err(|why| refuse(format!("spec.verify.matchOIDCIdentity.{why}")))?;
-    let own = trust_root(ports, cluster, object).await.map_err(refused)?;
-    let signature = signatures::verified(ports, own.as_ref(), place, digest, identities, now).await.map_err(refused)?;
+    let own = trust_root(ports, cluster, object).await.map_err(|why| failed(why, false))?;
+    let signature = signatures::verified(ports, own.as_ref(), place, digest, identities, now).await;
+    let signature = signature.map_err(|unsigned| failed(unsigned.why, unsigned.passing))?;
     Ok(Some(format!("verified signature of revision {digest} by {}", signature.subject)))
 }
 
@@ -61,5 +63,5 @@ async fn trust_root(ports: &Ports, cluster: &ClusterName, object: &Value) -> Res
 
 /// What only a change of the object can mend.
 pub(super) fn refuse(message: String) -> Failure {
-    Failure { stage: Stage::Fetch, reason: "InvalidSpec", message, stalled: true }
+    Failure { stage: Stage::Fetch, reason: "InvalidSpec", message, stalled: true, passing: false }
 }

@@ -1,8 +1,10 @@
 //! Stage: observe Freight, Promotions, runs and the target cluster, let [`promote::stage`] decide.
 
+use std::time::Duration;
+
 use api::text;
 use futures::future::BoxFuture;
-use model::{ClusterName, Code, Verdict};
+use model::{ClusterName, Code, Timestamp, Verdict};
 use ports::Ports;
 use promote::stage::{Observed, TEMPLATES, current_digests, decide, deployed};
 use promote::target::{Target, deliveries, images, target};
@@ -14,6 +16,8 @@ use crate::controller::{Controller, Event, Key, LookError, Pass, Seen, Wake, Wat
 use crate::flux::{KUSTOMIZE, SOURCE};
 
 const NAME: &str = "Stage";
+/// How long a target that does not answer is left alone.
+const UNREACHABLE: Duration = Duration::from_secs(2);
 const STAGE: &str = "kargo.akuity.io/stage";
 
 /// Looks after Stages.
@@ -30,7 +34,7 @@ impl Stage {
 
     /// Asks the cluster that the Stage aims at whether it runs the promoted digests: the cluster in which a Kustomization
     /// syncs the folder of the pointer that the Stage's promotion edits.
-    async fn deployed(&self, stage: &Value) -> Found {
+    async fn deployed(&self, stage: &Value, now: Timestamp) -> Found {
         let wait = |why: String| Found { deployed: Verdict::Wait { code: Code::NotDeployed, why, until: None }, running: None };
         let Some(target) = target(stage) else {
             let why = "the promotion edits no pointer (git-clone and yaml-update)".to_owned();
@@ -46,7 +50,14 @@ impl Stage {
                 Err(error) => unreachable = Some(format!("cluster {}: {error}", cluster.0)),
             }
         }
-        wait(unreachable.unwrap_or_else(|| format!("no Kustomization of any cluster syncs {} of {} yet", target.path, target.repository)))
+        match unreachable {
+            // Nothing wakes the Stage when a cluster answers again.
+            Some(why) => {
+                let until = now.checked_add(UNREACHABLE).ok();
+                Found { deployed: Verdict::Wait { code: Code::Unreachable, why, until }, running: None }
+            }
+            None => wait(format!("no Kustomization of any cluster syncs {} of {} yet", target.path, target.repository)),
+        }
     }
 
     async fn asked(
@@ -144,7 +155,7 @@ impl Controller for Stage {
                 let name = text(wanted, &["name"]);
                 templates.push((name.to_owned(), cluster.get(&named(TEMPLATES, "AnalysisTemplate", &key.namespace, name)).await?));
             }
-            let found = self.deployed(&object).await;
+            let found = self.deployed(&object, seen.now).await;
             let observed = Observed {
                 cluster: key.cluster.clone(),
                 now: seen.now,

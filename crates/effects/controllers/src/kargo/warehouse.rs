@@ -49,7 +49,11 @@ impl Warehouse {
                 if let Some(asked) = asked.as_ref().filter(|_| found.iter().all(|newer| newer.refused.is_some())) {
                     let digest: Digest = reference.digest.parse().map_err(|error: model::DigestError| error.to_string())?;
                     let signed = signatures::verified(&self.ports, None, &place, &digest, asked.clone(), now).await;
-                    reference.refused = signed.err();
+                    match signed {
+                        Ok(_) => {}
+                        Err(unsigned) if unsigned.passing => return Err(unsigned.why),
+                        Err(unsigned) => reference.refused = Some(unsigned.why),
+                    }
                 }
                 found.push(reference);
             }
