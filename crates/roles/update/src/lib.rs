@@ -15,6 +15,7 @@ mod observed;
 mod pattern;
 mod rules;
 mod texts;
+pub mod versioning;
 
 pub use decide::decide;
 pub use observed::{Answer, Branch, Combined, Observed, Outcome, Pull, Question, Statuses};
