@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use model::Timestamp;
 
 use super::distribution::{Dated, Distribution, Release, key};
-use super::generic::{by_zeros, dotted};
+use super::generic::{by_zeros, dotted, told};
 use super::{Change, Part, VersionError, Versioning};
 
 /// See the module.
@@ -70,12 +70,12 @@ impl Debian {
         self.dated(text).map_or(text, |dated| self.distribution.version(dated.name))
     }
 
-    fn parse(&self, text: &str) -> Option<Vec<f64>> {
+    fn parse(&self, text: &str) -> Option<Vec<u128>> {
         let version = self.version(self.base(text));
         self.distribution.by_version(version).and_then(|release| dotted(release.version))
     }
 
-    fn numbers(&self, text: &str) -> Option<Vec<f64>> {
+    fn numbers(&self, text: &str) -> Option<Vec<u128>> {
         let base = self.base(text);
         if self.is_valid(base) { self.parse(base) } else { None }
     }
@@ -96,7 +96,7 @@ impl Versioning for Debian {
     }
 
     fn number(&self, version: &str, part: Part) -> Result<Option<u64>, VersionError> {
-        Ok(self.numbers(version).and_then(|numbers| numbers.get(part.at()).map(|number| *number as u64)))
+        Ok(self.numbers(version).and_then(|numbers| numbers.get(part.at()).map(|number| told(*number))))
     }
 
     fn compare(&self, a: &str, b: &str) -> Result<Ordering, VersionError> {
@@ -114,7 +114,7 @@ impl Versioning for Debian {
         }
         let numbers = |text: &str| {
             let numbers = self.numbers(text).unwrap_or_default();
-            [0, 1, 2].map(|at| numbers.get(at).map_or(0, |number| *number as u64))
+            [0, 1, 2].map(|at| numbers.get(at).map_or(0, |number| told(*number)))
         };
         Ok(key(a, numbers(a)) > key(b, numbers(b)))
     }

@@ -26,7 +26,7 @@ impl Generic for Docker {
     fn order(&self, a: &Parsed<'_>, b: &Parsed<'_>) -> Ordering {
         for at in 0..a.release.len().max(b.release.len()) {
             let order = match (a.release.get(at), b.release.get(at)) {
-                (Some(a), Some(b)) => a.total_cmp(b),
+                (Some(a), Some(b)) => a.cmp(b),
                 (None, _) => return Ordering::Greater,
                 (_, None) => return Ordering::Less,
             };
@@ -52,7 +52,7 @@ impl Generic for Docker {
 }
 
 /// Reads `1.2.3` at the start of a text; a dot that no digit follows ends it.
-fn release(text: &str) -> Option<(Vec<f64>, &str)> {
+fn release(text: &str) -> Option<(Vec<u128>, &str)> {
     let mut numbers = Vec::with_capacity(3);
     let mut rest = text;
     loop {

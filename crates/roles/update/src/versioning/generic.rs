@@ -9,8 +9,8 @@ use super::{Change, Part, VersionError, Versioning, plain_value};
 /// A version taken apart.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Parsed<'a> {
-    /// Its numbers. Larger ones than 2^53 lose digits, as they do upstream.
-    pub release: Vec<f64>,
+    /// Its numbers.
+    pub release: Vec<u128>,
     /// The word that makes it a prerelease; empty when it is none.
     pub prerelease: &'a str,
     /// What has to stay the same.
@@ -36,9 +36,9 @@ pub(crate) trait Generic: std::fmt::Debug + Send + Sync {
 }
 
 /// Compares numbers; a missing one is a zero.
-pub(crate) fn by_zeros(a: &[f64], b: &[f64]) -> Ordering {
-    let at = |list: &[f64], at: usize| list.get(at).copied().unwrap_or(0.0);
-    (0..a.len().max(b.len())).map(|i| at(a, i).total_cmp(&at(b, i))).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+pub(crate) fn by_zeros(a: &[u128], b: &[u128]) -> Ordering {
+    let at = |list: &[u128], at: usize| list.get(at).copied().unwrap_or(0);
+    (0..a.len().max(b.len())).map(|i| at(a, i).cmp(&at(b, i))).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
 }
 
 /// Compares prereleases; none is the greatest.
@@ -49,13 +49,18 @@ pub(crate) fn prereleases(a: &str, b: &str) -> Ordering {
     }
 }
 
-/// Reads a number made of digits.
-pub(crate) fn digits(text: &str) -> f64 {
-    text.parse().unwrap_or(0.0)
+/// Reads a number made of digits; more than 38 of them are as large as it gets.
+pub(crate) fn digits(text: &str) -> u128 {
+    text.parse().unwrap_or(if text.is_empty() { 0 } else { u128::MAX })
+}
+
+/// Returns a number as it is told.
+pub(crate) fn told(number: u128) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
 }
 
 /// Returns the numbers of `1.2.3`; `None` when something else is in it.
-pub(crate) fn dotted(text: &str) -> Option<Vec<f64>> {
+pub(crate) fn dotted(text: &str) -> Option<Vec<u128>> {
     let number = |part: &str| (!part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits(part));
     text.split('.').map(number).collect()
 }
@@ -80,7 +85,7 @@ impl<T: Generic> Versioning for T {
     }
 
     fn number(&self, version: &str, part: Part) -> Result<Option<u64>, VersionError> {
-        Ok(self.parse(version).and_then(|parsed| parsed.release.get(part.at()).map(|number| *number as u64)))
+        Ok(self.parse(version).and_then(|parsed| parsed.release.get(part.at()).map(|number| told(*number))))
     }
 
     /// What is no version is greater than everything.

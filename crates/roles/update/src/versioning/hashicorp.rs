@@ -116,9 +116,10 @@ impl Versioning for Hashicorp {
 
     fn new_value(&self, change: &Change<'_>) -> Result<Option<String>, VersionError> {
         let current = to_npm(change.current_value)?;
-        let Some(value) = npm_value::new_value(&Change { current_value: &current, ..*change })?.filter(|value| !value.is_empty()) else {
-            return Ok(None);
-        };
+        let Some(value) = npm_value::new_value(&Change { current_value: &current, ..*change })? else { return Ok(None) };
+        if value.is_empty() {
+            return Ok(Some(value));
+        }
         let value = from_npm(&value)?;
         let marked = change.current_value.starts_with('v') && !value.starts_with('v');
         Ok(Some(if marked { format!("v{value}") } else { value }))

@@ -40,7 +40,7 @@ impl Generic for Loose {
 
     /// Where one has no number any more, it is the smaller one.
     fn order(&self, a: &Parsed<'_>, b: &Parsed<'_>) -> Ordering {
-        let numbers = a.release.iter().zip(&b.release).map(|(a, b)| a.total_cmp(b)).find(|order| order.is_ne());
+        let numbers = a.release.iter().zip(&b.release).map(|(a, b)| a.cmp(b)).find(|order| order.is_ne());
         numbers.unwrap_or_else(|| a.release.len().cmp(&b.release.len())).then_with(|| {
             let (a, b) = (a.suffix.unwrap_or_default(), b.suffix.unwrap_or_default());
             match (a.is_empty(), b.is_empty()) {

@@ -15,11 +15,11 @@ impl Generic for Redhat {
         let plain = text.strip_prefix('v').unwrap_or(text);
         let (version, build) = plain.split_once('-').map_or((plain, None), |(version, build)| (version, Some(build)));
         let mut release = dotted(version.strip_suffix(".GA").unwrap_or(version)).filter(|numbers| numbers.len() <= 3)?;
-        release.resize(3, 0.0);
+        release.resize(3, 0);
         if let Some(build) = build {
             release.extend(dotted(build).filter(|numbers| numbers.len() <= 2)?);
         }
-        release.resize(5, 0.0);
+        release.resize(5, 0);
         Some(Parsed { release, prerelease: "", suffix: None })
     }
 }

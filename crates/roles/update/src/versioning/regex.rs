@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use golang::regexp;
 
-use super::generic::{by_zeros, digits, prereleases};
+use super::generic::{by_zeros, digits, prereleases, told};
 use super::sort::stable;
 use super::{Change, LONGEST, Part, VersionError, Versioning, plain_value};
 
@@ -22,7 +22,7 @@ pub(crate) struct Expression {
 }
 
 struct Groups<'a> {
-    release: Vec<f64>,
+    release: Vec<u128>,
     prerelease: Option<&'a str>,
     compatibility: Option<&'a str>,
 }
@@ -46,7 +46,7 @@ impl Expression {
         }
         let captures = self.expression.captures(text)?;
         let group = |name: &str| captures.name(name).map(|group| group.as_str());
-        let mut release: Vec<f64> = ["major", "minor", "patch"].iter().map(|name| number(group(name).unwrap_or("0"))).collect();
+        let mut release: Vec<u128> = ["major", "minor", "patch"].iter().map(|name| number(group(name).unwrap_or("0"))).collect();
         if let Some(build) = group("build").filter(|build| !build.is_empty()) {
             release.push(number(build));
             release.extend(group("revision").filter(|revision| !revision.is_empty()).map(number));
@@ -99,7 +99,7 @@ impl Expression {
 }
 
 /// Reads the digits at the start, as JavaScript does.
-fn number(text: &str) -> f64 {
+fn number(text: &str) -> u128 {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     digits(&text[..end])
 }
@@ -129,7 +129,7 @@ impl Versioning for Expression {
     }
 
     fn number(&self, version: &str, part: Part) -> Result<Option<u64>, VersionError> {
-        Ok(self.parse(version).map(|groups| groups.release[part.at()] as u64))
+        Ok(self.parse(version).map(|groups| told(groups.release[part.at()])))
     }
 
     fn compare(&self, a: &str, b: &str) -> Result<Ordering, VersionError> {

@@ -42,8 +42,9 @@ impl Versioning for Semver {
         SemVer::parse(text).is_some()
     }
 
+    /// Blanks around a version make it unstable.
     fn is_stable(&self, version: &str) -> bool {
-        SemVer::parse(version).is_some_and(|version| version.pre.is_empty())
+        version.trim().len() == version.len() && SemVer::parse(version).is_some_and(|version| version.pre.is_empty())
     }
 
     fn number(&self, text: &str, part: Part) -> Result<Option<u64>, VersionError> {

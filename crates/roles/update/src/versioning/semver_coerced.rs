@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::semver::extreme;
+use super::semver::{Semver, extreme};
 use super::semver_range::Range;
 use super::semver_version::{SemVer, coerce};
 use super::{Change, LONGEST, Part, VersionError, Versioning, plain_value};
@@ -44,7 +44,7 @@ impl Versioning for SemverCoerced {
                 _ => fixed.push_str(".0"),
             }
         }
-        SemVer::parse(&(fixed + rest)).is_some_and(|version| version.pre.is_empty())
+        Semver.is_stable(&(fixed + rest))
     }
 
     fn number(&self, version: &str, part: Part) -> Result<Option<u64>, VersionError> {
