@@ -1,5 +1,6 @@
 //! Answers that Renovate's own code gave. Read first: [`score`]. One group of families is one file and one line in [`checker`].
 
+mod matching;
 mod versioning;
 
 use serde_json::Value;
@@ -26,6 +27,7 @@ fn one(name: &str, family: &Value) -> Family {
 
 fn checker(family: &str) -> Option<Check> {
     match family {
+        "match" => Some(matching::check),
         name if name.starts_with("versioning-") => Some(versioning::check),
         _ => None,
     }

@@ -12,7 +12,7 @@ mod docker;
 mod kubernetes;
 mod lookup;
 mod observed;
-mod pattern;
+pub mod pattern;
 mod rules;
 mod texts;
 pub mod versioning;
