@@ -1,6 +1,7 @@
 //! Answers that Renovate's own code gave. Read first: [`score`]. One group of families is one file and one line in [`checker`].
 
 mod matching;
+mod schedule;
 mod versioning;
 
 use serde_json::Value;
@@ -27,6 +28,7 @@ fn one(name: &str, family: &Value) -> Family {
 
 fn checker(family: &str) -> Option<Check> {
     match family {
+        "schedule" => Some(schedule::check),
         "match" => Some(matching::check),
         name if name.starts_with("versioning-") => Some(versioning::check),
         _ => None,

@@ -14,6 +14,7 @@ mod lookup;
 mod observed;
 pub mod pattern;
 mod rules;
+pub mod schedule;
 mod texts;
 pub mod versioning;
 
