@@ -1,7 +1,9 @@
 //! Answers that Renovate's own code gave. Read first: [`score`]. One group of families is one file and one line in [`checker`].
 
+mod branch_name;
 mod matching;
 mod schedule;
+mod template;
 mod versioning;
 
 use serde_json::Value;
@@ -28,6 +30,8 @@ fn one(name: &str, family: &Value) -> Family {
 
 fn checker(family: &str) -> Option<Check> {
     match family {
+        "branch-name" => Some(branch_name::check),
+        "template" => Some(template::check),
         "schedule" => Some(schedule::check),
         "match" => Some(matching::check),
         name if name.starts_with("versioning-") => Some(versioning::check),

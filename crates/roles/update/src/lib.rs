@@ -6,6 +6,7 @@
 //! Read first: [`decide`], [`Observed`], [`Question`]. Follows the behaviour, the names and the formats of Renovate 44.
 
 mod branch;
+pub mod branch_name;
 mod config;
 mod decide;
 mod docker;
@@ -15,6 +16,7 @@ mod observed;
 pub mod pattern;
 mod rules;
 pub mod schedule;
+pub mod template;
 mod texts;
 pub mod versioning;
 
