@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::lookup::{Hold, Update};
 use crate::observed::{Branch, Combined, Observed, Pull, Question};
+use crate::settings::Timing;
 use crate::texts;
 
 /// The updates that go into one branch.
@@ -21,11 +22,17 @@ pub(crate) struct Plan {
     pub reviewers: Vec<String>,
     pub labels: Vec<String>,
     pub hold: Option<Hold>,
+    /// When the branch may be made, where it may not be now; the inner `None` is never.
+    pub closed_until: Option<Option<Timestamp>>,
+    /// When it may merge itself, where it may not now.
+    pub unmerged_until: Option<Option<Timestamp>>,
+    /// Whether it is kept up to date although it may not be made now.
+    pub updated_when_closed: bool,
 }
 
 impl Plan {
     /// Puts updates together that have the same branch. Where some are held, only the others go in.
-    pub(crate) fn of(branch: String, mut updates: Vec<Update>, semantic: bool) -> Self {
+    pub(crate) fn of(branch: String, mut updates: Vec<Update>, semantic: bool, now: Timestamp) -> Self {
         if updates.iter().any(|update| update.hold.is_none()) {
             updates.retain(|update| update.hold.is_none());
         }
@@ -38,9 +45,17 @@ impl Plan {
             list.sort();
             list.dedup();
         }
+        // All of a branch's schedules have to be open.
+        let latest = |timing: fn(&Update) -> &Timing| {
+            let closed = updates.iter().filter_map(|update| timing(update).closed_until(now)).collect::<Vec<_>>();
+            (!closed.is_empty()).then(|| if closed.contains(&None) { None } else { closed.into_iter().flatten().max() })
+        };
         Self {
             branch,
             title,
+            closed_until: latest(|update| &update.settings.schedule),
+            unmerged_until: latest(|update| &update.settings.automerge_schedule),
+            updated_when_closed: all(|update| update.settings.update_not_scheduled),
             automerge: all(|update| update.settings.automerge),
             by_branch: all(|update| update.settings.by_branch),
             platform: all(|update| update.settings.platform),
@@ -129,11 +144,11 @@ impl Pass<'_> {
         if self.merging {
             return Ok(waits(Code::ChecksPending, "another branch is merged first"));
         }
-        let branch = if self.seen.branches.contains_key(&plan.branch) {
-            self.seen.branch(Question::Branch { name: plan.branch.clone() })?.clone()
-        } else {
-            None
-        };
+        let there = self.seen.branches.contains_key(&plan.branch);
+        if let Some(until) = plan.closed_until.filter(|_| !there || !plan.updated_when_closed) {
+            return Ok(Verdict::Wait { code: Code::Suspended, why: "it is outside its schedule".to_owned(), until });
+        }
+        let branch = if there { self.seen.branch(Question::Branch { name: plan.branch.clone() })?.clone() } else { None };
         let (tree, edits) = plan.content(&self.base.2);
         match branch {
             None => {
@@ -178,6 +193,9 @@ impl Pass<'_> {
 
     /// Merges a branch without a pull request: the base branch moves to its tip as soon as its checks are green.
     fn by_branch(&mut self, plan: &Plan, branch: &Branch) -> Result<Verdict, Question> {
+        if let Some(until) = plan.unmerged_until {
+            return Ok(unscheduled(until));
+        }
         let statuses = self.seen.statuses(Question::Statuses { commit: branch.tip.clone() })?.clone();
         let names = statuses.names.join(", ");
         Ok(match statuses.combined {
@@ -206,6 +224,9 @@ impl Pass<'_> {
         let open = |why: &str| waits(Code::PullOpen, &format!("pull request {} is open{why}", pull.number));
         if !automerge {
             return Ok(open(""));
+        }
+        if let Some(until) = plan.unmerged_until.filter(|_| !pull.auto_merge) {
+            return Ok(unscheduled(until));
         }
         if pull.auto_merge {
             return Ok(open(&if pull.waits_for.is_empty() { String::new() } else { format!(": {}", pull.waits_for) }));
@@ -309,6 +330,10 @@ impl Pass<'_> {
     fn note(&mut self, text: String) {
         self.decision.because.push(model::Reason { code: None, text });
     }
+}
+
+fn unscheduled(until: Option<Timestamp>) -> Verdict {
+    Verdict::Wait { code: Code::Suspended, why: "its merge is outside the schedule for it".to_owned(), until }
 }
 
 fn waits(code: Code, why: &str) -> Verdict {

@@ -171,7 +171,7 @@ fn group_slug(naming: &Naming, fields: &Map<String, Value>, slug: &str, kind: &s
 }
 
 /// Writes a text in small letters, digits and dashes, as a person would read it.
-fn slugify(text: &str) -> String {
+pub(crate) fn slugify(text: &str) -> String {
     let mut out = String::new();
     for character in text.chars() {
         match character {

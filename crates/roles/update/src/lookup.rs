@@ -1,14 +1,19 @@
 //! Which updates there are. Read first: [`updates`], [`Update`].
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use model::{Code, Timestamp};
+use serde_json::{Map, Value, json};
 
 use crate::config::Config;
-use crate::docker::{UpdateType, Version};
 use crate::kubernetes::Dependency;
 use crate::observed::{Observed, Question};
-use crate::rules::{Settings, settle};
+use crate::pattern::{Pattern, Subject};
+use crate::settings::Settings;
+use crate::template::render;
+use crate::update_type::UpdateType;
+use crate::versioning::{Change, Part, Strategy, Versioning, scheme};
 
 /// Most versions whose age is asked for: below these nothing is young any more, or nothing tells an age.
 const CANDIDATES: usize = 20;
@@ -24,7 +29,8 @@ pub(crate) struct Update {
     pub digest: Option<String>,
     /// The version as titles show it.
     pub shown: String,
-    pub major: u64,
+    /// The fields that templates may use.
+    pub fields: Map<String, Value>,
     pub settings: Settings,
     /// Why it may not come in yet.
     pub hold: Option<Hold>,
@@ -48,23 +54,40 @@ pub(crate) struct Found {
     pub failed: BTreeMap<String, String>,
 }
 
+/// The schemes that are used, each made once.
+struct Schemes {
+    now: Timestamp,
+    known: BTreeMap<String, Option<Arc<dyn Versioning>>>,
+}
+
+impl Schemes {
+    fn get(&mut self, name: &str) -> Option<Arc<dyn Versioning>> {
+        let now = self.now;
+        self.known.entry(name.to_owned()).or_insert_with(|| scheme(name, now).ok().map(Arc::from)).clone()
+    }
+}
+
 /// Looks all dependencies up: for each the newest version of its own major, and the newest one of a greater major.
 pub(crate) fn updates(config: &Config, mut dependencies: Vec<Dependency>, seen: &Observed) -> Result<Found, Question> {
     let mut found = Found::default();
+    let mut schemes = Schemes { now: seen.now, known: BTreeMap::new() };
     for dependency in &mut dependencies {
-        if dependency.skip.is_none() && !settle(&config.base, &config.rules, dependency, None).enabled {
+        let fields = fields(config, dependency, seen);
+        let settings = settle(config, fields.clone(), None, seen.now);
+        if dependency.skip.is_none() && !settings.enabled {
             dependency.skip = Some("package-rules".to_owned());
         }
-        let current = dependency.value.as_deref().and_then(Version::parse);
-        if dependency.skip.is_none() && current.is_none() {
+        let name = settings.versioning.as_deref().unwrap_or(dependency.versioning);
+        let scheme = schemes.get(name).filter(|scheme| dependency.value.as_deref().is_some_and(|value| scheme.is_version(value)));
+        if dependency.skip.is_none() && scheme.is_none() {
             dependency.skip = Some("invalid-value".to_owned());
         }
-        let (None, Some(current)) = (&dependency.skip, current) else { continue };
+        let (None, Some(scheme), Some(current)) = (&dependency.skip, scheme, dependency.value.clone()) else { continue };
         match seen.tags(Question::Tags { repository: dependency.repository.clone() })? {
             Err(why) => drop(found.failed.insert(dependency.repository.clone(), why.clone())),
             Ok(tags) => {
-                let mut look = Look { config, seen, dependency, current: &current, failed: &mut found.failed };
-                found.updates.extend(look.up(tags)?);
+                let mut look = Look { config, seen, dependency, fields, scheme: &*scheme, current: &current, failed: &mut found.failed };
+                found.updates.extend(look.up(tags, &settings)?);
             }
         }
     }
@@ -72,25 +95,73 @@ pub(crate) fn updates(config: &Config, mut dependencies: Vec<Dependency>, seen: 
     Ok(found)
 }
 
+/// Returns what rules are held against and templates may use.
+fn fields(config: &Config, dependency: &Dependency, seen: &Observed) -> Map<String, Value> {
+    let mut fields = config.base.clone();
+    let folder = dependency.file.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let own = json!({
+        "depName": dependency.name,
+        "packageName": dependency.package,
+        "manager": "kubernetes",
+        "categories": ["kubernetes"],
+        "datasource": "docker",
+        "packageFile": dependency.file,
+        "packageFileDir": folder,
+        "parentDir": folder.rsplit('/').next(),
+        "currentValue": dependency.value,
+        "currentVersion": dependency.value,
+        "repository": seen.name,
+        "baseBranch": seen.base.as_ref().map(|base| base.0.as_str()),
+    });
+    fields.extend(own.as_object().cloned().unwrap_or_default());
+    if let Some((digest, _)) = &dependency.digest {
+        fields.insert("currentDigest".to_owned(), digest.as_str().into());
+    }
+    // What an image suggests comes before what the configuration names for all, and that before the datasource's own.
+    if dependency.versioning != "docker" || !fields.contains_key("versioning") {
+        fields.insert("versioning".to_owned(), dependency.versioning.into());
+    }
+    fields
+}
+
+/// Settles what holds: first the rules, then the settings of the kind of update, then the rules again, as upstream does.
+fn settle(config: &Config, mut fields: Map<String, Value>, kind: Option<UpdateType>, now: Timestamp) -> Settings {
+    config.rules.apply(&mut fields, now);
+    if let Some(block) = kind.and_then(|kind| fields.get(kind.word())).and_then(Value::as_object).cloned() {
+        crate::package_rules::merge(&mut fields, &block);
+        config.rules.apply(&mut fields, now);
+    }
+    Settings::of(&fields)
+}
+
 struct Look<'a> {
     config: &'a Config,
     seen: &'a Observed,
     dependency: &'a Dependency,
-    current: &'a Version,
+    fields: Map<String, Value>,
+    scheme: &'a dyn Versioning,
+    current: &'a str,
     failed: &'a mut BTreeMap<String, String>,
 }
 
 impl Look<'_> {
-    fn up(&mut self, tags: &[String]) -> Result<Vec<Update>, Question> {
-        let current = self.current;
-        let mut candidates: Vec<Version> = tags.iter().filter_map(|tag| Version::parse(tag)).collect();
-        candidates.retain(|new| {
-            let stable_enough = new.stable() || (!current.stable() && new.same_release(current));
-            new > current && stable_enough && new.compatible(current)
-        });
-        candidates.sort_by(|a, b| b.cmp(a).then_with(|| a.tag.cmp(&b.tag)));
-        let (majors, others): (Vec<Version>, Vec<Version>) =
-            candidates.into_iter().partition(|new| current.step_to(new) == UpdateType::Major);
+    fn up(&mut self, tags: &[String], settings: &Settings) -> Result<Vec<Update>, Question> {
+        let allowed = match self.allowed(settings) {
+            Ok(allowed) => allowed,
+            Err(why) => {
+                self.failed.insert(format!("allowedVersions of {}", self.dependency.package), why);
+                return Ok(Vec::new());
+            }
+        };
+        let mut candidates: Vec<String> = tags.iter().filter(|tag| self.follows(tag) && allowed.holds(self.scheme, tag)).cloned().collect();
+        // Of equal ones the first by name comes first when the order is turned round.
+        candidates.sort_by(|a, b| b.cmp(a));
+        if self.scheme.sort(&mut candidates).is_err() {
+            return Ok(Vec::new());
+        }
+        candidates.reverse();
+        let major = |new: &String| UpdateType::between(self.scheme, self.current, new) == UpdateType::Major;
+        let (majors, others): (Vec<String>, Vec<String>) = candidates.into_iter().partition(major);
         let mut updates = Vec::new();
         for bucket in [others, majors] {
             updates.extend(self.newest(&bucket)?);
@@ -98,24 +169,56 @@ impl Look<'_> {
         Ok(updates)
     }
 
+    /// Tells whether a tag may follow the current one.
+    fn follows(&self, new: &str) -> bool {
+        let (scheme, current) = (self.scheme, self.current);
+        let same = |part| scheme.number(new, part) == scheme.number(current, part);
+        // A prerelease only follows one of the same release.
+        let stable_enough =
+            || scheme.is_stable(new) || (!scheme.is_stable(current) && same(Part::Major) && same(Part::Minor) && same(Part::Patch));
+        scheme.is_version(new) && scheme.is_greater(new, current) == Ok(true) && stable_enough() && scheme.is_compatible(new, current)
+    }
+
+    fn allowed(&self, settings: &Settings) -> Result<Allowed, String> {
+        let Some(text) = &settings.allowed_versions else { return Ok(Allowed::All) };
+        let number = |part| self.scheme.number(self.current, part).ok().flatten();
+        let fields = json!({
+            "currentVersion": self.current, "major": number(Part::Major), "minor": number(Part::Minor), "patch": number(Part::Patch),
+        });
+        let text = render(text, &fields).map_err(|error| error.to_string())?;
+        let pattern = Pattern::parse(&text)?;
+        if pattern.is_expression() {
+            return Ok(Allowed::Expression(pattern));
+        }
+        if self.scheme.is_valid(&text) {
+            return Ok(Allowed::Range(text));
+        }
+        let npm = scheme("npm", self.seen.now).map_err(|error| error.to_string())?;
+        if npm.is_valid(&text) { Ok(Allowed::NpmRange(text)) } else { Err(format!("{text:?} is neither an expression nor a range")) }
+    }
+
     /// The newest version that is old enough; if none is, the newest one, held.
-    fn newest(&mut self, bucket: &[Version]) -> Result<Option<Update>, Question> {
+    fn newest(&mut self, bucket: &[String]) -> Result<Option<Update>, Question> {
         let mut held: Option<Update> = None;
         for new in bucket.iter().take(CANDIDATES) {
-            let kind = self.current.step_to(new);
-            let settings = settle(&self.config.base, &self.config.rules, self.dependency, Some(kind));
+            let kind = UpdateType::between(self.scheme, self.current, new);
+            let strategy = Strategy::Replace;
+            let change = Change { current_value: self.current, current_version: Some(self.current), new_version: new, strategy };
+            let Some(to) = self.scheme.new_value(&change).ok().flatten().filter(|to| to != self.current) else { continue };
+            let fields = self.update_fields(kind, new, &to);
+            let settings = settle(self.config, fields.clone(), Some(kind), self.seen.now);
             if !settings.enabled {
                 continue;
             }
             let update = Update {
                 dependency: self.dependency.clone(),
                 kind,
-                from: self.current.tag.clone(),
-                to: new.tag.clone(),
+                from: self.current.to_owned(),
                 digest: None,
-                shown: if kind == UpdateType::Major { format!("v{}", new.major()) } else { new.shown() },
-                major: new.major(),
-                hold: self.too_young(&new.tag, &settings)?,
+                shown: self.shown(kind, new),
+                hold: self.too_young(&to, &settings)?,
+                to,
+                fields,
                 settings,
             };
             if update.hold.is_none() {
@@ -124,6 +227,31 @@ impl Look<'_> {
             held.get_or_insert(update);
         }
         Ok(held)
+    }
+
+    fn shown(&self, kind: UpdateType, new: &str) -> String {
+        let major = self.scheme.number(new, Part::Major).ok().flatten().filter(|_| kind == UpdateType::Major);
+        let shown = major.map_or_else(|| self.scheme.shown(new), |major| major.to_string());
+        // A name has no `v` before it.
+        if shown.starts_with(|c: char| c.is_ascii_digit()) { format!("v{shown}") } else { shown }
+    }
+
+    fn update_fields(&self, kind: UpdateType, new: &str, value: &str) -> Map<String, Value> {
+        let number = |part| self.scheme.number(new, part).ok().flatten();
+        let own = json!({
+            "updateType": kind.word(),
+            "isMajor": kind == UpdateType::Major,
+            "isMinor": kind == UpdateType::Minor,
+            "isPatch": kind == UpdateType::Patch,
+            "newValue": value,
+            "newVersion": self.scheme.shown(new),
+            "newMajor": number(Part::Major),
+            "newMinor": number(Part::Minor),
+            "newPatch": number(Part::Patch),
+        });
+        let mut fields = self.fields.clone();
+        fields.extend(own.as_object().cloned().unwrap_or_default());
+        fields
     }
 
     fn image(&self, tag: &str) -> String {
@@ -160,5 +288,34 @@ impl Look<'_> {
             Err(why) => drop(self.failed.insert(image, why.clone())),
         }
         Ok(Some(update).filter(|update| update.digest.is_some()))
+    }
+}
+
+/// Which versions may come at all.
+enum Allowed {
+    All,
+    Expression(Pattern),
+    /// In the dependency's own scheme.
+    Range(String),
+    /// As npm writes ranges, where the dependency's own scheme has no such range.
+    NpmRange(String),
+}
+
+impl Allowed {
+    fn holds(&self, own: &dyn Versioning, version: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Expression(pattern) => pattern.matches(&Subject::new(version)),
+            Self::Range(range) => own.matches(version, range),
+            // What is no semantic version is taken for the one that is in it.
+            Self::NpmRange(range) => {
+                let name = if scheme("semver", Timestamp::UNIX_EPOCH).is_ok_and(|semver| semver.is_version(version)) {
+                    "npm"
+                } else {
+                    "semver-coerced"
+                };
+                scheme(name, Timestamp::UNIX_EPOCH).is_ok_and(|scheme| scheme.matches(version, range))
+            }
+        }
     }
 }

@@ -60,7 +60,10 @@ enum Kind {
     /// A glob without anything special in it, as [`Subject::folded`].
     Text(String),
     /// Any other glob, with what a match begins with. A glob knows its own negation.
-    Glob { start: String, glob: Glob },
+    Glob {
+        start: String,
+        glob: Glob,
+    },
 }
 
 impl Patterns {
@@ -125,6 +128,11 @@ impl Pattern {
         let glob = minimatch(text, MinimatchOptions { dot: true, nocase: true }).map_err(|error| error.to_string())?;
         let start = if negative || dots { "" } else { &text[..text.find(special).unwrap_or(0)] };
         Ok(Self { negative, kind: Kind::Glob { start: fold(start), glob } })
+    }
+
+    /// Tells whether it is a regular expression.
+    pub(crate) fn is_expression(&self) -> bool {
+        matches!(self.kind, Kind::Expression(_))
     }
 
     /// Tells whether it matches; a negative one does where the rest of it does not.

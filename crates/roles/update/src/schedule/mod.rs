@@ -105,7 +105,11 @@ impl Schedule {
 impl Entry {
     fn parse(text: &str) -> Result<Self, ScheduleError> {
         if let Some(cron) = Cron::parse(text) {
-            return if cron.every_minute && text.starts_with('*') { Ok(Self::Cron(cron)) } else { Err(ScheduleError::Minutes(text.to_owned())) };
+            return if cron.every_minute && text.starts_with('*') {
+                Ok(Self::Cron(cron))
+            } else {
+                Err(ScheduleError::Minutes(text.to_owned()))
+            };
         }
         let meant = match text {
             "every month" | "monthly" => "before 5am on the first day of the month",

@@ -51,9 +51,7 @@ impl Moment {
             Period::Second => (i64::from(self.at.second()), 59),
             Period::Minute => (i64::from(self.at.minute()), 59),
             Period::Hour => (i64::from(self.at.hour()), 23),
-            Period::Time => {
-                (i64::from(self.at.hour()) * 3_600 + i64::from(self.at.minute()) * 60 + i64::from(self.at.second()), 86_399)
-            }
+            Period::Time => (i64::from(self.at.hour()) * 3_600 + i64::from(self.at.minute()) * 60 + i64::from(self.at.second()), 86_399),
             Period::Day => (day, days),
             Period::DayOfWeek => (weekday(date), 7),
             Period::DayOfWeekCount => ((day - 1) / 7 + 1, (days + 6) / 7),

@@ -118,7 +118,8 @@ fn decode_base64(arguments: &Arguments<'_>) -> Result<Js, String> {
     if plain.len() % 4 == 1 {
         plain.pop();
     }
-    let lenient = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent).with_decode_allow_trailing_bits(true);
+    let lenient =
+        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent).with_decode_allow_trailing_bits(true);
     let bytes = GeneralPurpose::new(&STANDARD, lenient).decode(plain).map_err(|error| error.to_string())?;
     Ok(Js::Text(String::from_utf8_lossy(&bytes).into_owned()))
 }
@@ -184,7 +185,7 @@ fn split(arguments: &Arguments<'_>) -> Result<Js, String> {
 }
 
 fn to_object(arguments: &Arguments<'_>) -> Result<Js, String> {
-    if arguments.0.len() % 2 != 0 {
+    if !arguments.0.len().is_multiple_of(2) {
         return Err("it needs a value for each name".to_owned());
     }
     let mut fields = Vec::new();

@@ -94,9 +94,15 @@ struct Parser<'a> {
 /// What ended a body.
 enum End {
     Text,
-    Close { name: Call, strip: Strip },
+    Close {
+        name: Call,
+        strip: Strip,
+    },
     /// `{{else}}`, or `{{else if x}}` with its call.
-    Else { chain: Option<(Call, Vec<String>)>, strip: Strip },
+    Else {
+        chain: Option<(Call, Vec<String>)>,
+        strip: Strip,
+    },
 }
 
 impl<'a> Parser<'a> {
@@ -288,7 +294,11 @@ impl<'a> Parser<'a> {
             End::Text => return Err(self.wrong("a block does not end")),
             End::Close { name, strip } => {
                 block.close = strip;
-                if inverted { block.inverse = Some(first) } else { block.program = Some(first) }
+                if inverted {
+                    block.inverse = Some(first)
+                } else {
+                    block.program = Some(first)
+                }
                 return Ok((block, Some(name)));
             }
             End::Else { chain: Some(_), .. } if inverted => return Err(self.wrong("an else if stands in an inverse block")),

@@ -123,7 +123,8 @@ impl Renderer<'_> {
             let Some(name) = parts.next() else { return Js::Undefined };
             self.data(name, path.up)
         } else {
-            let named = path.parts.first().filter(|_| !path.scoped).and_then(|name| self.names.iter().rev().find(|(known, _)| known == name));
+            let named =
+                path.parts.first().filter(|_| !path.scoped).and_then(|name| self.names.iter().rev().find(|(known, _)| known == name));
             match named {
                 Some((_, value)) => {
                     parts.next();

@@ -27,7 +27,10 @@ fn blocks_choose_and_repeat() {
     check("{{#if isMajor}}a{{else if isPatch}}b{{else}}c{{/if}}{{#if isMajor}}a{{else unless isPatch}}b{{else}}c{{/if}}", "bc");
     check("{{#each upgrades}}{{@index}}{{#if @last}}!{{/if}}{{depName}}{{../depName}}{{secret}};{{/each}}", "0onea/b;1!twoa/b;");
     check("{{#each labels as |label at|}}{{at}}{{label}}{{this}}{{/each}}{{#each missing}}x{{else}}none{{/each}}", "0xx1yynone");
-    check("{{#each group}}{{@key}}={{this}} {{/each}}{{#with group}}{{groupName}}{{/with}}{{#with missing}}{{else}}no{{/with}}", "groupName=g gno");
+    check(
+        "{{#each group}}{{@key}}={{this}} {{/each}}{{#with group}}{{groupName}}{{/with}}{{#with missing}}{{else}}no{{/with}}",
+        "groupName=g gno",
+    );
     check("{{#each upgrades}}{{#if newMajor}}t{{else}}f{{/if}}{{#if newMajor includeZero=true}}t{{else}}f{{/if}}{{/each}}", "ftff");
     check("{{#labels}}[{{.}}]{{/labels}}{{#group}}{{groupName}}{{/group}}{{#missing}}x{{/missing}}", "[x][y]g");
     check("{{#each labels}}{{#each ../labels}}{{@../index}}{{@index}} {{/each}}{{/each}}", "00 01 10 11 ");
@@ -43,12 +46,21 @@ fn blanks_are_handled() {
 
 #[test]
 fn helpers_help() {
-    check("{{add 1 newMajor}} {{lowercase 'AB'}}{{uppercase \"cd\"}} {{containsString depName '/'}} {{equals newMajor 1}}", "2 abCD true true");
+    check(
+        "{{add 1 newMajor}} {{lowercase 'AB'}}{{uppercase \"cd\"}} {{containsString depName '/'}} {{equals newMajor 1}}",
+        "2 abCD true true",
+    );
     check("{{#if (and isPatch (or isMajor newMajor))}}yes{{/if}} {{includes labels 'x'}} {{split depName '/'}}", "yes true a,b");
-    check("{{encodeURIComponent depName}} {{decodeURIComponent 'a%2Fb'}} {{encodeBase64 'hé'}} {{decodeBase64 'aMOp'}}", "a%2Fb a/b aMOp hé");
+    check(
+        "{{encodeURIComponent depName}} {{decodeURIComponent 'a%2Fb'}} {{encodeBase64 'hé'}} {{decodeBase64 'aMOp'}}",
+        "a%2Fb a/b aMOp hé",
+    );
     check("{{replace '(?<x>[a-b])/(b)' '$<x>-$2$$$&' depName}} {{replace '/' '' depName}}", "a-b$a/b ab");
     check("{{toJSON (toObject 'b' 1 'a' (toArray labels null))}}", "{\"b\":1,\"a\":[[\"x\",\"y\"],null]}");
-    check("{{stringToPrettyJSON '{\"b\":[],\"a\":{\"x\":[1,\"\\u00e9\"]}}'}}", "{\n  \"b\": [],\n  \"a\": {\n    \"x\": [\n      1,\n      \"é\"\n    ]\n  }\n}");
+    check(
+        "{{stringToPrettyJSON '{\"b\":[],\"a\":{\"x\":[1,\"\\u00e9\"]}}'}}",
+        "{\n  \"b\": [],\n  \"a\": {\n    \"x\": [\n      1,\n      \"é\"\n    ]\n  }\n}",
+    );
     check("{{distinct (split 'a,b,a' ',')}} {{lookupArray upgrades 'depName'}}", "a,b one,two");
 }
 

@@ -77,9 +77,9 @@ fn primary(character: char) -> u32 {
     WEIGHTS.get(code as usize).map_or(1_000 + code, |weight| u32::from(*weight))
 }
 
-/// Capital letters come last, and only where nothing else differs.
+/// Capital letters come last, and only where nothing else differs; then there are as many letters on both sides.
 fn cases(text: &str) -> impl Iterator<Item = bool> {
-    text.chars().filter(|c| primary(*c) != 0).map(|c| c.is_ascii_uppercase())
+    text.chars().filter(char::is_ascii_alphabetic).map(|c| c.is_ascii_uppercase())
 }
 
 #[cfg(test)]

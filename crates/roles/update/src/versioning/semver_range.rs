@@ -188,10 +188,8 @@ fn between(set: &str) -> Option<Option<Vec<Comparison>>> {
 fn closed(set: &str) -> String {
     let mut out = String::new();
     for term in set.split(' ') {
-        let open = out.ends_with(['<', '>', '=', '~', '^']);
+        let open = out.ends_with(['<', '>', '=', '~', '^']) && !term.starts_with(['<', '>', '~', '^']);
         if !out.is_empty() && !open {
-            out.push(' ');
-        } else if open && term.starts_with(['<', '>', '~', '^']) {
             out.push(' ');
         }
         out.push_str(term);
