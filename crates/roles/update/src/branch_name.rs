@@ -143,7 +143,7 @@ pub fn branch_name(naming: &Naming, update: &Map<String, Value>) -> Result<Strin
     while clean.len() > LONGEST {
         clean.pop();
     }
-    Ok(clean)
+    Ok(fit(&clean))
 }
 
 fn or<'a>(text: &'a str, other: &'a str) -> &'a str {
@@ -236,5 +236,99 @@ fn cleaned(name: &str, prefix: &str, strict: bool) -> String {
             out.push(character);
         }
     }
-    out
+    fit(&out)
+}
+
+/// Takes away what Git refuses in a ref and upstream leaves: control characters, and parts that are empty, begin or end with a
+/// dot, hold two of them or end with `.lock`.
+fn fit(name: &str) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for part in name.replace("@{", "-").split('/') {
+        let mut part: String = part.chars().filter(|c| !c.is_control()).collect();
+        while part.contains("..") {
+            part = part.replace("..", ".");
+        }
+        let mut rest = part.as_str();
+        loop {
+            let shorter = rest.trim_matches('.').trim_end_matches(".lock");
+            if shorter == rest {
+                break;
+            }
+            rest = shorter;
+        }
+        if !rest.is_empty() && rest != "@" {
+            parts.push(rest.to_owned());
+        }
+    }
+    parts.join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn name(naming: &Naming, dependency: &str, kind: &str) -> String {
+        let update = json!({"depName": dependency, "newMajor": 1, "newMinor": 5, "updateType": kind, "isPatch": kind == "patch"});
+        branch_name(naming, update.as_object().expect("a map")).unwrap_or_else(|error| error.to_string())
+    }
+
+    #[test]
+    fn branches_are_named() {
+        let usual = Naming::default();
+        for (dependency, expected) in [
+            ("registry.internal/myapp", "renovate/registry.internal-myapp-1.x"),
+            ("registry.internal:5000/Team/API", "renovate/registry.internal-5000-team-api-1.x"),
+            ("@types/node", "renovate/node-1.x"),
+            ("../a~b..c/", "renovate/a-b.c-1.x"),
+            ("a b~c", "renovate/a-b-c-1.x"),
+            (".x/-y-", "renovate/x-y-1.x"),
+            ("${registry}/app", "renovate/app-1.x"),
+            ("a....b", "renovate/a.b-1.x"),
+        ] {
+            assert_eq!(name(&usual, dependency, "minor"), expected);
+        }
+    }
+
+    #[test]
+    fn options_change_names() {
+        let usual = Naming::default;
+        let group = |name: &str| Naming { group: Some(name.to_owned()), ..usual() };
+        for (naming, kind, expected) in [
+            (group("Own Apps & more"), "minor", "renovate/own-apps-and-more"),
+            (group("Own Apps & more"), "major", "renovate/major-own-apps-and-more"),
+            (group("Größe: {{depName}}"), "minor", "renovate/grosse-nginx"),
+            (Naming { group_slug: Some("S l".to_owned()), ..group("g") }, "minor", "renovate/s-l"),
+            (Naming { separate_multiple_major: true, ..group("g") }, "major", "renovate/major-1-g"),
+            (Naming { separate_major_minor: false, ..group("g") }, "major", "renovate/g"),
+            (Naming { separate_multiple_minor: true, ..group("g") }, "minor", "renovate/minor-1.5-g"),
+            (Naming { separate_minor_patch: true, ..group("g") }, "patch", "renovate/patch-g"),
+            (group("g"), "lockFileMaintenance", "renovate/lock-file-maintenance-g"),
+            (group("g"), "replacement", "renovate/nginx-1.x"),
+            (Naming { separate_minor_patch: true, ..usual() }, "patch", "renovate/nginx-1.5.x"),
+            (Naming { separate_minor_patch: true, ..usual() }, "minor", "renovate/nginx-1.x"),
+            (Naming { prefix: "bot/".to_owned(), additional_prefix: "{{depName}}/".to_owned(), ..usual() }, "minor", "bot/nginx/nginx-1.x"),
+            (Naming { topic: "{{newMajor}}_x".to_owned(), strict: true, ..usual() }, "minor", "renovate/1-x"),
+            (Naming { name: "{{branchPrefix}}all".to_owned(), ..usual() }, "minor", "renovate/all"),
+            (Naming { hashed_length: Some(1), ..usual() }, "minor", "renovate/01c9c1"),
+        ] {
+            assert_eq!(name(&naming, "nginx", kind), expected, "{naming:?}");
+        }
+    }
+
+    proptest! {
+        /// Git takes every name.
+        #[test]
+        fn names_fit(dependency in ".{1,40}", topic in "[-a-z./@{}~ \\n]{0,30}") {
+            let naming = Naming { topic: topic.replace("{{", ""), ..Naming::default() };
+            let name = name(&naming, &dependency, "minor");
+            for part in name.split('/').skip(1) {
+                prop_assert!(!part.is_empty() && !part.starts_with('.') && !part.ends_with('.') && !part.ends_with(".lock"), "{:?}", name);
+            }
+            let forbidden = ["..", "@{", "//", "~", "^", ":", "?", "*", "[", "\\", " "];
+            prop_assert!(!forbidden.iter().any(|text| name.contains(text)) && !name.contains(char::is_control), "{:?}", name);
+        }
+    }
 }

@@ -212,6 +212,15 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn what_is_printed_is_read_again(text in "v?[0-9]{1,3}\\.[0-9]{1,17}\\.[0-9](-[0-9a-z-]{1,4}(\\.[0-9]{1,18}){0,2})?(\\+[a-z]{1,3})?") {
+            if let Some(version) = SemVer::parse(&text) {
+                proptest::prop_assert_eq!(SemVer::parse(&version.to_string()), Some(version));
+            }
+        }
+    }
+
     #[test]
     fn prereleases_come_before_their_release() {
         let order = ["1.0.0-1", "1.0.0-2", "1.0.0-9007199254740993", "1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-beta", "1.0.0", "1.0.1-0"];
