@@ -23,6 +23,9 @@ const LISTS: [(&str, Field); 12] = [
     ("matchRegistryUrls", Field::RegistryUrl),
 ];
 
+/// Fields with one value, by which rules can be found.
+pub(crate) const INDEXED: [Field; 3] = [Field::PackageName, Field::SourceUrl, Field::DepName];
+
 /// The default scheme, where a dependency names none.
 const SCHEME: &str = "semver-coerced";
 
@@ -62,6 +65,12 @@ impl Matchers {
             _ => return Ok(false),
         }
         Ok(true)
+    }
+
+    /// Returns a field and all the values with which the conditions can hold; `None` when no list says so.
+    pub(crate) fn listed(&self) -> Option<(Field, Vec<&str>)> {
+        let lists = self.lists.iter().filter(|(_, field, _)| INDEXED.contains(field));
+        lists.filter_map(|(_, field, patterns)| Some((*field, patterns.listed()?))).next()
     }
 
     /// Tells whether all conditions hold. What is not known of a dependency matches no condition about it.

@@ -1,11 +1,13 @@
 //! Package rules: which of them hold for a dependency, and what they make of its settings. Read first: [`PackageRules`].
 
+use std::collections::HashMap;
+
 use model::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::branch_name::slugify;
 use crate::facts::Facts;
-use crate::matchers::Matchers;
+use crate::matchers::{INDEXED, Matchers};
 use crate::template::render;
 
 /// Most rules.
@@ -55,7 +57,13 @@ const FIELDS: [&str; 19] = [
 
 /// All rules of a configuration, compiled.
 #[derive(Debug, Clone, Default)]
-pub struct PackageRules(Vec<Rule>);
+pub struct PackageRules {
+    rules: Vec<Rule>,
+    /// Rules that may hold for anything, by their places.
+    always: Vec<usize>,
+    /// Rules that hold only where a field has a certain value: most of those that presets bring are about one package or source.
+    listed: [HashMap<String, Vec<usize>>; INDEXED.len()],
+}
 
 #[derive(Debug, Clone)]
 struct Rule {
@@ -83,26 +91,68 @@ impl PackageRules {
         if rules.len() > RULES {
             return Err(RuleError { at: RULES, field: String::new(), why: format!("there are more than {RULES} rules") });
         }
-        rules.iter().enumerate().map(|(at, rule)| Rule::parse(at, rule)).collect::<Result<_, _>>().map(Self)
+        let rules: Vec<Rule> = rules.iter().enumerate().map(|(at, rule)| Rule::parse(at, rule)).collect::<Result<_, _>>()?;
+        let mut all = Self { rules, ..Self::default() };
+        for (at, rule) in all.rules.iter().enumerate() {
+            match rule.matchers.listed().and_then(|(field, texts)| Some((INDEXED.iter().position(|known| *known == field)?, texts))) {
+                Some((field, texts)) => texts.iter().for_each(|text| {
+                    let places = all.listed[field].entry((*text).to_owned()).or_default();
+                    // A text may be listed twice.
+                    if places.last() != Some(&at) {
+                        places.push(at);
+                    }
+                }),
+                None => all.always.push(at),
+            }
+        }
+        Ok(all)
     }
 
     /// Returns what each rule sets, with its place.
     pub(crate) fn settings(&self) -> impl Iterator<Item = (usize, &Map<String, Value>)> {
-        self.0.iter().map(|rule| &rule.set).enumerate()
+        self.rules.iter().map(|rule| &rule.set).enumerate()
     }
 
     /// Lets all rules that hold change the settings of a dependency or update, in their order.
     pub fn apply(&self, settings: &mut Map<String, Value>, now: Timestamp) {
-        let mut facts = Facts::of(settings);
-        for rule in &self.0 {
-            if rule.matchers.hold(&facts, now) {
-                rule.apply(settings);
-                if rule.moves {
-                    facts = Facts::of(settings);
+        let mut from = 0;
+        while from < self.rules.len() {
+            let facts = Facts::of(settings);
+            let listed = self.listed(&facts, from);
+            let always = self.always[self.always.partition_point(|at| *at < from)..].iter().copied();
+            // Behind a rule that has changed a field the others are held against the new value.
+            let moved = in_order(always, listed.into_iter()).find(|at| {
+                let rule = &self.rules[*at];
+                let holds = rule.matchers.hold(&facts, now);
+                if holds {
+                    rule.apply(settings);
                 }
-            }
+                holds && rule.moves
+            });
+            from = moved.map_or(self.rules.len(), |at| at + 1);
         }
     }
+
+    /// Returns the places of the rules that are listed under a dependency's values, from one on, in order.
+    fn listed(&self, facts: &Facts, from: usize) -> Vec<usize> {
+        let mut places = Vec::new();
+        for (field, listed) in INDEXED.iter().zip(&self.listed) {
+            let found = facts.get(*field).iter().filter_map(|subject| listed.get(&subject.folded));
+            places.extend(found.flatten().filter(|at| **at >= from));
+        }
+        places.sort_unstable();
+        places
+    }
+}
+
+/// Merges two rising rows.
+fn in_order(a: impl Iterator<Item = usize>, b: impl Iterator<Item = usize>) -> impl Iterator<Item = usize> {
+    let (mut a, mut b) = (a.peekable(), b.peekable());
+    std::iter::from_fn(move || match (a.peek(), b.peek()) {
+        (Some(first), Some(second)) if second < first => b.next(),
+        (Some(_), _) => a.next(),
+        (None, _) => b.next(),
+    })
 }
 
 impl Rule {

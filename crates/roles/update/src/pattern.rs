@@ -15,7 +15,7 @@ const PATTERNS: usize = 20_000;
 pub struct Subject {
     text: String,
     /// In small letters, each row of slashes as one: as globs see it.
-    folded: String,
+    pub(crate) folded: String,
 }
 
 impl Subject {
@@ -31,6 +31,9 @@ impl Subject {
 }
 
 fn fold(text: &str) -> String {
+    if text.is_ascii() && !text.contains("//") {
+        return text.to_ascii_lowercase();
+    }
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         if character != '/' || !out.ends_with('/') {
@@ -62,6 +65,7 @@ enum Kind {
     /// Any other glob, with what a match begins with. A glob knows its own negation.
     Glob {
         start: String,
+        whole_folder: bool,
         glob: Glob,
     },
 }
@@ -94,6 +98,16 @@ impl Patterns {
         subjects.iter().any(|subject| self.matches(subject))
     }
 
+    /// Returns all texts that the list matches, as [`Subject::folded`]; `None` when they are not simply listed.
+    pub(crate) fn listed(&self) -> Option<Vec<&str>> {
+        let text = |pattern: &'_ Pattern| !pattern.negative && matches!(pattern.kind, Kind::Text(_));
+        let texts = self.0.iter().map(|pattern| match &pattern.kind {
+            Kind::Text(text) => text.as_str(),
+            Kind::All | Kind::Expression(_) | Kind::Glob { .. } => "",
+        });
+        self.0.iter().all(text).then(|| texts.collect())
+    }
+
     /// As [`Patterns::matches`], for a text that is asked about once.
     pub fn match_text(&self, text: &str) -> bool {
         self.matches(&Subject::new(text))
@@ -119,15 +133,16 @@ impl Pattern {
         if let Some(expression) = expression(text.strip_prefix('!').unwrap_or(text)) {
             return Ok(Self { negative, kind: Kind::Expression(expression?) });
         }
-        let special = |c: char| "*?[]{}()!+@\\#|".contains(c) || !c.is_ascii();
+        let special = special(text);
         // Dots between slashes are taken out of globs.
         let dots = text.split('/').any(|part| part == "." || part == "..");
-        if !text.is_empty() && !text.contains(special) && !dots {
+        if special.is_none() && !text.is_empty() && !dots {
             return Ok(Self { negative, kind: Kind::Text(fold(text)) });
         }
         let glob = minimatch(text, MinimatchOptions { dot: true, nocase: true }).map_err(|error| error.to_string())?;
-        let start = if negative || dots { "" } else { &text[..text.find(special).unwrap_or(0)] };
-        Ok(Self { negative, kind: Kind::Glob { start: fold(start), glob } })
+        let start = if dots { "" } else { &text[..special.unwrap_or(0)] };
+        let whole_folder = start.ends_with('/') && &text[start.len()..] == "**";
+        Ok(Self { negative, kind: Kind::Glob { start: fold(start), whole_folder, glob } })
     }
 
     /// Tells whether it is a regular expression.
@@ -141,9 +156,28 @@ impl Pattern {
             Kind::All => true,
             Kind::Expression(expression) => expression.is_match(&subject.text) != self.negative,
             Kind::Text(text) => subject.folded == *text,
-            Kind::Glob { start, glob } => begins(subject, start) && glob.matches(&subject.text),
+            Kind::Glob { start, whole_folder, glob } => {
+                begins(subject, start) && ((*whole_folder && plainly_in(subject, start)) || glob.matches(&subject.text))
+            }
         }
     }
+}
+
+/// Tells whether a text lies in a folder for sure: what is behind has no part that a glob would look at twice.
+fn plainly_in(subject: &Subject, folder: &str) -> bool {
+    let rest = subject.folded.strip_prefix(folder);
+    rest.is_some_and(|rest| rest.split('/').all(|part| part.starts_with(|c: char| c.is_ascii_alphanumeric())))
+}
+
+/// Returns where the first character stands that may mean something else than itself.
+fn special(text: &str) -> Option<usize> {
+    if text.starts_with(['!', '#']) {
+        return Some(0);
+    }
+    let at = text.find(|c: char| "*?[]{}()\\|".contains(c) || !c.is_ascii())?;
+    // These mean something only before a parenthesis.
+    let before = text[..at].ends_with(['@', '+', '!']) && text[at..].starts_with('(');
+    Some(at - usize::from(before))
 }
 
 /// A slash at the end of the start may be where the text already ends.
@@ -194,6 +228,11 @@ mod tests {
             (&["*", "!/x$/"], "apps/x", false),
             (&["a", "b"], "b", true),
             (&["!a", "!b"], "b", false),
+            (&["@types/node"], "@Types/node", true),
+            (&["@types/**"], "@types/node", true),
+            (&["@(a|b)/c"], "b/c", true),
+            (&["c++/+(x)"], "c++/xx", true),
+            (&["#a"], "#a", false),
             (&["./a"], "a", false),
             (&[""], "", true),
             (&[""], "x", false),

@@ -127,14 +127,17 @@ impl<T: Generic> Versioning for T {
     /// Takes each version apart once, and not at every comparison.
     fn sort(&self, versions: &mut Vec<String>) -> Result<(), VersionError> {
         let all = std::mem::take(versions);
-        let parsed: Vec<_> = all.iter().map(|version| (self.parse(version), version)).collect();
-        let sorted = stable(parsed, &|a, b| {
-            Ok(match (&a.0, &b.0) {
+        let keys: Vec<Option<Parsed<'_>>> = all.iter().map(|version| self.parse(version)).collect();
+        // Places are sorted, because they are lighter than what is at them.
+        let places = stable((0..all.len()).collect(), &|a: &usize, b: &usize| {
+            Ok(match (&keys[*a], &keys[*b]) {
                 (Some(a), Some(b)) => self.order(a, b),
                 _ => Ordering::Greater,
             })
         })?;
-        versions.extend(sorted.into_iter().map(|(_, version)| version.clone()));
+        drop(keys);
+        let mut all: Vec<Option<String>> = all.into_iter().map(Some).collect();
+        versions.extend(places.into_iter().filter_map(|place| all[place].take()));
         Ok(())
     }
 }
