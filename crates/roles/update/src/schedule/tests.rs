@@ -54,6 +54,9 @@ fn moments_are_in_a_schedule_or_not() {
         ("* * LW jun *", "UTC", "2026-06-30T04:00:00Z", true),
         ("* */6 * * fri-sun", "UTC", "2026-06-07T18:00:00Z", true),
         ("* * * * * * 2027", "UTC", "2026-06-07T18:00:00Z", false),
+        // The zone has this hour twice.
+        ("* 2 * * *", "Europe/Berlin", "2026-10-25T00:30:00Z", true),
+        ("* 2 * * *", "Europe/Berlin", "2026-10-25T01:30:00Z", true),
         ("on monday", "utc-3", "2026-06-02T02:00:00Z", true),
         ("on monday", "+05:30", "2026-05-31T18:30:00Z", true),
     ] {
@@ -90,16 +93,12 @@ fn openings_are_found() {
     for (text, zone, at, expected) in [
         ("before 5am on monday", "UTC", "2026-06-01T06:00:00Z", Some("2026-06-08T00:00:00Z")),
         ("after 9:30am", "Europe/Berlin", "2026-06-01T00:00:00Z", Some("2026-06-01T07:30:00Z")),
-        ("* 2 29 3 *", "Europe/Berlin", "2026-01-01T00:00:00Z", Some("2026-03-29T00:00:00Z")),
+        // The zone skips this hour in 2026.
+        ("* 2 29 3 *", "Europe/Berlin", "2026-03-01T00:00:00Z", Some("2027-03-29T00:00:00Z")),
         ("after 10pm and before 5am", "UTC", "2026-06-01T00:00:00Z", None),
     ] {
         let zone = Zone::parse(zone).expect(zone);
         let found = schedule(text).expect(text).opens(at.parse().expect(at), &zone);
-        // A time that the zone skips is none: the next year's is behind the horizon's end here.
-        if text.starts_with("* 2") {
-            assert!(found.is_none_or(|found| schedule(text).expect(text).is_open(found, &zone)));
-        } else {
-            assert_eq!(found.map(|found| found.to_string()).as_deref(), expected, "{text}");
-        }
+        assert_eq!(found.map(|found| found.to_string()).as_deref(), expected, "{text}");
     }
 }
