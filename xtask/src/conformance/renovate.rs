@@ -2,6 +2,7 @@
 
 mod branch_name;
 mod matching;
+mod migration;
 mod package_rules;
 mod schedule;
 mod template;
@@ -36,6 +37,7 @@ fn checker(family: &str) -> Option<Check> {
     match family {
         "branch-name" => Some(branch_name::check),
         "template" => Some(template::check),
+        "migration" => Some(migration::check),
         "package-rules" => Some(package_rules::check),
         "schedule" => Some(schedule::check),
         "match" => Some(matching::check),

@@ -9,6 +9,7 @@ use model::{Code, Tree};
 use serde_json::{Map, Value};
 
 use crate::matchers::texts;
+use crate::migration::migrate;
 use crate::package_rules::{PackageRules, merge};
 use crate::pattern::Patterns;
 use crate::settings::{check, flag};
@@ -96,9 +97,11 @@ impl Config {
 
     fn of(map: &Map<String, Value>) -> Result<Self, ConfigError> {
         let mut reader = Reader::default();
-        for (key, value) in map {
+        let migrated = migrate(map);
+        for (key, value) in &migrated.config {
             reader.option(key, value)?;
         }
+        reader.taken.extend(migrated.notes);
         let mut base = reader.top;
         merge(&mut base, &reader.manager);
         let parse = |list: &[String], field: &str| Patterns::parse(list).map_err(|why| unsupported(field, &why));
@@ -168,7 +171,7 @@ impl Reader {
 
     fn preset(&mut self, preset: &str) -> Result<(), ConfigError> {
         match preset {
-            RECOMMENDED | "config:base" => {
+            RECOMMENDED => {
                 if self.ignored.is_empty() {
                     self.ignored = vec![IGNORED.to_owned()];
                 }
@@ -185,11 +188,6 @@ impl Reader {
             let field = format!("kubernetes.{key}");
             let list = || texts(value).map_err(|why| unsupported(&field, &why));
             match key.as_str() {
-                // The old name: its entries are regular expressions without slashes around them.
-                "fileMatch" => {
-                    self.taken.push("kubernetes.fileMatch: the old name of managerFilePatterns".to_owned());
-                    self.files.extend(list()?.iter().map(|pattern| format!("/{pattern}/")));
-                }
                 "managerFilePatterns" => self.files.extend(list()?),
                 "description" => {}
                 _ => {
@@ -301,7 +299,7 @@ mod tests {
             ),
             (r#"{"packageRules": [3]}"#, "renovate.json: packageRules[0]: a rule must be a map"),
             (r#"{"minimumReleaseAge": "soon"}"#, "renovate.json: minimumReleaseAge: \"soon\" is no age: expected a form like \"7 days\""),
-            (r#"{"automerge": "minor"}"#, "renovate.json: automerge: expected true or false, found \"minor\""),
+            (r#"{"automerge": "often"}"#, "renovate.json: automerge: expected true or false, found \"often\""),
             ("[]", "renovate.json: it must be a map"),
             ("{", "renovate.json: EOF while parsing an object at line 1 column 1"),
         ] {

@@ -14,6 +14,7 @@ mod facts;
 mod kubernetes;
 mod lookup;
 mod matchers;
+pub mod migration;
 mod observed;
 pub mod package_rules;
 pub mod pattern;

@@ -102,6 +102,14 @@ impl Schedule {
     }
 }
 
+/// Returns the times, in seconds since midnight, after and before which an entry holds.
+pub(crate) fn span(entry: &str) -> Option<(i64, i64)> {
+    if entry.len() > LONGEST || !entry.contains(" and ") {
+        return None;
+    }
+    Words::parse(entry)?.span()
+}
+
 impl Entry {
     fn parse(text: &str) -> Result<Self, ScheduleError> {
         if let Some(cron) = Cron::parse(text) {

@@ -163,6 +163,12 @@ impl Words {
         !self.schedules.iter().any(|conditions| limits.iter().any(|limit| conditions.contains_key(limit)))
     }
 
+    /// Returns the times after and before which its first alternative holds.
+    pub(crate) fn span(&self) -> Option<(i64, i64)> {
+        let time = |side| self.schedules.first()?.get(&(Period::Time, side))?.first().copied();
+        time(Side::After).zip(time(Side::Before))
+    }
+
     /// Tells whether a moment is in it.
     pub(crate) fn holds(&self, moment: &Moment) -> bool {
         let holds = |conditions: &Conditions| conditions.iter().all(|(key, values)| condition_holds(*key, values, moment));
