@@ -62,3 +62,6 @@ fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
     }
     Ok(output.stdout)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! Options whose form has changed. Read first: [`change`]. One option is one arm.
+//! Options whose form has changed. Read first: [`change`]. One option is one arm of the part that it belongs to.
 
 use serde_json::{Map, Value, json};
 
@@ -14,85 +14,77 @@ pub(super) enum Found {
     Form,
 }
 
-/// Turns an option into today's form, if it has an old one.
+/// Turns an option into today's form, if it has an old one. The parts are asked in turn; each knows its own options.
 pub(super) fn change(key: &str, value: &Value, change: &mut Change<'_>) -> Found {
-    let word = value.as_str();
-    match key {
-        "automerge" => automerge(word, change),
-        "automergeMajor" | "automergePatch" | "automergeMinor" => {
-            let name = match key {
-                "automergeMajor" => "major",
-                "automergeMinor" => "minor",
-                _ => "patch",
-            };
-            set_automerge(name, truthy(value), change);
-            Found::Name(name)
+    let parts: [fn(&str, &Value, &mut Change<'_>) -> Found; 4] = [merging, branches, lists, others];
+    for part in parts {
+        let found = part(key, value, change);
+        if !matches!(found, Found::Nothing) {
+            return found;
         }
-        "automergeType" if word.is_some_and(|word| word.starts_with("branch-")) => rewrite(key, "branch".into(), change),
+    }
+    Found::Nothing
+}
+
+/// What is merged without a person, and when.
+fn merging(key: &str, value: &Value, change: &mut Change<'_>) -> Found {
+    let word = value.as_str();
+    let block = match key {
+        "automerge" => return automerge(word, change),
+        "automergeMajor" => "major",
+        "automergeMinor" => "minor",
+        "automergePatch" => "patch",
+        "automergeType" if word.is_some_and(|word| word.starts_with("branch-")) => return rewrite(key, "branch".into(), change),
         "azureAutoComplete" | "gitLabAutomerge" => {
             change.new.insert("platformAutomerge".to_owned(), value.clone());
-            Found::Name("platformAutomerge")
+            return Found::Name("platformAutomerge");
         }
-        "baseBranch" => extend("baseBranchPatterns", value, |text| text.to_owned(), change),
-        "branchPrefix" if word.is_some_and(|word| word.contains("{{")) => {
-            let (prefix, template) = word.map(|word| word.split_at(word.find("{{").unwrap_or(0))).unwrap_or_default();
+        "requiredStatusChecks" => {
+            if value.is_null() {
+                change.set_if_free("ignoreTests", true.into());
+            }
+            return Found::Name("ignoreTests");
+        }
+        "schedule" => return rewrite_if_new(key, value, schedule::today(value), change),
+        "stabilityDays" => {
+            if let Some(days) = value.as_u64() {
+                change.set_if_free("minimumReleaseAge", age(days));
+            }
+            return Found::Name("minimumReleaseAge");
+        }
+        _ => return Found::Nothing,
+    };
+    set_automerge(block, truthy(value), change);
+    Found::Name(block)
+}
+
+/// How branches and commits are named, made anew and kept apart.
+fn branches(key: &str, value: &Value, change: &mut Change<'_>) -> Found {
+    match (key, value) {
+        ("baseBranch", _) => extend("baseBranchPatterns", value, |text| text.to_owned(), change),
+        ("branchPrefix", Value::String(word)) if word.contains("{{") => {
+            let (prefix, template) = word.split_at(word.find("{{").unwrap_or(0));
             change.new.insert("additionalBranchPrefix".to_owned(), template.into());
             rewrite(key, prefix.into(), change)
         }
-        "customManagers" => rewrite_if_new(key, value, custom_managers(value), change),
-        "enabledManagers" | "matchManagers" => rewrite_if_new(key, value, managers(value), change),
-        "extends" => rewrite_if_new(key, value, presets(value), change),
-        "fileMatch" => extend("managerFilePatterns", value, |text| format!("/{text}/"), change),
-        "hostRules" => rewrite_if_new(key, value, host_rules(value), change),
-        "ignoreNodeModules" => {
-            change.set_if_free("ignorePaths", if truthy(value) { json!(["node_modules/"]) } else { json!([]) });
-            Found::Name("ignorePaths")
-        }
-        "matchStrings" => {
-            let today =
-                |text: &Value| text.as_str().map_or_else(|| text.clone(), |text| text.replace("(?<lookupName>", "(?<packageName>").into());
-            rewrite_if_new(key, value, value.as_array().map(|list| list.iter().map(today).collect()), change)
-        }
-        "packageName" | "packagePattern" => {
-            let name = if key == "packageName" { "packageNames" } else { "packagePatterns" };
-            change.set_if_free(name, json!([value]));
-            Found::Name(name)
-        }
-        "packageRules" => {
-            let list = change.list(key);
-            rewrite_if_new(key, value, (!list.is_empty()).then(|| list.iter().map(rules::today).collect()), change)
-        }
-        "packages" | "pathRules" => {
-            let mut list = change.list("packageRules");
-            list.extend(value.as_array().cloned().unwrap_or_default());
-            change.new.insert("packageRules".to_owned(), Value::Array(list));
-            Found::Name("packageRules")
-        }
-        "rebaseConflictedPrs" => {
+        ("rebaseConflictedPrs", _) => {
             if *value == Value::Bool(false) {
                 change.set_if_free("rebaseWhen", "never".into());
             }
             Found::Name("rebaseWhen")
         }
-        "rebaseStalePrs" => {
+        ("rebaseStalePrs", _) => {
             if change.old.get("rebaseConflictedPrs") != Some(&Value::Bool(false)) {
                 let when = value.as_bool().map_or("auto", |stale| if stale { "behind-base-branch" } else { "conflicted" });
                 change.set_if_free("rebaseWhen", when.into());
             }
             Found::Name("rebaseWhen")
         }
-        "recreateClosed" => {
+        ("recreateClosed", _) => {
             change.set_if_free("recreateWhen", if truthy(value) { "always" } else { "auto" }.into());
             Found::Name("recreateWhen")
         }
-        "requiredStatusChecks" => {
-            if value.is_null() {
-                change.set_if_free("ignoreTests", true.into());
-            }
-            Found::Name("ignoreTests")
-        }
-        "schedule" => rewrite_if_new(key, value, schedule::today(value), change),
-        "semanticCommits" => {
+        ("semanticCommits", _) => {
             let today = match value {
                 Value::Bool(true) => "enabled",
                 Value::Bool(false) => "disabled",
@@ -101,35 +93,63 @@ pub(super) fn change(key: &str, value: &Value, change: &mut Change<'_>) -> Found
             };
             rewrite_if_new(key, value, Some(today.into()), change)
         }
-        "semanticPrefix" if word.is_some() => {
-            let (kind, scope) = semantic(word.unwrap_or_default());
+        ("semanticPrefix", Value::String(word)) => {
+            let (kind, scope) = semantic(word);
             change.set_if_free("semanticCommitType", kind.into());
             change.set_if_free("semanticCommitScope", scope.map_or(Value::Null, Value::from));
             Found::Name("semanticCommitType")
         }
-        "separateMajorReleases" => {
+        ("separateMajorReleases", _) => {
             change.set_if_free("separateMajorMinor", value.clone());
             Found::Nothing
         }
-        "separateMultipleMajor" if change.old.contains_key("separateMajorReleases") => Found::Form,
-        "stabilityDays" => {
-            let age = value.as_u64().map(|days| match days {
-                0 => Value::Null,
-                1 => "1 day".into(),
-                days => format!("{days} days").into(),
-            });
-            if let Some(age) = age {
-                change.set_if_free("minimumReleaseAge", age);
-            }
-            Found::Name("minimumReleaseAge")
+        ("separateMultipleMajor", _) if change.old.contains_key("separateMajorReleases") => Found::Form,
+        _ => Found::Nothing,
+    }
+}
+
+/// Lists whose entries have changed.
+fn lists(key: &str, value: &Value, change: &mut Change<'_>) -> Found {
+    let today = match key {
+        "customManagers" => custom_managers(value),
+        "enabledManagers" | "matchManagers" => managers(value),
+        "extends" => presets(value),
+        "hostRules" => host_rules(value),
+        "matchStrings" => match_strings(value),
+        "packageRules" => {
+            let list = change.list(key);
+            (!list.is_empty()).then(|| list.iter().map(rules::today).collect())
         }
         "suppressNotifications" => {
             let old = |item: &Value| item == "prEditNotification";
             let list = value.as_array().filter(|list| list.iter().any(old));
-            rewrite_if_new(key, value, list.map(|list| list.iter().filter(|item| !old(item)).cloned().collect()), change)
+            list.map(|list| list.iter().filter(|item| !old(item)).cloned().collect())
+        }
+        "fileMatch" => return extend("managerFilePatterns", value, |text| format!("/{text}/"), change),
+        "packages" | "pathRules" => {
+            let mut list = change.list("packageRules");
+            list.extend(value.as_array().cloned().unwrap_or_default());
+            change.new.insert("packageRules".to_owned(), Value::Array(list));
+            return Found::Name("packageRules");
+        }
+        _ => None,
+    };
+    rewrite_if_new(key, value, today, change)
+}
+
+fn others(key: &str, value: &Value, change: &mut Change<'_>) -> Found {
+    match key {
+        "ignoreNodeModules" => {
+            change.set_if_free("ignorePaths", if truthy(value) { json!(["node_modules/"]) } else { json!([]) });
+            Found::Name("ignorePaths")
+        }
+        "packageName" | "packagePattern" => {
+            let name = if key == "packageName" { "packageNames" } else { "packagePatterns" };
+            change.set_if_free(name, json!([value]));
+            Found::Name(name)
         }
         "trustLevel" => {
-            for name in ["allowCustomCrateGitRegistries", "allowScripts", "exposeAllEnv"].into_iter().filter(|_| word == Some("high")) {
+            for name in ["allowCustomCrateGitRegistries", "allowScripts", "exposeAllEnv"].into_iter().filter(|_| value == "high") {
                 change.set_if_free(name, true.into());
             }
             Found::Name("allowScripts")
@@ -148,6 +168,19 @@ pub(super) fn change(key: &str, value: &Value, change: &mut Change<'_>) -> Found
         }
         _ => Found::Nothing,
     }
+}
+
+fn age(days: u64) -> Value {
+    match days {
+        0 => Value::Null,
+        1 => "1 day".into(),
+        days => format!("{days} days").into(),
+    }
+}
+
+fn match_strings(value: &Value) -> Option<Value> {
+    let today = |text: &Value| text.as_str().map_or_else(|| text.clone(), |text| text.replace("(?<lookupName>", "(?<packageName>").into());
+    Some(value.as_array()?.iter().map(today).collect())
 }
 
 fn truthy(value: &Value) -> bool {
