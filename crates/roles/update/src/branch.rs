@@ -1,6 +1,6 @@
 //! One branch of updates: what it holds, and what happens to it next. Read first: [`Plan`], [`Pass::branch`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::{Action, Code, Decision, FileEdit, Timestamp, Tree, Verdict};
 use serde_json::{Value, json};
@@ -8,13 +8,17 @@ use serde_json::{Value, json};
 use crate::lookup::{Hold, Update};
 use crate::observed::{Branch, Combined, Observed, Pull, Question};
 use crate::settings::Timing;
+use crate::template::render;
 use crate::texts;
+use crate::update_type::UpdateType;
 
 /// The updates that go into one branch.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub branch: String,
     pub title: String,
+    /// The message of its commit.
+    pub message: String,
     pub updates: Vec<Update>,
     pub automerge: bool,
     pub by_branch: bool,
@@ -37,7 +41,11 @@ impl Plan {
             updates.retain(|update| update.hold.is_none());
         }
         let first = updates.iter().max_by_key(|update| update.kind).expect("a branch has an update");
-        let title = texts::title(&first.dependency.name, &first.shown, semantic);
+        let alone = || {
+            let title = texts::title(&first.dependency.name, &first.shown, semantic);
+            (title.clone(), title)
+        };
+        let (title, message) = grouped(&updates, semantic).unwrap_or_else(alone);
         let all = |test: fn(&Update) -> bool| updates.iter().all(test);
         let mut reviewers: Vec<String> = updates.iter().flat_map(|update| update.settings.reviewers.clone()).collect();
         let mut labels: Vec<String> = updates.iter().flat_map(|update| update.settings.labels.clone()).collect();
@@ -53,6 +61,7 @@ impl Plan {
         Self {
             branch,
             title,
+            message,
             closed_until: latest(|update| &update.settings.schedule),
             unmerged_until: latest(|update| &update.settings.automerge_schedule),
             updated_when_closed: all(|update| update.settings.update_not_scheduled),
@@ -185,7 +194,7 @@ impl Pass<'_> {
             base: self.base.1.clone(),
             expected,
             edits,
-            message: plan.title.clone(),
+            message: plan.message.clone(),
             identity: self.seen.identity.clone(),
             at: Timestamp::from_second(self.seen.now.as_second()).unwrap_or(self.seen.now),
         });
@@ -330,6 +339,22 @@ impl Pass<'_> {
     fn note(&mut self, text: String) {
         self.decision.because.push(model::Reason { code: None, text });
     }
+}
+
+/// Returns the title and the message of a group that has more than one dependency or version in it.
+fn grouped(updates: &[Update], semantic: bool) -> Option<(String, String)> {
+    let distinct = |text: fn(&Update) -> &str| updates.iter().map(text).collect::<BTreeSet<&str>>().len();
+    let versions = distinct(|update| update.fields.get("newVersion").and_then(Value::as_str).unwrap_or(&update.to));
+    if versions < 2 && distinct(|update| &update.dependency.name) < 2 {
+        return None;
+    }
+    let first = updates.iter().min_by_key(|update| &update.dependency.name)?;
+    let group = render(first.settings.naming.group.as_deref()?, &Value::Object(first.fields.clone())).ok()?;
+    // Where they go to different versions none is named.
+    let several = versions > 1 && distinct(|update| &update.to) > 1 && distinct(|update| &update.shown) > 1;
+    let message = texts::message(&group, (!several).then_some(first.shown.as_str()), semantic);
+    let kind = if several && first.kind == UpdateType::Major { " (major)" } else { "" };
+    Some((format!("{message}{kind}"), message))
 }
 
 fn unscheduled(until: Option<Timestamp>) -> Verdict {

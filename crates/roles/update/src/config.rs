@@ -273,10 +273,10 @@ mod tests {
                 "renovate.json: automergeSchedule: \"0 5 * * *\" names minutes, and a schedule may not",
             ),
             (r#"{"timezone": "Mars"}"#, "renovate.json: timezone: \"Mars\" is no time zone"),
-            (r#"{"groupName": "x"}"#, "renovate.json: groupName: is not supported"),
+            (r#"{"prTitle": "x"}"#, "renovate.json: prTitle: is not supported"),
             (r#"{"branchTopic": "{{"}"#, "renovate.json: branchTopic: the template is malformed at byte 2: expected an expression"),
             (r#"{"major": {"enabled": 1}}"#, "renovate.json: major: enabled: expected true or false, found 1"),
-            (r#"{"minor": {"groupName": "x"}}"#, "renovate.json: minor: groupName: is not supported"),
+            (r#"{"minor": {"prTitle": "x"}}"#, "renovate.json: minor: prTitle: is not supported"),
             (r#"{"extends": ["docker:pinDigests"]}"#, "renovate.json: extends: the preset \"docker:pinDigests\" is not supported"),
             (r#"{"flux": {}}"#, "renovate.json: flux: is not supported"),
             (
@@ -291,7 +291,7 @@ mod tests {
                 r#"{"kubernetes": {"fileMatch": ["("]}}"#,
                 "renovate.json: kubernetes.managerFilePatterns: \"(\" is no regular expression: unclosed group",
             ),
-            (r#"{"packageRules": [{}, {"groupName": "x"}]}"#, "renovate.json: packageRules[1].groupName: is not supported"),
+            (r#"{"packageRules": [{}, {"prTitle": "x"}]}"#, "renovate.json: packageRules[1].prTitle: is not supported"),
             (r#"{"packageRules": [{"matchSourceUrls": ["x"]}]}"#, "renovate.json: packageRules[0].matchSourceUrls: is not supported"),
             (
                 r#"{"packageRules": [{"automergeType": "pr-comment"}]}"#,

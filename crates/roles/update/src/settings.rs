@@ -83,7 +83,10 @@ pub(crate) fn check(key: &str, value: &Value) -> Result<bool, String> {
         "allowedVersions" => drop(Template::parse(text(value)?).map_err(|error| error.to_string())?),
         "schedule" | "automergeSchedule" => drop(Schedule::parse(&texts(value)?).map_err(|error| error.to_string())?),
         "timezone" => drop(Zone::parse(text(value)?).ok_or_else(|| format!("{} is no time zone", short(value)))?),
-        "additionalBranchPrefix" | "branchTopic" => drop(Template::parse(text(value)?).map_err(|error| error.to_string())?),
+        "groupName" | "groupSlug" if value.is_null() => {}
+        "additionalBranchPrefix" | "branchTopic" | "groupName" | "groupSlug" => {
+            drop(Template::parse(text(value)?).map_err(|error| error.to_string())?)
+        }
         "hashedBranchLength" => {
             if !value.is_null() && value.as_u64().is_none_or(|length| length > 200) {
                 return Err(format!("expected a number up to 200, found {}", short(value)));
@@ -128,6 +131,8 @@ impl Settings {
             naming: Naming {
                 additional_prefix: word("additionalBranchPrefix").unwrap_or_default(),
                 topic: word("branchTopic").unwrap_or_default(),
+                group: word("groupName").filter(|name| !name.is_empty()),
+                group_slug: word("groupSlug"),
                 strict: flag("branchNameStrict", false),
                 hashed_length: options.get("hashedBranchLength").and_then(Value::as_u64).map(|length| length as usize),
                 ..Naming::default()

@@ -5,10 +5,15 @@ use crate::branch::Plan;
 /// Below this all branches of the bot are.
 pub(crate) const PREFIX: &str = "renovate/";
 
-/// Returns the title of an update, which is also its commit's message. With the semantic prefix it is in lower case.
-pub(crate) fn title(dependency: &str, version: &str, semantic: bool) -> String {
-    let plain = format!("Update {dependency} Docker tag to {version}");
+/// Returns the message of an update's commit. With the semantic prefix it is in lower case.
+pub(crate) fn message(topic: &str, version: Option<&str>, semantic: bool) -> String {
+    let plain = format!("Update {topic}{}", version.map_or_else(String::new, |version| format!(" to {version}")));
     if semantic { format!("chore(deps): {plain}").to_lowercase() } else { plain }
+}
+
+/// Returns the message for one dependency.
+pub(crate) fn title(dependency: &str, version: &str, semantic: bool) -> String {
+    message(&format!("{dependency} Docker tag"), Some(version), semantic)
 }
 
 /// Tells whether more than half of these messages have a semantic prefix.

@@ -399,11 +399,11 @@ fn the_summary_names_what_was_found() {
 
 #[test]
 fn a_file_that_is_not_understood_stops_everything() {
-    let mut world = world(r#"{"kubernetes": {"fileMatch": ["."]}, "groupName": "all"}"#, &["1.4.3"]);
+    let mut world = world(r#"{"kubernetes": {"fileMatch": ["."]}, "prTitle": "all"}"#, &["1.4.3"]);
     check(
         &mut world,
         &expect![[r#"
-        Unsupported: renovate.json: groupName: is not supported; nothing is updated until it is changed
+        Unsupported: renovate.json: prTitle: is not supported; nothing is updated until it is changed
     "#]],
     );
     world.base.tree.remove("renovate.json");
@@ -526,4 +526,41 @@ fn branches_are_named_as_asked() {
     }
     let found = world(&own(r#""branchTopic": "{{shout depName}}""#), &["1.4.3"]).pass();
     assert!(found.contains("Unsupported: the branch of registry.internal/myapp has no name"), "{found}");
+}
+
+#[test]
+fn groups_are_one_branch() {
+    let files = |config: &str| {
+        let one = ("apps/one.yaml", deployment("registry.internal/one:1.0.0"));
+        let two = ("apps/two.yaml", deployment("registry.internal/two:1.0.0"));
+        World::new(&[("renovate.json", config), (one.0, &one.1), (two.0, &two.1)])
+    };
+    let config = own(r#""packageRules": [{"matchPackageNames": ["registry.internal/**"], "groupName": "Own Apps"}]"#);
+    let mut world = files(&config).tags("registry.internal/one", &["1.1.0", "2.0.0"]).tags("registry.internal/two", &["1.2.0", "3.0.0"]);
+    check(
+        &mut world,
+        &expect![[r#"
+        push renovate/own-apps c1 on base0 at 2026-01-10T00:00:00Z: Update Own Apps ["apps/one.yaml", "apps/two.yaml"]
+        open 1 renovate/own-apps into main: Update Own Apps
+        push renovate/major-own-apps c2 on base0 at 2026-01-10T00:00:00Z: Update Own Apps ["apps/one.yaml", "apps/two.yaml"]
+        open 2 renovate/major-own-apps into main: Update Own Apps (major)
+        renovate/own-apps: the branch is made: Update Own Apps
+        PullOpen: renovate/own-apps: its pull request is opened
+        renovate/major-own-apps: the branch is made: Update Own Apps (major)
+        PullOpen: renovate/major-own-apps: its pull request is opened
+    "#]],
+    );
+    check(
+        &mut world,
+        &expect![[r#"
+        PullOpen: renovate/own-apps: pull request 1 is open
+        PullOpen: renovate/major-own-apps: pull request 2 is open
+    "#]],
+    );
+    // The same version everywhere is named, and one dependency alone is no group.
+    let mut world = files(&config).tags("registry.internal/one", &["1.1.0"]).tags("registry.internal/two", &["1.1.0"]);
+    assert!(world.pass().contains("Update Own Apps to v1.1.0"));
+    let mut world = files(&config).tags("registry.internal/one", &["1.1.0"]).tags("registry.internal/two", &[]);
+    let found = world.pass();
+    assert!(found.contains("push renovate/own-apps ") && found.contains("Update registry.internal/one Docker tag to v1.1.0"), "{found}");
 }
