@@ -10,6 +10,7 @@ mod branch;
 pub mod branch_name;
 mod config;
 mod decide;
+mod expression;
 mod facts;
 mod kubernetes;
 mod lookup;

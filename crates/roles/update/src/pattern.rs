@@ -3,8 +3,9 @@
 //! comparison, and any other one is asked only about texts that begin as it does.
 
 use golang::glob::{Glob, MinimatchOptions, minimatch};
-use golang::regexp;
 use regex::Regex;
+
+use crate::expression::expression;
 
 /// Longest pattern, and most patterns of one list.
 const LONGEST: usize = 4_000;
@@ -130,7 +131,7 @@ impl Pattern {
         if text == "*" {
             return Ok(Self { negative, kind: Kind::All });
         }
-        if let Some(expression) = expression(text.strip_prefix('!').unwrap_or(text)) {
+        if let Some(expression) = slashed(text.strip_prefix('!').unwrap_or(text)) {
             return Ok(Self { negative, kind: Kind::Expression(expression?) });
         }
         let special = special(text);
@@ -186,13 +187,12 @@ fn begins(subject: &Subject, start: &str) -> bool {
 }
 
 /// Reads `/…/` and `/…/i`.
-fn expression(text: &str) -> Option<Result<Regex, String>> {
+fn slashed(text: &str) -> Option<Result<Regex, String>> {
     let rest = text.strip_prefix('/')?;
     let ends = text.ends_with('/') || text.ends_with("/i");
     let body = rest.strip_suffix('/').or_else(|| rest.strip_suffix("/i")).unwrap_or(rest);
     let flag = if text.ends_with('i') { "(?i)" } else { "" };
-    // JavaScript's `\/` is a plain slash.
-    ends.then(|| regexp(&format!("{flag}{}", body.replace("\\/", "/"))).map_err(|error| error.to_string()))
+    ends.then(|| expression(&format!("{flag}{body}")))
 }
 
 #[cfg(test)]

@@ -66,6 +66,10 @@ fn schedules_keep_their_budget() {
             }
         });
     }
+    // Each entry names times of its own, and none is ever reached.
+    let times = |at: usize| (0..40).map(|minute| format!("{}:{:02}", at % 24, minute % 60)).collect::<Vec<_>>().join(" and ");
+    let never: Vec<String> = (0..100).map(|at| format!("after 10pm and before 5am at {}", times(at))).collect();
+    within_patience("many times", || Schedule::parse(&never).expect("a schedule").opens(now, &zone));
     let many = vec!["on monday".to_owned(); 1_000];
     assert!(Schedule::parse(&many).is_err());
 }
@@ -79,6 +83,8 @@ fn templates_keep_their_budget() {
         "{{#each labels}}{{this}}{{@root.labels}}{{/each}}".to_owned(),
         format!("{{{{{}depName{}}}}}", "(uppercase ".repeat(49), ")".repeat(49)),
         "{{replace '(a*)*b' 'x' depName}}".repeat(20),
+        "{{replace '(a{1,70}){1,70}b' 'x' depName}}".repeat(20),
+        format!("{{{{replace '' '{}' depName}}}}", "$`".repeat(20_000)),
         format!("{{{{stringToPrettyJSON '{}'}}}}", "[".repeat(500)),
         "{{{{".repeat(1_000),
         "{{#if depName}}{{else}}".repeat(1_000),

@@ -16,8 +16,9 @@ use words::Words;
 /// Longest entry, and most entries.
 const LONGEST: usize = 500;
 const ENTRIES: usize = 100;
-/// How far ahead an opening is looked for.
+/// How far ahead an opening is looked for, and how much may be looked at for it.
 const DAYS: i64 = 400;
+const LOOKS: usize = 500_000;
 
 /// When something may be done.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -68,13 +69,13 @@ impl Schedule {
         self.holds(zone.0.to_datetime(now))
     }
 
-    /// Returns when it opens next; `None` when it does not within a year, or is always open.
+    /// Returns when it opens next; `None` when it does not within a year, is always open, or takes too much looking.
     pub fn opens(&self, now: Timestamp, zone: &Zone) -> Option<Timestamp> {
         let today = zone.0.to_datetime(now);
         let times = self.times();
         let days = (0..DAYS).map_while(|ahead| today.date().checked_add(jiff::Span::new().days(ahead)).ok());
         let moments = days.flat_map(|day| times.iter().map(move |time| day.to_datetime(*time)));
-        let open = moments.filter(|moment| *moment > today && self.holds(*moment));
+        let open = moments.take(LOOKS / self.0.len().max(1)).filter(|moment| *moment > today && self.holds(*moment));
         // What a zone skips is no moment.
         open.filter_map(|moment| zone.0.to_timestamp(moment).ok()).find(|moment| *moment > now && self.is_open(*moment, zone))
     }

@@ -3,10 +3,10 @@
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use golang::regexp;
 use regex::Captures;
 
 use super::value::{Js, put};
+use crate::expression::{expression, places};
 
 /// What a helper is called with.
 pub(super) struct Arguments<'a>(pub &'a [Js]);
@@ -39,6 +39,17 @@ const HELPERS: [(&str, Helper); 20] = [
 /// Tells whether there is such a helper.
 pub(super) fn known(name: &str) -> bool {
     HELPERS.iter().any(|(known, _)| *known == name)
+}
+
+/// Says how much a call will take, in bytes that are gone through: each place of an expression may look at each byte.
+pub(super) fn cost(name: &str, arguments: &Arguments<'_>) -> usize {
+    match (name, arguments.0) {
+        ("replace", [Js::Text(expression), _, Js::Text(text), ..]) => {
+            let places = usize::try_from(places(expression)).unwrap_or(usize::MAX);
+            text.len().saturating_mul(1 + places / 25)
+        }
+        _ => 0,
+    }
 }
 
 /// Calls a helper.
@@ -218,39 +229,57 @@ fn pretty(arguments: &Arguments<'_>) -> Result<Js, String> {
     Ok(value.json(Some(0)).map_or(Js::Undefined, Js::Text))
 }
 
+/// Longest text that is searched, and longest one that may come of it.
+const SEARCHED: usize = 16 << 10;
+const REPLACED: usize = 1 << 20;
+
 fn replace(arguments: &Arguments<'_>) -> Result<Js, String> {
-    let expression = regexp(arguments.text(0)?).map_err(|error| error.to_string())?;
+    let expression = expression(arguments.text(0)?)?;
     let (by, text) = (arguments.text(1)?, arguments.text_or_nothing(2)?);
-    Ok(Js::Text(expression.replace_all(text, |found: &Captures<'_>| expand(by, found, text)).into_owned()))
+    if text.len() > SEARCHED {
+        return Err(format!("the text is longer than {SEARCHED} bytes"));
+    }
+    let (mut out, mut end) = (String::new(), 0);
+    for found in expression.captures_iter(text) {
+        let whole = found.get(0).expect("a match is the whole match");
+        out.push_str(&text[end..whole.start()]);
+        expand(by, &found, text, &mut out)?;
+        end = whole.end();
+    }
+    out.push_str(&text[end..]);
+    Ok(Js::Text(out))
 }
 
-/// Fills `$1`, `$&`, `$<name>` and the like into a replacement.
-fn expand(by: &str, found: &Captures<'_>, text: &str) -> String {
+/// Writes a replacement, with `$1`, `$&`, `$<name>` and the like filled in.
+fn expand(by: &str, found: &Captures<'_>, text: &str, out: &mut String) -> Result<(), String> {
     let whole = found.get(0).expect("a match is the whole match");
     let group = |at: usize| found.get(at).map_or("", |group| group.as_str());
-    let named = found.iter().len() > 0 && by.contains("$<");
-    let (mut out, mut rest) = (String::new(), by);
+    let mut rest = by;
     while let Some(at) = rest.find('$') {
         out.push_str(&rest[..at]);
         rest = &rest[at + 1..];
         let digits = rest.bytes().take(2).take_while(u8::is_ascii_digit).count();
         // Two digits where there are so many groups, else one.
-        let number = (1..=digits).rev().filter_map(|count| Some((count, rest[..count].parse::<usize>().ok()?)));
-        let number = number.into_iter().find(|(_, number)| *number > 0 && *number < found.len());
+        let numbers = (1..=digits).rev().filter_map(|count| Some((count, rest[..count].parse::<usize>().ok()?)));
+        let number = numbers.into_iter().find(|(_, number)| *number > 0 && *number < found.len());
         let (filled, length) = match (rest.chars().next(), number) {
             (Some('$'), _) => ("$", 1),
             (Some('&'), _) => (whole.as_str(), 1),
             (Some('`'), _) => (&text[..whole.start()], 1),
             (Some('\''), _) => (&text[whole.end()..], 1),
             (_, Some((length, number))) => (group(number), length),
-            (Some('<'), _) if named && rest.contains('>') => {
+            (Some('<'), _) if rest.contains('>') => {
                 let end = rest.find('>').unwrap_or(0);
                 (found.name(&rest[1..end]).map_or("", |group| group.as_str()), end + 1)
             }
             _ => ("$", 0),
         };
         out.push_str(filled);
+        if out.len() > REPLACED {
+            return Err(format!("what comes of it is longer than {REPLACED} bytes"));
+        }
         rest = &rest[length..];
     }
-    out + rest
+    out.push_str(rest);
+    if out.len() > REPLACED { Err(format!("what comes of it is longer than {REPLACED} bytes")) } else { Ok(()) }
 }

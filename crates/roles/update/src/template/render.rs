@@ -90,6 +90,7 @@ impl Renderer<'_> {
             let [from, key] = params.as_slice() else { return Err(TemplateError::Failed("lookup needs two parameters".to_owned())) };
             return Ok(if from.truthy() { from.get(&key.text()) } else { from.clone() });
         }
+        self.step(helpers::cost(name, &Arguments(&params)))?;
         let found = helpers::call(name, &Arguments(&params)).map_err(|why| TemplateError::Failed(format!("{name}: {why}")))?;
         self.step(found.weight())?;
         Ok(found)

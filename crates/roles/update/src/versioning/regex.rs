@@ -2,14 +2,11 @@
 
 use std::cmp::Ordering;
 
-use golang::regexp;
-
 use super::generic::{by_zeros, digits, prereleases, told};
 use super::sort::stable;
 use super::{Change, LONGEST, Part, VersionError, Versioning, plain_value};
+use crate::expression::expression;
 
-/// Longest expression.
-const EXPRESSION: usize = 2_000;
 /// Most comparisons of a range.
 const COMPARISONS: usize = 50;
 /// The longer ones first, so that none is cut short.
@@ -30,14 +27,10 @@ struct Groups<'a> {
 impl Expression {
     pub(crate) fn new(setting: Option<&str>) -> Result<Self, String> {
         let text = setting.unwrap_or("^(?<major>\\d+)?$");
-        if text.len() > EXPRESSION {
-            return Err(format!("the expression is longer than {EXPRESSION} bytes"));
-        }
         if !["<major>", "<minor>", "<patch>"].iter().any(|group| text.contains(group)) {
             return Err("it needs a group major, minor or patch".to_owned());
         }
-        let expression = regexp(text).map_err(|error| error.to_string())?;
-        Ok(Self { expression })
+        expression(text).map(|expression| Self { expression })
     }
 
     fn parse<'a>(&self, text: &'a str) -> Option<Groups<'a>> {
