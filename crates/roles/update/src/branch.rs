@@ -1,6 +1,7 @@
 //! One branch of updates: what it holds, and what happens to it next. Read first: [`Plan`], [`Pass::branch`].
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use model::{Action, Code, Decision, FileEdit, Timestamp, Tree, Verdict};
 use serde_json::{Value, json};
@@ -19,7 +20,7 @@ pub(crate) struct Plan {
     pub title: String,
     /// The message of its commit.
     pub message: String,
-    pub updates: Vec<Update>,
+    pub updates: Vec<Arc<Update>>,
     pub automerge: bool,
     pub by_branch: bool,
     pub platform: bool,
@@ -36,7 +37,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// Puts updates together that have the same branch. Where some are held, only the others go in.
-    pub(crate) fn of(branch: String, mut updates: Vec<Update>, semantic: bool, now: Timestamp) -> Self {
+    pub(crate) fn of(branch: String, mut updates: Vec<Arc<Update>>, semantic: bool, now: Timestamp) -> Self {
         if updates.iter().any(|update| update.hold.is_none()) {
             updates.retain(|update| update.hold.is_none());
         }
@@ -46,7 +47,7 @@ impl Plan {
             (title.clone(), title)
         };
         let (title, message) = grouped(&updates, semantic).unwrap_or_else(alone);
-        let all = |test: fn(&Update) -> bool| updates.iter().all(test);
+        let all = |test: fn(&Update) -> bool| updates.iter().all(|update| test(update));
         let mut reviewers: Vec<String> = updates.iter().flat_map(|update| update.settings.reviewers.clone()).collect();
         let mut labels: Vec<String> = updates.iter().flat_map(|update| update.settings.labels.clone()).collect();
         for list in [&mut reviewers, &mut labels] {
@@ -75,8 +76,8 @@ impl Plan {
         }
     }
 
-    /// Returns the base's content with the updates in it, and the edits that lead there.
-    fn content(&self, base: &Tree) -> (Tree, Vec<FileEdit>) {
+    /// Returns what has to be written over the base's content.
+    fn edits(&self, base: &Tree) -> Vec<FileEdit> {
         let mut splices: BTreeMap<&str, Vec<(std::ops::Range<usize>, &str)>> = BTreeMap::new();
         for update in &self.updates {
             let list = splices.entry(&update.dependency.file).or_default();
@@ -85,7 +86,7 @@ impl Plan {
                 list.push((place.clone(), digest));
             }
         }
-        let (mut tree, mut edits) = (base.clone(), Vec::new());
+        let mut edits = Vec::new();
         for (path, mut list) in splices {
             let Some(file) = base.get(path) else { continue };
             let mut bytes = file.bytes.to_vec();
@@ -94,10 +95,9 @@ impl Plan {
             for (place, text) in list {
                 bytes.splice(place, text.bytes());
             }
-            edits.push(FileEdit { path: path.to_owned(), content: Some(bytes.clone()) });
-            tree.put_file(path, model::TreeFile { bytes: bytes.into(), executable: file.executable });
+            edits.push(FileEdit { path: path.to_owned(), content: Some(bytes) });
         }
-        (tree, edits)
+        edits
     }
 }
 
@@ -125,7 +125,7 @@ impl Pass<'_> {
         };
         let decision = std::mem::replace(&mut self.decision, Decision::of(Value::Null));
         self.decision = decision.heed(&told(verdict));
-        let changes: Vec<Value> = plan.updates.iter().map(change).collect();
+        let changes: Vec<Value> = plan.updates.iter().map(|update| change(update)).collect();
         Ok(json!({
             "branch": plan.branch, "title": plan.title, "updates": changes, "automerge": plan.automerge,
             "automergeType": if plan.by_branch { "branch" } else { "pr" }, "reviewers": plan.reviewers, "labels": plan.labels, "holds": holds,
@@ -158,7 +158,7 @@ impl Pass<'_> {
             return Ok(Verdict::Wait { code: Code::Suspended, why: "it is outside its schedule".to_owned(), until });
         }
         let branch = if there { self.seen.branch(Question::Branch { name: plan.branch.clone() })?.clone() } else { None };
-        let (tree, edits) = plan.content(&self.base.2);
+        let edits = plan.edits(&self.base.2);
         match branch {
             None => {
                 self.push(plan, edits, None);
@@ -168,7 +168,7 @@ impl Pass<'_> {
                 let why = format!("{} has changed the branch", branch.author);
                 Ok(Verdict::Refuse { code: Code::NeedsApproval, why, remedy: "delete the branch to have it made anew".to_owned() })
             }
-            Some(branch) if self.outdated(&branch, &tree, &edits, automerge) => {
+            Some(branch) if self.outdated(&branch, &edits, automerge) => {
                 self.push(plan, edits, Some(branch.tip));
                 Ok(Verdict::Pass)
             }
@@ -178,9 +178,9 @@ impl Pass<'_> {
     }
 
     /// A branch is made anew when it holds something else than is wanted; one that merges itself also when it is behind.
-    fn outdated(&self, branch: &Branch, wanted: &Tree, edits: &[FileEdit], automerge: bool) -> bool {
+    fn outdated(&self, branch: &Branch, edits: &[FileEdit], automerge: bool) -> bool {
         if branch.parent.as_ref() == Some(&self.base.1) {
-            return branch.tree != *wanted;
+            return branch.tree != with(&self.base.2, edits);
         }
         automerge || edits.iter().any(|edit| branch.tree.bytes(&edit.path) != edit.content.as_deref())
     }
@@ -341,9 +341,20 @@ impl Pass<'_> {
     }
 }
 
+/// Returns a tree with edits in it.
+fn with(base: &Tree, edits: &[FileEdit]) -> Tree {
+    let mut tree = base.clone();
+    for edit in edits {
+        if let (Some(file), Some(content)) = (base.get(&edit.path), &edit.content) {
+            tree.put_file(&*edit.path, model::TreeFile { bytes: content.clone().into(), executable: file.executable });
+        }
+    }
+    tree
+}
+
 /// Returns the title and the message of a group that has more than one dependency or version in it.
-fn grouped(updates: &[Update], semantic: bool) -> Option<(String, String)> {
-    let distinct = |text: fn(&Update) -> &str| updates.iter().map(text).collect::<BTreeSet<&str>>().len();
+fn grouped(updates: &[Arc<Update>], semantic: bool) -> Option<(String, String)> {
+    let distinct = |text: fn(&Update) -> &str| updates.iter().map(|update| text(update)).collect::<BTreeSet<&str>>().len();
     let versions = distinct(|update| update.fields.get("newVersion").and_then(Value::as_str).unwrap_or(&update.to));
     if versions < 2 && distinct(|update| &update.dependency.name) < 2 {
         return None;

@@ -3,12 +3,13 @@
 //! Of the preset `config:recommended` this is taken: the ignored paths, and `chore` as the type of semantic commits. Its groups,
 //! replacements and workarounds concern packages that no registry image of one's own is; a dashboard issue is not kept.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use model::{Code, Tree};
 use serde_json::{Map, Value};
 
 use crate::matchers::texts;
+use crate::memo::Memo;
 use crate::migration::migrate;
 use crate::package_rules::{PackageRules, merge};
 use crate::pattern::Patterns;
@@ -61,20 +62,18 @@ pub(crate) struct ConfigError {
 
 type Read = Result<Arc<Config>, ConfigError>;
 
-/// What was read of files last, the newest first. A file is looked at many times in a pass, and means the same each time.
-static READ: Mutex<Vec<(Vec<u8>, Read)>> = Mutex::new(Vec::new());
+/// What was read of files last.
+static READ: Memo<Vec<u8>, Read> = Memo::new();
 
 impl Config {
     /// Reads the repository's file; `None` when there is none.
     pub(crate) fn read(tree: &Tree) -> Option<Read> {
         let bytes = tree.bytes(FILE)?;
-        if let Some(at) = kept(bytes) {
-            return Some(at);
+        if let Some(read) = READ.get(|known| known == bytes) {
+            return Some(read);
         }
         let read = Self::parse(bytes).map(Arc::new);
-        let mut all = READ.lock().unwrap_or_else(PoisonError::into_inner);
-        all.insert(0, (bytes.to_vec(), read.clone()));
-        all.truncate(KEPT);
+        READ.put(bytes.to_vec(), read.clone(), KEPT);
         Some(read)
     }
 
@@ -116,13 +115,6 @@ impl Config {
             ignored: reader.ignored.iter().filter(|path| path.as_str() != IGNORED && !path.is_empty()).cloned().collect(),
         })
     }
-}
-
-fn kept(bytes: &[u8]) -> Option<Read> {
-    let mut all = READ.lock().unwrap_or_else(PoisonError::into_inner);
-    let at = all.iter().position(|(known, _)| known == bytes)?;
-    all[..=at].rotate_right(1);
-    Some(all[0].1.clone())
 }
 
 #[derive(Default)]

@@ -1,12 +1,12 @@
 //! The whole pass over one repository. Read first: [`decide`].
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use model::{Code, Decision};
 use serde_json::{Value, json};
 
 use crate::branch::{Pass, Plan};
-use crate::branch_name::branch_name;
 use crate::config::{Config, FILE, Semantic};
 use crate::kubernetes::{self, Dependency};
 use crate::lookup::{self, Found, Update};
@@ -40,7 +40,7 @@ fn look(seen: &Observed) -> Result<Decision<Value>, Question> {
     if !config.enabled {
         return Ok(start.note(format!("{FILE} switches updates off")));
     }
-    let found = lookup::updates(&config, kubernetes::extract(&config, &base.2), seen)?;
+    let found = lookup::updates(&config, &kubernetes::extract(&config, &base.2), seen)?;
     for (asked, why) in &found.failed {
         start = start.wait(Code::Unreachable, format!("{asked} cannot be looked up: {why}"), None);
     }
@@ -69,11 +69,11 @@ fn look(seen: &Observed) -> Result<Decision<Value>, Question> {
 
 /// Puts the updates into branches: small steps first, then by title. What has no name is told.
 fn plans(config: &Config, found: &Found, seen: &Observed, base: &str) -> Result<(Vec<Plan>, Vec<String>), Question> {
-    let mut branches: BTreeMap<String, Vec<Update>> = BTreeMap::new();
+    let mut branches: BTreeMap<String, Vec<Arc<Update>>> = BTreeMap::new();
     let mut unnamed = Vec::new();
     for update in &found.updates {
-        match branch_name(&update.settings.naming, &update.fields) {
-            Ok(name) => branches.entry(name).or_default().push(update.clone()),
+        match &update.branch {
+            Ok(name) => branches.entry(name.clone()).or_default().push(update.clone()),
             Err(error) => unnamed.push(format!("the branch of {} has no name: {error}", update.dependency.name)),
         }
     }

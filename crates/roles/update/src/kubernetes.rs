@@ -1,13 +1,14 @@
 //! The manager `kubernetes`: finds `image:` lines in manifests. Read first: [`Dependency`], [`extract`].
 
 use std::ops::Range;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use model::{Timestamp, Tree};
 use oci::Reference;
 use regex::Regex;
 
 use crate::config::Config;
+use crate::memo::Memo;
 use crate::versioning::scheme;
 
 /// Largest file that is looked at, in bytes.
@@ -45,8 +46,22 @@ pub(crate) struct Dependency {
     pub skip: Option<String>,
 }
 
+/// What was found in which tree last.
+static FOUND: Memo<(Arc<Config>, Tree), Arc<Vec<Dependency>>> = Memo::new();
+/// How many trees are remembered.
+const KEPT: usize = 4;
+
 /// Returns the dependencies of all files that the manager's patterns name, by file and line.
-pub(crate) fn extract(config: &Config, tree: &Tree) -> Vec<Dependency> {
+pub(crate) fn extract(config: &Arc<Config>, tree: &Tree) -> Arc<Vec<Dependency>> {
+    if let Some(found) = FOUND.get(|(known, files)| Arc::ptr_eq(known, config) && files == tree) {
+        return found;
+    }
+    let found = Arc::new(in_tree(config, tree));
+    FOUND.put((config.clone(), tree.clone()), found.clone(), KEPT);
+    found
+}
+
+fn in_tree(config: &Config, tree: &Tree) -> Vec<Dependency> {
     let mut found = Vec::new();
     for (path, file) in tree.iter().filter(|(path, _)| config.reads(path)) {
         if file.bytes.len() > SIZE {

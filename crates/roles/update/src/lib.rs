@@ -15,6 +15,7 @@ mod facts;
 mod kubernetes;
 mod lookup;
 mod matchers;
+mod memo;
 pub mod migration;
 mod observed;
 pub mod package_rules;

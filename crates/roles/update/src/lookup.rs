@@ -6,9 +6,11 @@ use std::sync::Arc;
 use model::{Code, Timestamp};
 use serde_json::{Map, Value, json};
 
+use crate::branch_name::branch_name;
 use crate::config::Config;
 use crate::kubernetes::Dependency;
-use crate::observed::{Observed, Question};
+use crate::memo::Memo;
+use crate::observed::{Answer, Observed, Question};
 use crate::pattern::{Pattern, Subject};
 use crate::settings::Settings;
 use crate::template::render;
@@ -31,6 +33,8 @@ pub(crate) struct Update {
     pub shown: String,
     /// The fields that templates may use.
     pub fields: Map<String, Value>,
+    /// The name of its branch, or why it has none.
+    pub branch: Result<String, String>,
     pub settings: Settings,
     /// Why it may not come in yet.
     pub hold: Option<Hold>,
@@ -49,7 +53,7 @@ pub(crate) struct Hold {
 pub(crate) struct Found {
     /// All dependencies, with the reason why one was not looked up.
     pub dependencies: Vec<Dependency>,
-    pub updates: Vec<Update>,
+    pub updates: Vec<Arc<Update>>,
     /// Look-ups that failed, by what was asked.
     pub failed: BTreeMap<String, String>,
 }
@@ -67,11 +71,59 @@ impl Schemes {
     }
 }
 
+/// What a look-up is about: when nothing of it is different, neither is what is found.
+struct Asked {
+    config: Arc<Config>,
+    dependencies: Arc<Vec<Dependency>>,
+    name: String,
+    branch: Option<String>,
+    now: Timestamp,
+    answers: Vec<(Question, Answer)>,
+}
+
+/// What was found last.
+static FOUND: Memo<Asked, Arc<Found>> = Memo::new();
+/// How many look-ups are remembered.
+const KEPT: usize = 4;
+
+/// The answers that a look-up is about.
+fn answers(seen: &Observed) -> impl Iterator<Item = (&Question, &Answer)> {
+    seen.answers
+        .iter()
+        .filter(|(question, _)| matches!(question, Question::Tags { .. } | Question::Digest { .. } | Question::Created { .. }))
+}
+
 /// Looks all dependencies up: for each the newest version of its own major, and the newest one of a greater major.
-pub(crate) fn updates(config: &Config, mut dependencies: Vec<Dependency>, seen: &Observed) -> Result<Found, Question> {
+pub(crate) fn updates(config: &Arc<Config>, dependencies: &Arc<Vec<Dependency>>, seen: &Observed) -> Result<Arc<Found>, Question> {
+    let branch = seen.base.as_ref().map(|base| base.0.as_str());
+    let same = |asked: &Asked| {
+        Arc::ptr_eq(&asked.config, config)
+            && Arc::ptr_eq(&asked.dependencies, dependencies)
+            && (asked.name.as_str(), asked.branch.as_deref(), asked.now) == (seen.name.as_str(), branch, seen.now)
+            && asked.answers.iter().map(|(question, answer)| (question, answer)).eq(answers(seen))
+    };
+    if let Some(found) = FOUND.get(same) {
+        return Ok(found);
+    }
+    let found = Arc::new(look_up(config, dependencies.to_vec(), seen)?);
+    let asked = Asked {
+        config: config.clone(),
+        dependencies: dependencies.clone(),
+        name: seen.name.clone(),
+        branch: branch.map(str::to_owned),
+        now: seen.now,
+        answers: answers(seen).map(|(question, answer)| (question.clone(), answer.clone())).collect(),
+    };
+    FOUND.put(asked, found.clone(), KEPT);
+    Ok(found)
+}
+
+fn look_up(config: &Config, mut dependencies: Vec<Dependency>, seen: &Observed) -> Result<Found, Question> {
     let mut found = Found::default();
     let mut schemes = Schemes { now: seen.now, known: BTreeMap::new() };
-    for dependency in &mut dependencies {
+    let mut chosen = Vec::new();
+    // All tags are asked for before any are looked through.
+    for (at, dependency) in dependencies.iter_mut().enumerate() {
         let fields = fields(config, dependency, seen);
         let settings = settle(config, fields.clone(), None, seen.now);
         if dependency.skip.is_none() && !settings.enabled {
@@ -85,11 +137,13 @@ pub(crate) fn updates(config: &Config, mut dependencies: Vec<Dependency>, seen: 
         let (None, Some(scheme), Some(current)) = (&dependency.skip, scheme, dependency.value.clone()) else { continue };
         match seen.tags(Question::Tags { repository: dependency.repository.clone() })? {
             Err(why) => drop(found.failed.insert(dependency.repository.clone(), why.clone())),
-            Ok(tags) => {
-                let mut look = Look { config, seen, dependency, fields, scheme: &*scheme, current: &current, failed: &mut found.failed };
-                found.updates.extend(look.up(tags, &settings)?);
-            }
+            Ok(tags) => chosen.push((at, fields, settings, scheme, current, tags)),
         }
+    }
+    for (at, fields, settings, scheme, current, tags) in chosen {
+        let dependency = &dependencies[at];
+        let mut look = Look { config, seen, dependency, fields, scheme: &*scheme, current: &current, failed: &mut found.failed };
+        found.updates.extend(look.up(tags, &settings)?.into_iter().map(Arc::new));
     }
     found.dependencies = dependencies;
     Ok(found)
@@ -134,6 +188,34 @@ fn settle(config: &Config, mut fields: Map<String, Value>, kind: Option<UpdateTy
     Settings::of(&fields)
 }
 
+/// The tags of a repository that are versions in a scheme, small ones first.
+struct Sorted {
+    scheme: String,
+    now: Timestamp,
+    repository: String,
+    tags: Vec<String>,
+}
+
+/// What was sorted last.
+static SORTED: Memo<Sorted, Arc<Vec<String>>> = Memo::new();
+/// How many repositories' tags are remembered.
+const REPOSITORIES: usize = 500;
+
+fn sorted(scheme: &dyn Versioning, name: &str, now: Timestamp, repository: &str, tags: &[String]) -> Option<Arc<Vec<String>>> {
+    let same = |known: &Sorted| known.repository == repository && known.scheme == name && known.now == now && *known.tags == *tags;
+    if let Some(sorted) = SORTED.get(same) {
+        return Some(sorted);
+    }
+    let mut all: Vec<String> = tags.iter().filter(|tag| scheme.is_version(tag)).cloned().collect();
+    // Of equal ones the first by name comes first when they are gone through from behind.
+    all.sort_by(|a, b| b.cmp(a));
+    scheme.sort(&mut all).ok()?;
+    let all = Arc::new(all);
+    let key = Sorted { scheme: name.to_owned(), now, repository: repository.to_owned(), tags: tags.to_vec() };
+    SORTED.put(key, all.clone(), REPOSITORIES);
+    Some(all)
+}
+
 struct Look<'a> {
     config: &'a Config,
     seen: &'a Observed,
@@ -153,15 +235,21 @@ impl Look<'_> {
                 return Ok(Vec::new());
             }
         };
-        let mut candidates: Vec<String> = tags.iter().filter(|tag| self.follows(tag) && allowed.holds(self.scheme, tag)).cloned().collect();
-        // Of equal ones the first by name comes first when the order is turned round.
-        candidates.sort_by(|a, b| b.cmp(a));
-        if self.scheme.sort(&mut candidates).is_err() {
-            return Ok(Vec::new());
+        let name = settings.versioning.as_deref().unwrap_or(self.dependency.versioning);
+        let Some(sorted) = sorted(self.scheme, name, self.seen.now, &self.dependency.repository, tags) else { return Ok(Vec::new()) };
+        // With images of a day not everything that is greater comes behind.
+        let dated = matches!(name, "debian" | "ubuntu");
+        let greater = |tag: &String| self.scheme.is_greater(tag, self.current) == Ok(true);
+        let from = if dated { 0 } else { sorted.partition_point(|tag| !greater(tag)) };
+        let (mut majors, mut others) = (Vec::new(), Vec::new());
+        for tag in sorted[from..].iter().rev().filter(|tag| self.follows(tag) && allowed.holds(self.scheme, tag)) {
+            let major = UpdateType::between(self.scheme, self.current, tag) == UpdateType::Major;
+            let bucket = if major { &mut majors } else { &mut others };
+            bucket.push(tag.as_str());
+            if others.len() == CANDIDATES {
+                break;
+            }
         }
-        candidates.reverse();
-        let major = |new: &String| UpdateType::between(self.scheme, self.current, new) == UpdateType::Major;
-        let (majors, others): (Vec<String>, Vec<String>) = candidates.into_iter().partition(major);
         let mut updates = Vec::new();
         for bucket in [others, majors] {
             updates.extend(self.newest(&bucket)?);
@@ -198,9 +286,9 @@ impl Look<'_> {
     }
 
     /// The newest version that is old enough; if none is, the newest one, held.
-    fn newest(&mut self, bucket: &[String]) -> Result<Option<Update>, Question> {
+    fn newest(&mut self, bucket: &[&str]) -> Result<Option<Update>, Question> {
         let mut held: Option<Update> = None;
-        for new in bucket.iter().take(CANDIDATES) {
+        for &new in bucket.iter().take(CANDIDATES) {
             let kind = UpdateType::between(self.scheme, self.current, new);
             let strategy = Strategy::Replace;
             let change = Change { current_value: self.current, current_version: Some(self.current), new_version: new, strategy };
@@ -218,6 +306,7 @@ impl Look<'_> {
                 shown: self.shown(kind, new),
                 hold: self.too_young(&to, &settings)?,
                 to,
+                branch: branch_name(&settings.naming, &fields).map_err(|error| error.to_string()),
                 fields,
                 settings,
             };
