@@ -457,6 +457,27 @@ fn branches_wait_for_their_schedule() {
 }
 
 #[test]
+fn the_forge_merges_nothing_outside_the_schedule_for_it() {
+    let mut world = world(&own(r#""automerge": true, "automergeSchedule": ["before 5am"]"#), &["1.4.3"]);
+    world.now = "2026-01-10T12:00:00Z".parse().expect("a time");
+    world.pass();
+    check(
+        &mut world,
+        &expect![[r#"
+        Suspended: renovate/registry.internal-myapp-1.x: its merge is outside the schedule for it
+    "#]],
+    );
+    world.now = "2026-01-11T00:00:00Z".parse().expect("a time");
+    check(
+        &mut world,
+        &expect![[r#"
+        merge 1 at c1 by fast-forward-only, when green: true
+        PullOpen: renovate/registry.internal-myapp-1.x: pull request 1 is open, and merges when its checks are green
+    "#]],
+    );
+}
+
+#[test]
 fn a_branch_is_kept_up_to_date_outside_its_schedule_unless_told_otherwise() {
     for (option, expected) in [("true", "is made anew"), ("false", "it is outside its schedule")] {
         let config = own(&format!(r#""schedule": ["before 5am"], "updateNotScheduled": {option}"#));

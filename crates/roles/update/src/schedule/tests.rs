@@ -71,6 +71,8 @@ fn what_says_nothing_is_refused() {
         ("@daily", "is no schedule"),
         ("before 25am", "is no schedule"),
         ("sometimes", "is no schedule"),
+        ("on saturday through tuesday", "is no schedule"),
+        ("of november through march", "is no schedule"),
         ("every day", "is no schedule"),
         ("on the 1st through 999999999 day of the month", "is no schedule"),
         ("* 24 * * *", "is no schedule"),

@@ -17,6 +17,7 @@ fn values_are_written() {
     check("{{depName}}:{{{newValue}}} {{& newMajor}}{{missing}}{{secret}}", "a/b:1.5.0 1");
     check("{{labels}} {{labels.[0]}} {{labels.[1]}} {{labels.length}} {{depName.length}}", "x,y x y 2 3");
     check("{{group.groupName}}{{group/groupName}}{{group.name}}{{prBodyDefinitions.Any}}{{this.depName}}{{./depName}}", "ggfreea/ba/b");
+    check("{{newMajor}}{{newMajor}}{{isMajor}}", "11false");
     check("{{isMajor}} {{null}}{{undefined}}{{lookup labels 1}}{{@root.newValue}}", "false y1.5.0");
     check("\\{{depName}} \\\\{{depName}} {{! no }}{{!-- }} --}}{{\"depName\"}}", "{{depName}} \\a/b a/b");
 }
