@@ -209,9 +209,20 @@ fn comparison(term: &str, disordered: bool) -> Option<Vec<Comparison>> {
         return Partial::parse(rest.strip_prefix('>').unwrap_or(rest))?.tilde();
     }
     let (operator, rest) = operator(term);
-    let mut partial = Partial::parse(rest)?;
+    let Some(mut partial) = Partial::parse(rest) else { return without_star(term) };
     partial.disordered &= !disordered || partial.marks.len() > usize::from(partial.marks == "v");
     partial.compared(operator)
+}
+
+/// Takes the first star out of a term that is otherwise one full version; upstream reads `*1.2.3` so.
+fn without_star(term: &str) -> Option<Vec<Comparison>> {
+    let at = term.find('*')?;
+    let before = term[..at].strip_suffix('=').unwrap_or(&term[..at]);
+    let before = before.strip_suffix(['<', '>']).unwrap_or(before);
+    let text = format!("{before}{}", &term[at + 1..]);
+    let (operator, version) = operator(&text);
+    let version = SemVer::parse(version).filter(|_| version.trim() == version)?;
+    Some(vec![Comparison::Is(operator.unwrap_or(Operator::Equal), version)])
 }
 
 fn operator(term: &str) -> (Option<Operator>, &str) {
@@ -340,6 +351,7 @@ mod tests {
             ("<*", &[], &["0.0.0", "1.0.0"]),
             ("v1.2.3+b1", &["1.2.3"], &["1.2.4"]),
             ("= 1.2.3", &["1.2.3"], &["1.2.4"]),
+            (">=*1.2.3", &["1.2.3"], &["1.2.4"]),
         ] {
             let parsed = Range::parse(range).expect(range);
             let contains = |text: &&str| parsed.contains(&SemVer::parse(text).expect("a version"));
