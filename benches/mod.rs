@@ -5,6 +5,7 @@ mod idle;
 mod releases;
 mod size;
 mod start;
+mod updates;
 
 use std::path::Path;
 
@@ -37,6 +38,7 @@ pub fn run(settings: &Settings, count: u32, write: bool) -> anyhow::Result<()> {
     figures.push(start::measure(&world)?);
     figures.push(idle::measure(&world)?);
     figures.extend(releases::measure(settings, &world, count)?);
+    figures.extend(updates::measure()?);
     let table = table(&figures);
     print!("{table}");
     if write {

@@ -1,18 +1,21 @@
 //! The house tools: proofs against real programs, recordings of what real programs answer, and figures.
-//! Read first: [`prove`], [`record`], [`bench`]; each has one file a proof, recording or figure, and one line in its list.
+//! Read first: [`prove`], [`record`], [`conformance`], [`bench`]; each has one file a proof, recording, tool or figure, and one line
+//! in its list.
 
 // The figures have a folder of their own, where people look for them.
 #[path = "../../benches/mod.rs"]
 mod bench;
+mod conformance;
 mod place;
 mod program;
 mod prove;
 mod record;
 mod world;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use clap::{Parser, Subcommand};
 
 use crate::place::Settings;
@@ -37,6 +40,19 @@ enum Command {
     Record {
         /// The recording.
         name: String,
+    },
+    /// Scores a file of recorded answers of a real tool; `list` names the tools.
+    Conformance {
+        /// The tool.
+        tool: String,
+        /// The recordings, as JSON, packed with zstd or not.
+        file: Option<PathBuf>,
+        /// Fails when fewer cases pass.
+        #[arg(long)]
+        floor: Option<usize>,
+        /// Shows what differs.
+        #[arg(long)]
+        verbose: bool,
     },
     /// Measures the figures of the README.
     Bench {
@@ -65,6 +81,10 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Prove { name, settings } => choose("proof", &name, &prove::PROOFS)?.map_or(Ok(()), |prove| prove(&settings)),
         Command::Record { name } => choose("recording", &name, &record::RECORDINGS)?.map_or(Ok(()), |record| record()),
+        Command::Conformance { tool, file, floor, verbose } => match choose("tool", &tool, &conformance::TOOLS)? {
+            None => Ok(()),
+            Some(score) => conformance::run(score, &file.context("which file is to be scored?")?, floor, verbose),
+        },
         Command::Bench { write, releases, settings } => bench::run(&settings, releases, write),
     }
 }

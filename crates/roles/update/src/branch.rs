@@ -1,46 +1,71 @@
 //! One branch of updates: what it holds, and what happens to it next. Read first: [`Plan`], [`Pass::branch`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use model::{Action, Code, Decision, FileEdit, Timestamp, Tree, Verdict};
 use serde_json::{Value, json};
 
 use crate::lookup::{Hold, Update};
 use crate::observed::{Branch, Combined, Observed, Pull, Question};
+use crate::settings::Timing;
+use crate::template::render;
 use crate::texts;
+use crate::update_type::UpdateType;
 
 /// The updates that go into one branch.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub branch: String,
     pub title: String,
-    pub updates: Vec<Update>,
+    /// The message of its commit.
+    pub message: String,
+    pub updates: Vec<Arc<Update>>,
     pub automerge: bool,
     pub by_branch: bool,
     pub platform: bool,
     pub reviewers: Vec<String>,
     pub labels: Vec<String>,
     pub hold: Option<Hold>,
+    /// When the branch may be made, where it may not be now; the inner `None` is never.
+    pub closed_until: Option<Option<Timestamp>>,
+    /// When it may merge itself, where it may not now.
+    pub unmerged_until: Option<Option<Timestamp>>,
+    /// Whether it is kept up to date although it may not be made now.
+    pub updated_when_closed: bool,
 }
 
 impl Plan {
     /// Puts updates together that have the same branch. Where some are held, only the others go in.
-    pub(crate) fn of(branch: String, mut updates: Vec<Update>, semantic: bool) -> Self {
+    pub(crate) fn of(branch: String, mut updates: Vec<Arc<Update>>, semantic: bool, now: Timestamp) -> Self {
         if updates.iter().any(|update| update.hold.is_none()) {
             updates.retain(|update| update.hold.is_none());
         }
         let first = updates.iter().max_by_key(|update| update.kind).expect("a branch has an update");
-        let title = texts::title(&first.dependency.name, &first.shown, semantic);
-        let all = |test: fn(&Update) -> bool| updates.iter().all(test);
+        let alone = || {
+            let title = texts::title(&first.dependency.name, &first.shown, semantic);
+            (title.clone(), title)
+        };
+        let (title, message) = grouped(&updates, semantic).unwrap_or_else(alone);
+        let all = |test: fn(&Update) -> bool| updates.iter().all(|update| test(update));
         let mut reviewers: Vec<String> = updates.iter().flat_map(|update| update.settings.reviewers.clone()).collect();
         let mut labels: Vec<String> = updates.iter().flat_map(|update| update.settings.labels.clone()).collect();
         for list in [&mut reviewers, &mut labels] {
             list.sort();
             list.dedup();
         }
+        // All of a branch's schedules have to be open.
+        let latest = |timing: fn(&Update) -> &Timing| {
+            let closed = updates.iter().filter_map(|update| timing(update).closed_until(now)).collect::<Vec<_>>();
+            (!closed.is_empty()).then(|| if closed.contains(&None) { None } else { closed.into_iter().flatten().max() })
+        };
         Self {
             branch,
             title,
+            message,
+            closed_until: latest(|update| &update.settings.schedule),
+            unmerged_until: latest(|update| &update.settings.automerge_schedule),
+            updated_when_closed: all(|update| update.settings.update_not_scheduled),
             automerge: all(|update| update.settings.automerge),
             by_branch: all(|update| update.settings.by_branch),
             platform: all(|update| update.settings.platform),
@@ -51,8 +76,8 @@ impl Plan {
         }
     }
 
-    /// Returns the base's content with the updates in it, and the edits that lead there.
-    fn content(&self, base: &Tree) -> (Tree, Vec<FileEdit>) {
+    /// Returns what has to be written over the base's content.
+    fn edits(&self, base: &Tree) -> Vec<FileEdit> {
         let mut splices: BTreeMap<&str, Vec<(std::ops::Range<usize>, &str)>> = BTreeMap::new();
         for update in &self.updates {
             let list = splices.entry(&update.dependency.file).or_default();
@@ -61,7 +86,7 @@ impl Plan {
                 list.push((place.clone(), digest));
             }
         }
-        let (mut tree, mut edits) = (base.clone(), Vec::new());
+        let mut edits = Vec::new();
         for (path, mut list) in splices {
             let Some(file) = base.get(path) else { continue };
             let mut bytes = file.bytes.to_vec();
@@ -70,10 +95,9 @@ impl Plan {
             for (place, text) in list {
                 bytes.splice(place, text.bytes());
             }
-            edits.push(FileEdit { path: path.to_owned(), content: Some(bytes.clone()) });
-            tree.put_file(path, model::TreeFile { bytes: bytes.into(), executable: file.executable });
+            edits.push(FileEdit { path: path.to_owned(), content: Some(bytes) });
         }
-        (tree, edits)
+        edits
     }
 }
 
@@ -101,7 +125,7 @@ impl Pass<'_> {
         };
         let decision = std::mem::replace(&mut self.decision, Decision::of(Value::Null));
         self.decision = decision.heed(&told(verdict));
-        let changes: Vec<Value> = plan.updates.iter().map(change).collect();
+        let changes: Vec<Value> = plan.updates.iter().map(|update| change(update)).collect();
         Ok(json!({
             "branch": plan.branch, "title": plan.title, "updates": changes, "automerge": plan.automerge,
             "automergeType": if plan.by_branch { "branch" } else { "pr" }, "reviewers": plan.reviewers, "labels": plan.labels, "holds": holds,
@@ -129,12 +153,12 @@ impl Pass<'_> {
         if self.merging {
             return Ok(waits(Code::ChecksPending, "another branch is merged first"));
         }
-        let branch = if self.seen.branches.contains_key(&plan.branch) {
-            self.seen.branch(Question::Branch { name: plan.branch.clone() })?.clone()
-        } else {
-            None
-        };
-        let (tree, edits) = plan.content(&self.base.2);
+        let there = self.seen.branches.contains_key(&plan.branch);
+        if let Some(until) = plan.closed_until.filter(|_| !there || !plan.updated_when_closed) {
+            return Ok(Verdict::Wait { code: Code::Suspended, why: "it is outside its schedule".to_owned(), until });
+        }
+        let branch = if there { self.seen.branch(Question::Branch { name: plan.branch.clone() })?.clone() } else { None };
+        let edits = plan.edits(&self.base.2);
         match branch {
             None => {
                 self.push(plan, edits, None);
@@ -144,7 +168,7 @@ impl Pass<'_> {
                 let why = format!("{} has changed the branch", branch.author);
                 Ok(Verdict::Refuse { code: Code::NeedsApproval, why, remedy: "delete the branch to have it made anew".to_owned() })
             }
-            Some(branch) if self.outdated(&branch, &tree, &edits, automerge) => {
+            Some(branch) if self.outdated(&branch, &edits, automerge) => {
                 self.push(plan, edits, Some(branch.tip));
                 Ok(Verdict::Pass)
             }
@@ -154,9 +178,9 @@ impl Pass<'_> {
     }
 
     /// A branch is made anew when it holds something else than is wanted; one that merges itself also when it is behind.
-    fn outdated(&self, branch: &Branch, wanted: &Tree, edits: &[FileEdit], automerge: bool) -> bool {
+    fn outdated(&self, branch: &Branch, edits: &[FileEdit], automerge: bool) -> bool {
         if branch.parent.as_ref() == Some(&self.base.1) {
-            return branch.tree != *wanted;
+            return branch.tree != with(&self.base.2, edits);
         }
         automerge || edits.iter().any(|edit| branch.tree.bytes(&edit.path) != edit.content.as_deref())
     }
@@ -170,7 +194,7 @@ impl Pass<'_> {
             base: self.base.1.clone(),
             expected,
             edits,
-            message: plan.title.clone(),
+            message: plan.message.clone(),
             identity: self.seen.identity.clone(),
             at: Timestamp::from_second(self.seen.now.as_second()).unwrap_or(self.seen.now),
         });
@@ -178,6 +202,9 @@ impl Pass<'_> {
 
     /// Merges a branch without a pull request: the base branch moves to its tip as soon as its checks are green.
     fn by_branch(&mut self, plan: &Plan, branch: &Branch) -> Result<Verdict, Question> {
+        if let Some(until) = plan.unmerged_until {
+            return Ok(unscheduled(until));
+        }
         let statuses = self.seen.statuses(Question::Statuses { commit: branch.tip.clone() })?.clone();
         let names = statuses.names.join(", ");
         Ok(match statuses.combined {
@@ -206,6 +233,9 @@ impl Pass<'_> {
         let open = |why: &str| waits(Code::PullOpen, &format!("pull request {} is open{why}", pull.number));
         if !automerge {
             return Ok(open(""));
+        }
+        if let Some(until) = plan.unmerged_until.filter(|_| !pull.auto_merge) {
+            return Ok(unscheduled(until));
         }
         if pull.auto_merge {
             return Ok(open(&if pull.waits_for.is_empty() { String::new() } else { format!(": {}", pull.waits_for) }));
@@ -309,6 +339,37 @@ impl Pass<'_> {
     fn note(&mut self, text: String) {
         self.decision.because.push(model::Reason { code: None, text });
     }
+}
+
+/// Returns a tree with edits in it.
+fn with(base: &Tree, edits: &[FileEdit]) -> Tree {
+    let mut tree = base.clone();
+    for edit in edits {
+        if let (Some(file), Some(content)) = (base.get(&edit.path), &edit.content) {
+            tree.put_file(&*edit.path, model::TreeFile { bytes: content.clone().into(), executable: file.executable });
+        }
+    }
+    tree
+}
+
+/// Returns the title and the message of a group that has more than one dependency or version in it.
+fn grouped(updates: &[Arc<Update>], semantic: bool) -> Option<(String, String)> {
+    let distinct = |text: fn(&Update) -> &str| updates.iter().map(|update| text(update)).collect::<BTreeSet<&str>>().len();
+    let versions = distinct(|update| update.fields.get("newVersion").and_then(Value::as_str).unwrap_or(&update.to));
+    if versions < 2 && distinct(|update| &update.dependency.name) < 2 {
+        return None;
+    }
+    let first = updates.iter().min_by_key(|update| &update.dependency.name)?;
+    let group = render(first.settings.naming.group.as_deref()?, &Value::Object(first.fields.clone())).ok()?;
+    // Where they go to different versions none is named.
+    let several = versions > 1 && distinct(|update| &update.to) > 1 && distinct(|update| &update.shown) > 1;
+    let message = texts::message(&group, (!several).then_some(first.shown.as_str()), semantic);
+    let kind = if several && first.kind == UpdateType::Major { " (major)" } else { "" };
+    Some((format!("{message}{kind}"), message))
+}
+
+fn unscheduled(until: Option<Timestamp>) -> Verdict {
+    Verdict::Wait { code: Code::Suspended, why: "its merge is outside the schedule for it".to_owned(), until }
 }
 
 fn waits(code: Code, why: &str) -> Verdict {

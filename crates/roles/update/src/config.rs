@@ -3,16 +3,24 @@
 //! Of the preset `config:recommended` this is taken: the ignored paths, and `chore` as the type of semantic commits. Its groups,
 //! replacements and workarounds concern packages that no registry image of one's own is; a dashboard issue is not kept.
 
+use std::sync::Arc;
+
 use model::{Code, Tree};
 use serde_json::{Map, Value};
 
+use crate::matchers::texts;
+use crate::memo::Memo;
+use crate::migration::migrate;
+use crate::package_rules::{PackageRules, merge};
 use crate::pattern::Patterns;
-use crate::rules::{Changes, Rule, Settings, flag, texts};
+use crate::settings::{check, flag};
 
 /// The file that is read.
 pub(crate) const FILE: &str = "renovate.json";
-/// Most package rules.
-const RULES: usize = 1_000;
+/// Largest file, in bytes.
+const SIZE: usize = 4 << 20;
+/// How many configurations stay compiled.
+const KEPT: usize = 8;
 const RECOMMENDED: &str = "config:recommended";
 const IGNORED: &str = "**/{node_modules,bower_components,vendor,examples,__tests__,test,tests,__fixtures__}/**";
 
@@ -20,13 +28,15 @@ const IGNORED: &str = "**/{node_modules,bower_components,vendor,examples,__tests
 #[derive(Debug)]
 pub(crate) struct Config {
     /// What holds where no rule says otherwise.
-    pub base: Settings,
+    pub base: Map<String, Value>,
     /// The package rules, in order.
-    pub rules: Vec<Rule>,
+    pub rules: PackageRules,
     /// Whether titles have a semantic prefix.
     pub semantic: Semantic,
     /// What was taken from where, for the summary.
     pub taken: Vec<String>,
+    /// Whether there is anything to do.
+    pub enabled: bool,
     files: Patterns,
     ignored: Vec<String>,
     ignored_globs: Patterns,
@@ -50,44 +60,55 @@ pub(crate) struct ConfigError {
     pub why: String,
 }
 
+type Read = Result<Arc<Config>, ConfigError>;
+
+/// What was read of files last.
+static READ: Memo<Vec<u8>, Read> = Memo::new();
+
 impl Config {
     /// Reads the repository's file; `None` when there is none.
-    pub(crate) fn read(tree: &Tree) -> Option<Result<Self, ConfigError>> {
+    pub(crate) fn read(tree: &Tree) -> Option<Read> {
         let bytes = tree.bytes(FILE)?;
-        Some(match serde_json::from_slice(bytes) {
-            Ok(Value::Object(map)) => Self::of(&map),
-            Ok(_) => Err(malformed("it must be a map")),
-            Err(error) => Err(malformed(&error.to_string())),
-        })
+        if let Some(read) = READ.get(|known| known == bytes) {
+            return Some(read);
+        }
+        let read = Self::parse(bytes).map(Arc::new);
+        READ.put(bytes.to_vec(), read.clone(), KEPT);
+        Some(read)
     }
 
     /// Tells whether the manager reads a file.
     pub(crate) fn reads(&self, path: &str) -> bool {
         let ignored = self.ignored.iter().any(|part| path.contains(part.as_str())) || self.ignored_globs.any(path);
-        self.base.enabled && !ignored && self.files.any(path)
+        self.enabled && !ignored && self.files.any(path)
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, ConfigError> {
+        if bytes.len() > SIZE {
+            return Err(malformed("it is too large"));
+        }
+        match serde_json::from_slice(bytes) {
+            Ok(Value::Object(map)) => Self::of(&map),
+            Ok(_) => Err(malformed("it must be a map")),
+            Err(error) => Err(malformed(&error.to_string())),
+        }
     }
 
     fn of(map: &Map<String, Value>) -> Result<Self, ConfigError> {
-        let mut reader = Reader {
-            files: Vec::new(),
-            ignored: Vec::new(),
-            taken: Vec::new(),
-            rules: Vec::new(),
-            semantic: Semantic::Auto,
-            top: Changes::default(),
-            manager: Changes::default(),
-        };
-        for (key, value) in map {
+        let mut reader = Reader::default();
+        let migrated = migrate(map);
+        for (key, value) in &migrated.config {
             reader.option(key, value)?;
         }
-        let mut base = Settings::default();
-        reader.top.apply(&mut base);
-        reader.manager.apply(&mut base);
+        reader.taken.extend(migrated.notes);
+        let mut base = reader.top;
+        merge(&mut base, &reader.manager);
         let parse = |list: &[String], field: &str| Patterns::parse(list).map_err(|why| unsupported(field, &why));
         Ok(Self {
+            enabled: base.get("enabled") != Some(&Value::Bool(false)),
             base,
             rules: reader.rules,
-            semantic: reader.semantic,
+            semantic: reader.semantic.unwrap_or(Semantic::Auto),
             taken: reader.taken,
             files: parse(&reader.files, "kubernetes.managerFilePatterns")?,
             ignored_globs: parse(&reader.ignored, "ignorePaths")?,
@@ -96,14 +117,15 @@ impl Config {
     }
 }
 
+#[derive(Default)]
 struct Reader {
     files: Vec<String>,
     ignored: Vec<String>,
     taken: Vec<String>,
-    rules: Vec<Rule>,
-    semantic: Semantic,
-    top: Changes,
-    manager: Changes,
+    rules: PackageRules,
+    semantic: Option<Semantic>,
+    top: Map<String, Value>,
+    manager: Map<String, Value>,
 }
 
 impl Reader {
@@ -120,29 +142,20 @@ impl Reader {
             "ignorePaths" => self.ignored = list(value)?,
             "kubernetes" => self.manager(value)?,
             "semanticCommits" => {
-                self.semantic = match value.as_str() {
+                self.semantic = Some(match value.as_str() {
                     Some("auto") => Semantic::Auto,
                     Some("enabled") => Semantic::Enabled,
                     Some("disabled") => Semantic::Disabled,
                     _ => return Err(unsupported(key, &format!("the value {value} is not supported"))),
-                };
+                });
             }
             "dependencyDashboard" if flag(value) == Ok(false) => {}
-            "packageRules" => {
-                let rules = value
-                    .as_array()
-                    .filter(|rules| rules.len() <= RULES)
-                    .ok_or_else(|| unsupported(key, "expected a list of at most 1,000 rules"))?;
-                for (at, rule) in rules.iter().enumerate() {
-                    let read = Rule::read(rule)
-                        .map_err(|(field, why)| unsupported(format!("packageRules[{at}].{field}").trim_end_matches('.'), &why))?;
-                    self.rules.push(read);
-                }
-            }
+            "packageRules" => self.rules = rules(value)?,
             _ => {
-                if !self.top.take(key, value).map_err(|why| unsupported(key, &why))? {
+                if !check(key, value).map_err(|why| unsupported(key, &why))? {
                     return Err(unsupported(key, "is not supported"));
                 }
+                self.top.insert(key.to_owned(), value.clone());
             }
         }
         Ok(())
@@ -150,7 +163,7 @@ impl Reader {
 
     fn preset(&mut self, preset: &str) -> Result<(), ConfigError> {
         match preset {
-            RECOMMENDED | "config:base" => {
+            RECOMMENDED => {
                 if self.ignored.is_empty() {
                     self.ignored = vec![IGNORED.to_owned()];
                 }
@@ -167,22 +180,40 @@ impl Reader {
             let field = format!("kubernetes.{key}");
             let list = || texts(value).map_err(|why| unsupported(&field, &why));
             match key.as_str() {
-                // The old name: its entries are regular expressions without slashes around them.
-                "fileMatch" => {
-                    self.taken.push("kubernetes.fileMatch: the old name of managerFilePatterns".to_owned());
-                    self.files.extend(list()?.iter().map(|pattern| format!("/{pattern}/")));
-                }
                 "managerFilePatterns" => self.files.extend(list()?),
                 "description" => {}
                 _ => {
-                    if !self.manager.take(key, value).map_err(|why| unsupported(&field, &why))? {
+                    if !check(key, value).map_err(|why| unsupported(&field, &why))? {
                         return Err(unsupported(&field, "is not supported"));
                     }
+                    self.manager.insert(key.clone(), value.clone());
                 }
             }
         }
         Ok(())
     }
+}
+
+/// Conditions about what this role does not know of an image: a rule with one would never hold.
+const UNKNOWN: [&str; 2] = ["matchSourceUrls", "matchRegistryUrls"];
+
+fn rules(value: &Value) -> Result<PackageRules, ConfigError> {
+    let list = value.as_array().ok_or_else(|| unsupported("packageRules", "expected a list of rules"))?;
+    for (at, rule) in list.iter().enumerate() {
+        if let Some(key) = UNKNOWN.iter().find(|key| rule.get(**key).is_some()) {
+            return Err(unsupported(&format!("packageRules[{at}].{key}"), "is not supported"));
+        }
+    }
+    let rules = PackageRules::parse(list).map_err(|error| ConfigError { code: Code::Unsupported, why: format!("{FILE}: {error}") })?;
+    for (at, settings) in rules.settings() {
+        for (key, value) in settings.iter().filter(|(key, _)| *key != "description") {
+            let field = format!("packageRules[{at}].{key}");
+            if !check(key, value).map_err(|why| unsupported(&field, &why))? {
+                return Err(unsupported(&field, "is not supported"));
+            }
+        }
+    }
+    Ok(rules)
 }
 
 fn unsupported(field: &str, why: &str) -> ConfigError {
@@ -193,12 +224,11 @@ fn unsupported(field: &str, why: &str) -> ConfigError {
 fn malformed(why: &str) -> ConfigError {
     ConfigError { code: Code::Malformed, why: format!("{FILE}: {why}") }
 }
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<Config, ConfigError> {
+    fn read(text: &str) -> Read {
         let mut tree = Tree::default();
         tree.put(FILE, text);
         Config::read(&tree).expect("is there")
@@ -229,23 +259,39 @@ mod tests {
     #[test]
     fn what_is_not_known_is_named() {
         for (config, why) in [
-            (r#"{"schedule": ["before 5am"]}"#, "renovate.json: schedule: is not supported"),
+            (r#"{"schedule": ["before 5am", "sometimes"]}"#, "renovate.json: schedule: \"sometimes\" is no schedule"),
+            (
+                r#"{"automergeSchedule": "0 5 * * *"}"#,
+                "renovate.json: automergeSchedule: \"0 5 * * *\" names minutes, and a schedule may not",
+            ),
+            (r#"{"timezone": "Mars"}"#, "renovate.json: timezone: \"Mars\" is no time zone"),
+            (r#"{"prTitle": "x"}"#, "renovate.json: prTitle: is not supported"),
+            (r#"{"branchTopic": "{{"}"#, "renovate.json: branchTopic: the template is malformed at byte 2: expected an expression"),
+            (r#"{"major": {"enabled": 1}}"#, "renovate.json: major: enabled: expected true or false, found 1"),
+            (r#"{"minor": {"prTitle": "x"}}"#, "renovate.json: minor: prTitle: is not supported"),
             (r#"{"extends": ["docker:pinDigests"]}"#, "renovate.json: extends: the preset \"docker:pinDigests\" is not supported"),
             (r#"{"flux": {}}"#, "renovate.json: flux: is not supported"),
-            (r#"{"kubernetes": {"versioning": "semver"}}"#, "renovate.json: kubernetes.versioning: is not supported"),
+            (
+                r#"{"kubernetes": {"versioning": "maven"}}"#,
+                "renovate.json: kubernetes.versioning: the versioning \"maven\" is not supported",
+            ),
+            (
+                r#"{"packageRules": [{"versioning": "regex:("}]}"#,
+                "renovate.json: packageRules[0].versioning: the versioning \"regex:(\" is not usable: it needs a group major, minor or patch",
+            ),
             (
                 r#"{"kubernetes": {"fileMatch": ["("]}}"#,
                 "renovate.json: kubernetes.managerFilePatterns: \"(\" is no regular expression: unclosed group",
             ),
-            (r#"{"packageRules": [{}, {"groupName": "x"}]}"#, "renovate.json: packageRules[1].groupName: is not supported"),
-            (r#"{"packageRules": [{"matchDepNames": ["x"]}]}"#, "renovate.json: packageRules[0].matchDepNames: is not supported"),
+            (r#"{"packageRules": [{}, {"prTitle": "x"}]}"#, "renovate.json: packageRules[1].prTitle: is not supported"),
+            (r#"{"packageRules": [{"matchSourceUrls": ["x"]}]}"#, "renovate.json: packageRules[0].matchSourceUrls: is not supported"),
             (
                 r#"{"packageRules": [{"automergeType": "pr-comment"}]}"#,
                 "renovate.json: packageRules[0].automergeType: the value \"pr-comment\" is not supported: only \"branch\" and \"pr\" are",
             ),
             (r#"{"packageRules": [3]}"#, "renovate.json: packageRules[0]: a rule must be a map"),
             (r#"{"minimumReleaseAge": "soon"}"#, "renovate.json: minimumReleaseAge: \"soon\" is no age: expected a form like \"7 days\""),
-            (r#"{"automerge": "minor"}"#, "renovate.json: automerge: expected true or false, found \"minor\""),
+            (r#"{"automerge": "often"}"#, "renovate.json: automerge: expected true or false, found \"often\""),
             ("[]", "renovate.json: it must be a map"),
             ("{", "renovate.json: EOF while parsing an object at line 1 column 1"),
         ] {

@@ -1,6 +1,7 @@
 //! The whole pass over one repository. Read first: [`decide`].
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use model::{Code, Decision};
 use serde_json::{Value, json};
@@ -36,14 +37,17 @@ fn look(seen: &Observed) -> Result<Decision<Value>, Question> {
         Some(Err(error)) => return Ok(start.stall(error.code, &error.why, "nothing is updated until it is changed")),
         Some(Ok(config)) => config,
     };
-    if !config.base.enabled {
+    if !config.enabled {
         return Ok(start.note(format!("{FILE} switches updates off")));
     }
-    let found = lookup::updates(&config, kubernetes::extract(&config, &base.2), seen)?;
+    let found = lookup::updates(&config, &kubernetes::extract(&config, &base.2), seen)?;
     for (asked, why) in &found.failed {
         start = start.wait(Code::Unreachable, format!("{asked} cannot be looked up: {why}"), None);
     }
-    let plans = plans(&config, &found, seen, &base.0)?;
+    let (plans, unnamed) = plans(&config, &found, seen, &base.0)?;
+    for why in unnamed {
+        start = start.stall(Code::Unsupported, &why, "change the template");
+    }
     let mut pass = Pass { seen, base, decision: start, merging: false };
     let updates = plans.iter().map(|plan| pass.branch(plan)).collect::<Result<Vec<Value>, _>>()?;
     let wanted: BTreeSet<&str> = plans.iter().map(|plan| plan.branch.as_str()).chain(SPECIAL).collect();
@@ -63,23 +67,27 @@ fn look(seen: &Observed) -> Result<Decision<Value>, Question> {
     Ok(decision)
 }
 
-/// Puts the updates into branches: small steps first, then by title.
-fn plans(config: &Config, found: &Found, seen: &Observed, base: &str) -> Result<Vec<Plan>, Question> {
-    let mut branches: BTreeMap<String, Vec<Update>> = BTreeMap::new();
+/// Puts the updates into branches: small steps first, then by title. What has no name is told.
+fn plans(config: &Config, found: &Found, seen: &Observed, base: &str) -> Result<(Vec<Plan>, Vec<String>), Question> {
+    let mut branches: BTreeMap<String, Vec<Arc<Update>>> = BTreeMap::new();
+    let mut unnamed = Vec::new();
     for update in &found.updates {
-        branches.entry(texts::branch_name(&update.dependency.name, update.major)).or_default().push(update.clone());
+        match &update.branch {
+            Ok(name) => branches.entry(name.clone()).or_default().push(update.clone()),
+            Err(error) => unnamed.push(format!("the branch of {} has no name: {error}", update.dependency.name)),
+        }
     }
     if branches.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), unnamed));
     }
     let semantic = match config.semantic {
         Semantic::Enabled => true,
         Semantic::Disabled => false,
         Semantic::Auto => texts::semantic(seen.history(Question::History { branch: base.to_owned() })?),
     };
-    let mut plans: Vec<Plan> = branches.into_iter().map(|(branch, updates)| Plan::of(branch, updates, semantic)).collect();
+    let mut plans: Vec<Plan> = branches.into_iter().map(|(branch, updates)| Plan::of(branch, updates, semantic, seen.now)).collect();
     plans.sort_by_cached_key(|plan| (plan.updates.iter().map(|update| update.kind).max(), plan.title.clone(), plan.branch.clone()));
-    Ok(plans)
+    Ok((plans, unnamed))
 }
 
 fn told(dependency: &Dependency) -> Value {

@@ -1,13 +1,15 @@
 //! The manager `kubernetes`: finds `image:` lines in manifests. Read first: [`Dependency`], [`extract`].
 
 use std::ops::Range;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-use model::Tree;
+use model::{Timestamp, Tree};
 use oci::Reference;
 use regex::Regex;
 
 use crate::config::Config;
+use crate::memo::Memo;
+use crate::versioning::scheme;
 
 /// Largest file that is looked at, in bytes.
 const SIZE: usize = 4 << 20;
@@ -38,12 +40,28 @@ pub(crate) struct Dependency {
     pub value_at: Range<usize>,
     /// The digest, and where it stands.
     pub digest: Option<(String, Range<usize>)>,
+    /// The scheme of the tags, where rules name no other.
+    pub versioning: &'static str,
     /// Why nothing is looked up.
     pub skip: Option<String>,
 }
 
+/// What was found in which tree last.
+static FOUND: Memo<(Arc<Config>, Tree), Arc<Vec<Dependency>>> = Memo::new();
+/// How many trees are remembered.
+const KEPT: usize = 4;
+
 /// Returns the dependencies of all files that the manager's patterns name, by file and line.
-pub(crate) fn extract(config: &Config, tree: &Tree) -> Vec<Dependency> {
+pub(crate) fn extract(config: &Arc<Config>, tree: &Tree) -> Arc<Vec<Dependency>> {
+    if let Some(found) = FOUND.get(|(known, files)| Arc::ptr_eq(known, config) && files == tree) {
+        return found;
+    }
+    let found = Arc::new(in_tree(config, tree));
+    FOUND.put((config.clone(), tree.clone()), found.clone(), KEPT);
+    found
+}
+
+fn in_tree(config: &Config, tree: &Tree) -> Vec<Dependency> {
     let mut found = Vec::new();
     for (path, file) in tree.iter().filter(|(path, _)| config.reads(path)) {
         if file.bytes.len() > SIZE {
@@ -91,12 +109,15 @@ fn dependency(file: &str, line: usize, image: &str, at: usize) -> Option<Depende
         name = name.strip_prefix(prefix).unwrap_or(name);
     }
     let reference = package.parse::<Reference>().ok().filter(|reference| reference.tag.is_none());
-    let special = ["ubuntu", "debian"].into_iter().find(|special| name.rsplit('/').next() == Some(special));
-    let skip = match (&reference, value, special) {
-        (None, _, _) => Some("invalid-name".to_owned()),
-        (Some(_), _, Some(special)) => Some(format!("unsupported-versioning: {special}")),
-        (Some(_), None, None) => Some("unspecified-version".to_owned()),
-        (Some(_), Some(_), None) => None,
+    let versioning = match name.rsplit('/').next() {
+        Some("ubuntu") => "ubuntu",
+        Some("debian") if value.is_some_and(is_debian) => "debian",
+        _ => "docker",
+    };
+    let skip = match (&reference, value) {
+        (None, _) => Some("invalid-name".to_owned()),
+        (Some(_), None) => Some("unspecified-version".to_owned()),
+        (Some(_), Some(_)) => None,
     };
     Some(Dependency {
         file: file.to_owned(),
@@ -107,8 +128,15 @@ fn dependency(file: &str, line: usize, image: &str, at: usize) -> Option<Depende
         value: value.map(str::to_owned),
         value_at,
         digest,
+        versioning,
         skip,
     })
+}
+
+/// Tells whether a tag names one of Debian's releases; `bookworm-slim` does not, and is compared as any other tag is.
+fn is_debian(tag: &str) -> bool {
+    // Whether there is such a release does not depend on the moment.
+    scheme("debian", Timestamp::MAX).is_ok_and(|debian| debian.is_version(tag))
 }
 
 #[cfg(test)]
@@ -117,23 +145,31 @@ mod tests {
 
     #[test]
     fn lines_that_name_images() {
-        let text = "apiVersion: v1\r\nkind: Pod\r\nspec:\r\n  containers:\r\n  - image: registry.internal:5000/a/b:1.4.2 # here\r\n    name: a\r\n  - name: b\r\n    image: 'nginx:1.25'\r\n  - image: \"library/redis:7@sha256:aa\"\r\n  #  image: x:1\r\n    image: $IMAGE:1\r\n    image: {{ x }}:1\r\n    image: docker.io/ubuntu:22.04\r\n    image: plain\r\n    image: 'open:1\r\n    imagePullPolicy: Always\r\n";
+        let text = "apiVersion: v1\r\nkind: Pod\r\nspec:\r\n  containers:\r\n  - image: registry.internal:5000/a/b:1.4.2 # here\r\n    name: a\r\n  - name: b\r\n    image: 'nginx:1.25'\r\n  - image: \"library/redis:7@sha256:aa\"\r\n  #  image: x:1\r\n    image: $IMAGE:1\r\n    image: {{ x }}:1\r\n    image: docker.io/ubuntu:22.04\r\n    image: debian:12\r\n    image: debian:12-slim\r\n    image: plain\r\n    image: 'open:1\r\n    imagePullPolicy: Always\r\n";
         let found: Vec<String> = in_file("f", text)
             .iter()
             .map(|each| {
                 let value = each.value.as_ref().map_or("-", |_| &text[each.value_at.clone()]);
                 let digest = each.digest.as_ref().map_or("-", |(_, at)| &text[at.clone()]);
-                format!("{} {} {} {value} {digest} {}", each.line, each.name, each.repository, each.skip.as_deref().unwrap_or("ok"))
+                format!(
+                    "{} {} {} {value} {digest} {}",
+                    each.line,
+                    each.name,
+                    each.repository,
+                    each.skip.as_deref().unwrap_or(each.versioning)
+                )
             })
             .collect();
         assert_eq!(
             found,
             [
-                "5 registry.internal:5000/a/b registry.internal:5000/a/b 1.4.2 - ok",
-                "8 nginx docker.io/library/nginx 1.25 - ok",
-                "9 redis docker.io/library/redis 7 sha256:aa ok",
-                "13 docker.io/ubuntu docker.io/library/ubuntu 22.04 - unsupported-versioning: ubuntu",
-                "14 plain docker.io/library/plain - - unspecified-version",
+                "5 registry.internal:5000/a/b registry.internal:5000/a/b 1.4.2 - docker",
+                "8 nginx docker.io/library/nginx 1.25 - docker",
+                "9 redis docker.io/library/redis 7 sha256:aa docker",
+                "13 docker.io/ubuntu docker.io/library/ubuntu 22.04 - ubuntu",
+                "14 debian docker.io/library/debian 12 - debian",
+                "15 debian docker.io/library/debian 12-slim - docker",
+                "16 plain docker.io/library/plain - - unspecified-version",
             ]
         );
     }

@@ -1,39 +1,19 @@
-//! Names of branches, titles and bodies of pull requests. Read first: [`branch_name`], [`title`].
+//! Titles and bodies of pull requests. Read first: [`title`], [`body`].
 
 use crate::branch::Plan;
 
 /// Below this all branches of the bot are.
 pub(crate) const PREFIX: &str = "renovate/";
 
-/// Returns the branch of a dependency's updates within a major version: `renovate/registry.internal-myapp-1.x`.
-pub(crate) fn branch_name(dependency: &str, major: u64) -> String {
-    let lower = dependency.to_lowercase().replacen("@types/", "", 1);
-    let topic: String =
-        lower.chars().filter(|c| *c != '@').map(|c| if c == '/' || c == ':' || c.is_whitespace() { '-' } else { c }).collect();
-    format!("{PREFIX}{}", clean(&format!("{topic}-{major}.x")))
-}
-
-/// Makes a text fit for a ref: what Git forbids becomes a dash, repeats become one, a dot or a dash never comes first.
-fn clean(text: &str) -> String {
-    let mut out = String::new();
-    for character in text.chars() {
-        let character = if character.is_control() || "~^:?*[]\\ ".contains(character) { '-' } else { character };
-        let surplus = match character {
-            '-' => out.is_empty() || out.ends_with(['-', '.']),
-            '.' => out.is_empty() || out.ends_with('.'),
-            _ => false,
-        };
-        if !surplus {
-            out.push(character);
-        }
-    }
-    out.trim_end_matches(['.', '/']).to_owned()
-}
-
-/// Returns the title of an update, which is also its commit's message. With the semantic prefix it is in lower case.
-pub(crate) fn title(dependency: &str, version: &str, semantic: bool) -> String {
-    let plain = format!("Update {dependency} Docker tag to {version}");
+/// Returns the message of an update's commit. With the semantic prefix it is in lower case.
+pub(crate) fn message(topic: &str, version: Option<&str>, semantic: bool) -> String {
+    let plain = format!("Update {topic}{}", version.map_or_else(String::new, |version| format!(" to {version}")));
     if semantic { format!("chore(deps): {plain}").to_lowercase() } else { plain }
+}
+
+/// Returns the message for one dependency.
+pub(crate) fn title(dependency: &str, version: &str, semantic: bool) -> String {
+    message(&format!("{dependency} Docker tag"), Some(version), semantic)
 }
 
 /// Tells whether more than half of these messages have a semantic prefix.
@@ -73,20 +53,6 @@ pub(crate) fn body(plan: &Plan) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn branches_are_named() {
-        for (name, expected) in [
-            ("registry.internal/myapp", "renovate/registry.internal-myapp-1.x"),
-            ("registry.internal:5000/Team/API", "renovate/registry.internal-5000-team-api-1.x"),
-            ("@types/node", "renovate/node-1.x"),
-            ("../a~b..c/", "renovate/a-b.c-1.x"),
-            ("a b~c", "renovate/a-b-c-1.x"),
-            (".x/-y-", "renovate/x-y-1.x"),
-        ] {
-            assert_eq!(branch_name(name, 1), expected);
-        }
-    }
 
     #[test]
     fn titles_follow_the_history() {

@@ -399,13 +399,189 @@ fn the_summary_names_what_was_found() {
 
 #[test]
 fn a_file_that_is_not_understood_stops_everything() {
-    let mut world = world(r#"{"kubernetes": {"fileMatch": ["."]}, "schedule": ["before 5am"]}"#, &["1.4.3"]);
+    let mut world = world(r#"{"kubernetes": {"fileMatch": ["."]}, "prTitle": "all"}"#, &["1.4.3"]);
     check(
         &mut world,
         &expect![[r#"
-        Unsupported: renovate.json: schedule: is not supported; nothing is updated until it is changed
+        Unsupported: renovate.json: prTitle: is not supported; nothing is updated until it is changed
     "#]],
     );
     world.base.tree.remove("renovate.json");
     check(&mut world, &expect![""]);
+}
+
+/// A configuration of one's own for all files below `apps/`.
+fn own(options: &str) -> String {
+    format!(r#"{{"kubernetes": {{"managerFilePatterns": ["/^apps//"]}}, "semanticCommits": "disabled", {options}}}"#)
+}
+
+#[test]
+fn branches_wait_for_their_schedule() {
+    let config =
+        own(r#""schedule": ["after 10pm", "before 5am"], "timezone": "Europe/Berlin", "automerge": true, "automergeType": "branch",
+        "automergeSchedule": ["* 2-3 * * *"]"#);
+    let mut world = world(&config, &["1.4.3"]);
+    world.now = "2026-01-10T12:00:00Z".parse().expect("a time");
+    check(
+        &mut world,
+        &expect![[r#"
+        Suspended: renovate/registry.internal-myapp-1.x: it is outside its schedule
+    "#]],
+    );
+    assert_eq!(world.next().as_deref(), Some("2026-01-10T21:00:00Z"));
+    world.now = "2026-01-10T21:00:00Z".parse().expect("a time");
+    check(
+        &mut world,
+        &expect![[r#"
+        push renovate/registry.internal-myapp-1.x c1 on base0 at 2026-01-10T21:00:00Z: Update registry.internal/myapp Docker tag to v1.4.3 ["apps/myapp/base/deployment.yaml"]
+        renovate/registry.internal-myapp-1.x: the branch is made: Update registry.internal/myapp Docker tag to v1.4.3
+    "#]],
+    );
+    world.checks.insert("c1".to_owned(), Combined::Green);
+    check(
+        &mut world,
+        &expect![[r#"
+        Suspended: renovate/registry.internal-myapp-1.x: its merge is outside the schedule for it
+    "#]],
+    );
+    assert_eq!(world.next().as_deref(), Some("2026-01-11T01:00:00Z"));
+    world.now = "2026-01-11T01:00:00Z".parse().expect("a time");
+    check(
+        &mut world,
+        &expect![[r#"
+        move main from base0 to c1
+        move renovate/registry.internal-myapp-1.x from c1 to -
+        renovate/registry.internal-myapp-1.x: its checks are green, main moves to it
+    "#]],
+    );
+}
+
+#[test]
+fn the_forge_merges_nothing_outside_the_schedule_for_it() {
+    let mut world = world(&own(r#""automerge": true, "automergeSchedule": ["before 5am"]"#), &["1.4.3"]);
+    world.now = "2026-01-10T12:00:00Z".parse().expect("a time");
+    world.pass();
+    check(
+        &mut world,
+        &expect![[r#"
+        Suspended: renovate/registry.internal-myapp-1.x: its merge is outside the schedule for it
+    "#]],
+    );
+    world.now = "2026-01-11T00:00:00Z".parse().expect("a time");
+    check(
+        &mut world,
+        &expect![[r#"
+        merge 1 at c1 by fast-forward-only, when green: true
+        PullOpen: renovate/registry.internal-myapp-1.x: pull request 1 is open, and merges when its checks are green
+    "#]],
+    );
+}
+
+#[test]
+fn a_branch_is_kept_up_to_date_outside_its_schedule_unless_told_otherwise() {
+    for (option, expected) in [("true", "is made anew"), ("false", "it is outside its schedule")] {
+        let config = own(&format!(r#""schedule": ["before 5am"], "updateNotScheduled": {option}"#));
+        let mut world = world(&config, &["1.4.3"]);
+        world.pass();
+        world.now = "2026-01-10T12:00:00Z".parse().expect("a time");
+        world.tags.insert("registry.internal/myapp".to_owned(), Ok(vec!["1.4.4".to_owned()]));
+        let found = world.pass();
+        assert!(found.contains(expected), "{option}: {found}");
+    }
+}
+
+#[test]
+fn rules_choose_schemes_and_what_is_allowed() {
+    let tags = ["v2-1.4.9", "v3-1.5.0", "1.4.2-r1", "1.4.3", "1.4.10", "1.5.0", "1.6.0", "2.0.0", "3.0.0"];
+    for (options, expected) in [
+        (r#""packageRules": [{"matchDepNames": ["registry.internal/*"], "allowedVersions": "<1.6"}]"#, "Docker tag to v1.5.0"),
+        (r#""allowedVersions": "/^1\\.4\\./""#, "Docker tag to v1.4.10"),
+        (r#""allowedVersions": "~{{major}}.{{minor}}.0""#, "Docker tag to v1.4.10"),
+        (r#""packageRules": [{"matchCurrentVersion": "1.4.2", "versioning": "same-major"}]"#, "Docker tag to v3"),
+        (r#""versioning": "exact""#, ""),
+        (r#""versioning": "regex:^(?<major>\\d+)\\.(?<minor>\\d+)\\.(?<patch>\\d)$""#, "Docker tag to v1.6.0"),
+        (r#""major": {"enabled": false}, "packageRules": [{"matchNewValue": "1.6.0", "enabled": false}]"#, "Docker tag to v1.5.0"),
+        (r#""packageRules": [{"matchUpdateTypes": ["minor"], "enabled": false}], "major": {"enabled": false}"#, "Docker tag to v1.4.10"),
+        (r#""allowedVersions": "nothing at all""#, "allowedVersions of registry.internal/myapp cannot be looked up"),
+    ] {
+        let found = world(&own(options), &tags).pass();
+        assert!(found.contains(expected), "{options}: {found}");
+    }
+}
+
+#[test]
+fn images_with_names_for_versions_have_their_own_scheme() {
+    let tags = ["latest", "20.04", "22.04", "24.04", "25.10", "noble", "noble-20260101", "jammy"];
+    for (image, expected) in [
+        ("registry.internal/ubuntu:22.04", "registry.internal/ubuntu:24.04"),
+        ("registry.internal/ubuntu:jammy", "registry.internal/ubuntu:noble"),
+        ("registry.internal/ubuntu:24.04", "registry.internal/ubuntu:24.04"),
+    ] {
+        let config = own(r#""automerge": false"#);
+        let mut world =
+            World::new(&[("renovate.json", &config), ("apps/x.yaml", &deployment(image))]).tags("registry.internal/ubuntu", &tags);
+        world.now = "2026-01-10T12:00:00Z".parse().expect("a time");
+        world.pass();
+        let branch = world.branches.values().next();
+        let tree = branch.map_or(&world.base.tree, |branch| &branch.tree);
+        let file = tree.bytes("apps/x.yaml").map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
+        assert!(file.contains(&format!("image: {expected} ")), "{image}: {file}");
+    }
+}
+
+#[test]
+fn branches_are_named_as_asked() {
+    for (options, expected) in [
+        (
+            r#""branchTopic": "{{packageFileDir}}/{{depNameSanitized}}-{{newMajor}}.{{newMinor}}""#,
+            "renovate/apps/myapp/base/registry.internal-myapp-1.4",
+        ),
+        (r#""additionalBranchPrefix": "{{parentDir}}-", "branchNameStrict": true"#, "renovate/base-registry-internal-myapp-1-x"),
+        (r#""hashedBranchLength": 21"#, "renovate/8d5a396997ca"),
+        (r#""packageRules": [{"matchUpdateTypes": ["patch"], "branchTopic": "x"}]"#, "renovate/x"),
+    ] {
+        let mut world = world(&own(options), &["1.4.3"]);
+        let found = world.pass();
+        let names: Vec<&String> = world.branches.keys().collect();
+        assert_eq!(names, [expected], "{options}: {found}");
+    }
+    let found = world(&own(r#""branchTopic": "{{shout depName}}""#), &["1.4.3"]).pass();
+    assert!(found.contains("Unsupported: the branch of registry.internal/myapp has no name"), "{found}");
+}
+
+#[test]
+fn groups_are_one_branch() {
+    let files = |config: &str| {
+        let one = ("apps/one.yaml", deployment("registry.internal/one:1.0.0"));
+        let two = ("apps/two.yaml", deployment("registry.internal/two:1.0.0"));
+        World::new(&[("renovate.json", config), (one.0, &one.1), (two.0, &two.1)])
+    };
+    let config = own(r#""packageRules": [{"matchPackageNames": ["registry.internal/**"], "groupName": "Own Apps"}]"#);
+    let mut world = files(&config).tags("registry.internal/one", &["1.1.0", "2.0.0"]).tags("registry.internal/two", &["1.2.0", "3.0.0"]);
+    check(
+        &mut world,
+        &expect![[r#"
+        push renovate/own-apps c1 on base0 at 2026-01-10T00:00:00Z: Update Own Apps ["apps/one.yaml", "apps/two.yaml"]
+        open 1 renovate/own-apps into main: Update Own Apps
+        push renovate/major-own-apps c2 on base0 at 2026-01-10T00:00:00Z: Update Own Apps ["apps/one.yaml", "apps/two.yaml"]
+        open 2 renovate/major-own-apps into main: Update Own Apps (major)
+        renovate/own-apps: the branch is made: Update Own Apps
+        PullOpen: renovate/own-apps: its pull request is opened
+        renovate/major-own-apps: the branch is made: Update Own Apps (major)
+        PullOpen: renovate/major-own-apps: its pull request is opened
+    "#]],
+    );
+    check(
+        &mut world,
+        &expect![[r#"
+        PullOpen: renovate/own-apps: pull request 1 is open
+        PullOpen: renovate/major-own-apps: pull request 2 is open
+    "#]],
+    );
+    // The same version everywhere is named, and one dependency alone is no group.
+    let mut world = files(&config).tags("registry.internal/one", &["1.1.0"]).tags("registry.internal/two", &["1.1.0"]);
+    assert!(world.pass().contains("Update Own Apps to v1.1.0"));
+    let mut world = files(&config).tags("registry.internal/one", &["1.1.0"]).tags("registry.internal/two", &[]);
+    let found = world.pass();
+    assert!(found.contains("push renovate/own-apps ") && found.contains("Update registry.internal/one Docker tag to v1.1.0"), "{found}");
 }

@@ -20,6 +20,7 @@ pub struct World {
     pub history: Vec<String>,
     pub now: Timestamp,
     commits: usize,
+    next: model::Next,
 }
 
 impl World {
@@ -38,6 +39,7 @@ impl World {
             history: vec!["fix: a".to_owned()],
             now: "2026-01-10T00:00:00.5Z".parse().expect("a time"),
             commits: 0,
+            next: model::Next::OnChange,
         }
     }
 
@@ -57,7 +59,15 @@ impl World {
         self.pass_with_status().0
     }
 
-    /// The same, with the summary.
+    /// When the last pass wants to look again.
+    pub fn next(&self) -> Option<String> {
+        match self.next {
+            model::Next::At(at) => Some(at.to_string()),
+            model::Next::OnChange => None,
+        }
+    }
+
+    /// The same as [`World::pass`], with the summary.
     pub fn pass_with_status(&mut self) -> (String, serde_json::Value) {
         let mut seen = Observed {
             repository: REPOSITORY.to_owned(),
@@ -79,6 +89,7 @@ impl World {
                 }
             }
         };
+        self.next = decision.next;
         let mut told = String::new();
         for action in &decision.actions {
             told.push_str(&self.perform(action));
