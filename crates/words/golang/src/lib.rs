@@ -5,8 +5,9 @@ pub mod glob;
 mod path_glob;
 mod regexp;
 mod semver;
+pub mod time;
 
-pub use duration::{DurationError, format_duration, parse_duration};
+pub use duration::{DurationError, format_duration, format_duration_signed, parse_duration, parse_duration_signed};
 pub use path_glob::glob;
 pub use regexp::{RegexpError, regexp};
 pub use semver::{Constraint, ConstraintError, Version};

@@ -8,6 +8,13 @@ pub struct RegexpError {
     text: String,
 }
 
+impl RegexpError {
+    /// Returns the error as Go's `regexp.Compile` words it.
+    pub fn as_go(&self) -> String {
+        format!("error parsing regexp: {}", self.text)
+    }
+}
+
 /// Compiles a pattern with the meaning of Go's regexp package: `\d`, `\w`, `\s` and `\b` are ASCII, `\Q…\E` quotes, a `[`
 /// inside a class is a plain character. Matching stays unanchored, as `MatchString` is.
 pub fn regexp(pattern: &str) -> Result<Regex, RegexpError> {

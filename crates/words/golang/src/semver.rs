@@ -25,9 +25,36 @@ impl Version {
         Self::parse(text, text.strip_prefix('v').unwrap_or(text), false)
     }
 
+    /// Reads leniently, and says why a text is no version, in upstream's words.
+    pub fn parse_lenient(text: &str) -> Result<Self, &'static str> {
+        Self::lenient(text).ok_or("Invalid Semantic Version")
+    }
+
     /// Reads strictly: three numbers without leading zeros, no `v`.
     pub fn strict(text: &str) -> Option<Self> {
         Self::parse(text, text, true)
+    }
+
+    /// Returns the next major version, without pre-release and metadata.
+    pub fn next_major(&self) -> Self {
+        self.with(self.major.saturating_add(1), 0, 0)
+    }
+
+    /// Returns the next minor version, without pre-release and metadata.
+    pub fn next_minor(&self) -> Self {
+        self.with(self.major, self.minor.saturating_add(1), 0)
+    }
+
+    /// Returns the next patch version; that of a pre-release is the release itself.
+    pub fn next_patch(&self) -> Self {
+        let patch = if self.pre.is_empty() { self.patch.saturating_add(1) } else { self.patch };
+        self.with(self.major, self.minor, patch)
+    }
+
+    fn with(&self, major: u64, minor: u64, patch: u64) -> Self {
+        let prefix = if self.original.starts_with('v') { "v" } else { "" };
+        let original = format!("{prefix}{major}.{minor}.{patch}");
+        Self { major, minor, patch, pre: String::new(), metadata: String::new(), original }
     }
 
     /// Returns the text this version was read from.
