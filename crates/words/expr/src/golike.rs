@@ -75,7 +75,8 @@ pub(crate) fn parse_float(text: &str) -> Result<f64, String> {
     if let Some(digits) = unsigned.strip_prefix("0x") {
         return hex_float(digits).map(signed).ok_or_else(|| failed("invalid syntax"));
     }
-    let plain = unsigned.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'+' | b'-'));
+    let plain = unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.')
+        && unsigned.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'+' | b'-'));
     let value: f64 = unsigned.parse().ok().filter(|_| plain).ok_or_else(|| failed("invalid syntax"))?;
     if value.is_infinite() { Err(failed("value out of range")) } else { Ok(signed(value)) }
 }
