@@ -1,7 +1,5 @@
 //! A tree and an environment to a value, within a budget. Source: expr-lang/expr vm/vm.go.
 
-use std::sync::Arc;
-
 use golang::time::Moment;
 
 use crate::ast::{Binary, Each, Kind, Member, Node, Pointer, Unary};
@@ -9,12 +7,15 @@ use crate::builtins::{Input, not};
 use crate::error::Refusal;
 
 use crate::operators::{apply, fetch, slice};
-use crate::{ExprError, Halt, Map, Value, builtins};
+use crate::{ExprError, Halt, Value, builtins};
 
 /// How many steps an evaluation may take.
 const STEPS: usize = 2_000_000;
 /// How many elements, and sixteenths of bytes of text, an evaluation may make; upstream's memory budget.
 const MEMORY: usize = 1_000_000;
+
+/// How many lists and maps may lie in each other.
+const DEPTH: u16 = 200;
 
 /// What Go says of an element of a map.
 const UNORDERED: &str = "reflect: call of reflect.Value.Index on map Value";
@@ -83,6 +84,9 @@ impl<'a> Evaluation<'a> {
     }
 
     fn made(&mut self, at: u32, value: Value) -> Evaluated {
+        if value.depth() > DEPTH {
+            return self.fail(at, "the value is nested too deeply");
+        }
         match value.weight() {
             0 => Ok(value),
             weight => self.grow(at, weight).map(|()| value),
@@ -176,9 +180,8 @@ impl<'a> Evaluation<'a> {
                 }
             }
             Kind::List(items) => {
-                self.grow(at, items.len())?;
                 let items = items.iter().map(|item| self.value(item)).collect::<Result<Vec<_>, _>>()?;
-                Ok(Value::list(items))
+                self.made(at, Value::list(items))
             }
             Kind::Map(pairs) => self.map(pairs, at),
         }
@@ -200,17 +203,16 @@ impl<'a> Evaluation<'a> {
     }
 
     fn map(&mut self, pairs: &[(Node, Node)], at: u32) -> Evaluated {
-        self.grow(at, pairs.len())?;
-        let mut map = Map::default();
+        let mut map = std::collections::BTreeMap::new();
         for (key, value) in pairs {
             let key = match self.value(key)? {
                 Value::Text(text) => text,
                 other => return self.fail(at, not(&other, "string")),
             };
             let value = self.value(value)?;
-            map.entries.insert(key, value);
+            map.insert(key, value);
         }
-        Ok(Value::Map(Arc::new(map)))
+        self.made(at, Value::map(map))
     }
 
     fn binary(&mut self, operator: Binary, left: &Node, right: &Node, at: u32) -> Evaluated {
@@ -239,7 +241,7 @@ impl<'a> Evaluation<'a> {
         if operator == Binary::Range {
             return self.range(&a, &b, at);
         }
-        self.step(at, cost(&a).min(cost(&b)) + if operator == Binary::In { cost(&b) } else { 0 })?;
+        self.step(at, work(operator, &a, &b))?;
         let made = self.refuse(at, apply(operator, &a, &b))?;
         self.made(at, made)
     }
@@ -363,20 +365,21 @@ impl<'a> Evaluation<'a> {
 
     fn each(&mut self, each: Each, arguments: &[Node], at: u32) -> Evaluated {
         let collection = self.value(&arguments[0])?;
-        let bytes = |bytes: &[u8]| Arc::new(bytes.iter().map(|byte| Value::Byte(*byte)).collect());
-        let items: Arc<Vec<Value>> = match &collection {
-            Value::List(items) => items.clone(),
+        let bytes = |bytes: &[u8]| bytes.iter().map(|byte| Value::Byte(*byte)).collect::<Vec<_>>();
+        let made: Vec<Value> = match &collection {
+            Value::List(_) => Vec::new(),
             Value::Bytes(of) => bytes(of),
             Value::Text(text) => bytes(text.as_bytes()),
             // A map can be counted, but has no first or second element.
-            Value::Map(map) => Arc::new(vec![Value::Nil; map.entries.len()]),
-            Value::Pairs(pairs) => Arc::new(vec![Value::Nil; pairs.len()]),
+            Value::Map(map) => vec![Value::Nil; map.entries.len()],
+            Value::Pairs(pairs) => vec![Value::Nil; pairs.len()],
             Value::Nil => return self.fail(at, "reflect: call of reflect.Value.Len on zero Value"),
             other => return self.fail(at, format!("reflect: call of reflect.Value.Len on {} Value", builtins::kind_name(other))),
         };
+        let items = if let Value::List(items) = &collection { items.as_slice() } else { &made };
         let unordered = matches!(collection, Value::Map(_) | Value::Pairs(_));
         let extra = arguments.get(2).map(|node| self.value(node)).transpose()?;
-        let mut walk = Walk { evaluation: self, predicate: arguments.get(1), items: &items, unordered, at };
+        let mut walk = Walk { evaluation: self, predicate: arguments.get(1), items, unordered, at };
         walk.run(each, extra)
     }
 }
@@ -481,7 +484,7 @@ impl Walk<'_, '_, '_> {
                 None => groups.push((key, vec![self.item(at)?])),
             }
         }
-        Ok(Value::Pairs(Arc::new(groups.into_iter().map(|(key, group)| (key, Value::list(group))).collect())))
+        Ok(Value::pairs(groups.into_iter().map(|(key, group)| (key, Value::list(group))).collect()))
     }
 
     fn sort(&mut self, order: Option<Value>) -> Evaluated {
@@ -526,11 +529,21 @@ fn end(index: &Kind) -> Option<bool> {
     }
 }
 
+/// How many steps an operator costs: comparing looks at all of the smaller side, searching at all of each element.
+fn work(operator: Binary, a: &Value, b: &Value) -> usize {
+    match operator {
+        Binary::Equal | Binary::NotEqual => a.bulk(STEPS).min(b.bulk(STEPS)),
+        Binary::In if matches!(a, Value::List(_) | Value::Map(_)) => cost(b).saturating_mul(a.bulk(STEPS)),
+        Binary::In => cost(b),
+        _ => cost(a).min(cost(b)),
+    }
+}
+
 /// How many steps looking at a whole value costs.
 fn cost(value: &Value) -> usize {
     match value {
         Value::Text(text) => text.len() / 64,
-        Value::List(items) => items.len() / 8,
+        Value::List(items) => items.len() / 8 + 1,
         _ => 0,
     }
 }

@@ -84,7 +84,12 @@ pub(crate) fn parse_float(text: &str) -> Result<f64, String> {
 /// `0x1p-2`: the exponent is not optional.
 fn hex_float(text: &str) -> Option<f64> {
     let (mantissa, exponent) = text.split_once('p')?;
-    let exponent: i32 = exponent.parse().ok().filter(|e: &i32| e.abs() < 10_000)?;
+    let digits = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    // What is this large or small is no longer told apart.
+    let exponent: i32 = exponent.parse().unwrap_or(if exponent.starts_with('-') { -9_999 } else { 9_999 }).clamp(-9_999, 9_999);
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     if whole.len() + fraction.len() == 0 || whole.len() + fraction.len() > 13 {
         return None;
@@ -144,9 +149,20 @@ pub(crate) fn json_float(value: f64) -> Result<String, String> {
     Ok(format!("{value}"))
 }
 
-/// Prints a value as Go's `%v`.
+/// Most values, and sixteenths of bytes of text, that are printed at once.
+const LARGEST: usize = 1_000_000;
+
+/// Refuses a value that is too large to be printed, because it holds the same parts over and over.
+pub(crate) fn bounded(value: &Value) -> Result<(), String> {
+    if value.bulk(LARGEST) < LARGEST { Ok(()) } else { Err("memory budget exceeded".to_owned()) }
+}
+
+/// Prints a value as Go's `%v`; one that is too large only by its type.
 pub(crate) fn shown(value: &Value) -> String {
     let mut out = String::new();
+    if bounded(value).is_err() {
+        return format!("({})", value.type_name());
+    }
     show(value, &mut out, 0);
     out
 }
@@ -209,6 +225,7 @@ fn spaced<T>(items: impl Iterator<Item = T>, out: &mut String, mut each: impl Fn
 
 /// Writes a value as Go's `json.Marshal`, or indented by two blanks as `json.MarshalIndent`.
 pub(crate) fn json(value: &Value, indented: bool) -> Result<String, String> {
+    bounded(value)?;
     let mut writer = JsonWriter { out: String::new(), indented };
     writer.value(value, 0)?;
     Ok(writer.out)
@@ -311,7 +328,8 @@ impl JsonWriter {
     }
 }
 
-fn empty(value: &Value) -> bool {
+/// Tells whether `omitempty` leaves a value out.
+pub(crate) fn empty(value: &Value) -> bool {
     match value {
         Value::Nil | Value::Bool(false) | Value::Int(0) => true,
         Value::Text(text) => text.is_empty(),

@@ -315,6 +315,7 @@ pub(crate) fn slice(of: &Value, from: Option<&Value>, to: Option<&Value>) -> Res
     let from = from.min(to);
     match of {
         Value::List(items) => Ok(Value::list(items[from..to].to_vec())),
+        Value::Text(_) if from == to => Ok(Value::from("")),
         Value::Text(text) => {
             text.get(from..to).map(Value::from).ok_or_else(|| "the slice cuts through a character: places count bytes".to_owned())
         }

@@ -52,7 +52,13 @@ pub fn template(text: &str, known: &Known<'_>, scope: &dyn Scope, want: Want) ->
     if !has_expression(text) {
         return Ok(Json::from(text));
     }
-    let value = Template::compile(text, known)?.run(scope, want)?;
+    // What comes first counts: an expression that fails, or a later one that is none.
+    let (template, error) = Template::read(text, known);
+    let value = template.run(scope, want);
+    let value = match error {
+        Some(error) => value.and(Err(Halt::Error(error)))?,
+        None => value?,
+    };
     value.to_json().map_err(|error| Halt::Error(ExprError::new(error)))
 }
 
@@ -86,32 +92,39 @@ pub fn template_all(value: &Json, known: &Known<'_>, scope: &dyn Scope, want: &d
 impl Template {
     /// Compiles the expressions of a text.
     pub fn compile(text: &str, known: &Known<'_>) -> Result<Self, ExprError> {
+        let (template, error) = Self::read(text, known);
+        error.map_or(Ok(template), Err)
+    }
+
+    /// Compiles up to the first expression that is none.
+    fn read(text: &str, known: &Known<'_>) -> (Self, Option<ExprError>) {
         let functions: Vec<&[Function]> = known.functions.iter().copied().chain([FUNCTIONS]).collect();
         let known = Known { functions: &functions, names: known.names };
-        let mut pieces = Vec::new();
+        let mut template = Self { pieces: Vec::new() };
         let mut rest = text;
         while let Some((start, close)) = opening(rest) {
-            if pieces.len() > 2 * MOST {
-                return Err(ExprError::new("the text has too many expressions"));
+            if template.pieces.len() > 2 * MOST {
+                return (template, Some(ExprError::new("the text has too many expressions")));
             }
             let inner = &rest[start + 3..];
             // The first of them closes, also inside a string or a map.
             let Some(first) = inner.find(close) else {
                 let why = format!("unclosed expression: expected {} but reached end of template", quoted(close));
-                return Err(ExprError::new(why));
+                return (template, Some(ExprError::new(why)));
             };
-            pieces.push(Piece::Literal(rest[..start].to_owned()));
+            template.pieces.push(Piece::Literal(rest[..start].to_owned()));
+            rest = &inner[first + close.len()..];
             // Upstream takes an empty expression for the end of all expressions.
             if first == 0 {
-                rest = &inner[close.len()..];
                 break;
             }
-            let program = Program::compile(&inner[..first], &known)?;
-            pieces.push(Piece::Program(Box::new(program)));
-            rest = &inner[first + close.len()..];
+            match Program::compile(&inner[..first], &known) {
+                Ok(program) => template.pieces.push(Piece::Program(Box::new(program))),
+                Err(error) => return (template, Some(error)),
+            }
         }
-        pieces.push(Piece::Literal(rest.to_owned()));
-        Ok(Self { pieces })
+        template.pieces.push(Piece::Literal(rest.to_owned()));
+        (template, None)
     }
 
     /// Evaluates the expressions in an environment.
@@ -198,5 +211,88 @@ impl Scope for Quoting<'_> {
 
     fn names(&self) -> Vec<&str> {
         self.scope.names()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    struct Here;
+
+    impl Scope for Here {
+        fn name(&self, name: &str) -> Option<Value> {
+            let json = json!({"ctx": {"stage": "dev"}, "outputs": {"n": 7, "l": [1, 2, 3], "m": {"a": "<x>"}}, "tag": "1.10"});
+            json.get(name).map(Value::from_json)
+        }
+
+        fn call(&self, _name: &str, _arguments: &[Value]) -> Option<Result<Value, Refusal>> {
+            None
+        }
+    }
+
+    fn check(text: &str, want: Want, expected: Result<Json, &str>) {
+        let result = template(text, &Known::default(), &Here, want).map_err(|halt| halt.to_string());
+        assert_eq!(result, expected.map_err(str::to_owned), "{text} {want:?}");
+    }
+
+    #[test]
+    fn a_tag_stays_what_it_is_unless_a_type_is_guessed() {
+        for (text, coerced, kept, as_text) in [
+            ("plain", json!("plain"), json!("plain"), json!("plain")),
+            ("1.10", json!("1.10"), json!("1.10"), json!("1.10")),
+            ("${{ tag }}", json!(1.1), json!("1.10"), json!("1.10")),
+            ("${{ '007' }}", json!(7), json!("007"), json!("007")),
+            ("${{ '7e5' }}", json!(700_000), json!("7e5"), json!("7e5")),
+            ("${{ '20260101123456' }}", json!(20_260_101_123_456_i64), json!("20260101123456"), json!("20260101123456")),
+            ("${{ '0x1p-2' }}", json!(0.25), json!("0x1p-2"), json!("0x1p-2")),
+            ("${{ 't' }}", json!(true), json!("t"), json!("t")),
+            ("${{ outputs.n }}", json!(7), json!(7), json!("7")),
+            ("${{ outputs.l }}", json!([1, 2, 3]), json!([1, 2, 3]), json!("[1,2,3]")),
+            ("${{ outputs.m }}", json!({"a": "<x>"}), json!({"a": "<x>"}), json!("{\"a\":\"\\u003cx\\u003e\"}")),
+            ("v${{ tag }}", json!("v1.10"), json!("v1.10"), json!("v1.10")),
+            ("${{ 1 }}${% 2 %}", json!(12), json!("12"), json!("12")),
+            ("${{ quote(tag) }}", json!("1.10"), json!("1.10"), json!("1.10")),
+            ("${{ quote(tag) }}-${{ quote(tag) }}", json!("1.10\"-\"1.10"), json!("1.10-1.10"), json!("1.10-1.10")),
+            ("${{ quote('a\"b') }}", json!("a\\\"b"), json!("a\"b"), json!("a\"b")),
+            ("${{ unsafeQuote(7) }}", json!("7"), json!("7"), json!("7")),
+            ("${{ asJSON([1]) }}", json!("[\n  1\n]\n"), json!("[\n  1\n]\n"), json!("[\n  1\n]\n")),
+            (
+                "${{ asYAML({a: [1], b: 'no'}) }}",
+                json!("a:\n    - 1\nb: \"no\"\n"),
+                json!("a:\n    - 1\nb: \"no\"\n"),
+                json!("a:\n    - 1\nb: \"no\"\n"),
+            ),
+            ("${{ nothing }}", json!(null), json!(null), json!("null")),
+            ("5${{ '' }}\n", json!(5), json!("5\n"), json!("5\n")),
+            ("a ${{}} b ${{ 1 }}", json!("a  b ${{ 1 }}"), json!("a  b ${{ 1 }}"), json!("a  b ${{ 1 }}")),
+        ] {
+            check(text, Want::Coerced, Ok(coerced));
+            check(text, Want::Kept, Ok(kept));
+            check(text, Want::Text, Ok(as_text));
+        }
+    }
+
+    #[test]
+    fn what_has_no_value_says_why() {
+        for (text, why) in [
+            ("${{ ctx.freight.name }}", "cannot fetch name from <nil> (1:14)\n |  ctx.freight.name \n | .............^"),
+            ("${{ nothing() }}", "invalid operation: cannot call nil (1:2)\n |  nothing() \n | .^"),
+            ("${{ 'x' + 1 }}", "invalid operation: + (mismatched types string and int) (1:6)\n |  'x' + 1 \n | .....^"),
+            ("${{ a", "unclosed expression: expected \"}}\" but reached end of template"),
+            ("${{ 1 / 0 }}", "json: unsupported value: +Inf"),
+            ("${{ {'a': {'b': 2}}.a }}", "unexpected token EOF (1:14)\n |  {'a': {'b': 2\n | .............^"),
+        ] {
+            check(text, Want::Kept, Err(why));
+        }
+    }
+
+    #[test]
+    fn every_text_of_a_value_is_evaluated_by_what_it_is_to_become() {
+        let value = json!({"${{ 1 }}": "${{ tag }}", "list": ["${{ tag }}", 1, {"n": "${{ tag }}"}]});
+        let want = |path: &[&str]| if path.last() == Some(&"n") { Want::Coerced } else { Want::Kept };
+        let all = template_all(&value, &Known::default(), &Here, &want);
+        assert_eq!(all, Ok(json!({"${{ 1 }}": "1.10", "list": ["1.10", 1, {"n": 1.1}]})));
     }
 }

@@ -24,11 +24,11 @@ pub enum Value {
     /// `[]uint8`.
     Bytes(Arc<[u8]>),
     /// `[]interface {}` and the lists of one type.
-    List(Arc<Vec<Value>>),
+    List(Arc<List>),
     /// `map[string]interface {}` and `map[string]string`.
     Map(Arc<Map>),
     /// `map[interface {}]…`, which `groupBy` and `fromPairs` make; in the order of insertion.
-    Pairs(Arc<Vec<(Value, Value)>>),
+    Pairs(Arc<Pairs>),
     /// `time.Duration` in nanoseconds.
     Duration(i64),
     /// `time.Time`.
@@ -43,13 +43,48 @@ pub enum Value {
     Version(Arc<Version>),
 }
 
+/// A list; knows how deep it is, because what is nested without bound can be neither printed nor dropped.
+#[derive(Debug, Clone)]
+pub struct List {
+    items: Vec<Value>,
+    depth: u16,
+}
+
+impl std::ops::Deref for List {
+    type Target = Vec<Value>;
+
+    fn deref(&self) -> &Vec<Value> {
+        &self.items
+    }
+}
+
+/// The entries of a map whose keys may be anything.
+#[derive(Debug, Clone)]
+pub struct Pairs {
+    pairs: Vec<(Value, Value)>,
+    depth: u16,
+}
+
+impl std::ops::Deref for Pairs {
+    type Target = Vec<(Value, Value)>;
+
+    fn deref(&self) -> &Vec<(Value, Value)> {
+        &self.pairs
+    }
+}
+
 /// A map from text to values.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Map {
     /// What is in it, in order.
     pub entries: BTreeMap<Arc<str>, Value>,
     /// Whether a key that is not there has the empty text, as in a `map[string]string`, and not nil.
     pub of_texts: bool,
+    depth: u16,
+}
+
+fn deeper<'a>(values: impl Iterator<Item = &'a Value>) -> u16 {
+    values.map(Value::depth).max().unwrap_or(0).saturating_add(1)
 }
 
 impl Map {
@@ -82,19 +117,27 @@ impl Struct {
 impl Value {
     /// Returns a list.
     pub fn list(items: Vec<Self>) -> Self {
-        Self::List(Arc::new(items))
+        let depth = deeper(items.iter());
+        Self::List(Arc::new(List { items, depth }))
+    }
+
+    /// Returns a map whose keys may be anything; no key may be there twice.
+    pub(crate) fn pairs(pairs: Vec<(Self, Self)>) -> Self {
+        let depth = deeper(pairs.iter().map(|(_, value)| value));
+        Self::Pairs(Arc::new(Pairs { pairs, depth }))
     }
 
     /// Returns a map.
     pub fn map<K: Into<Arc<str>>>(entries: impl IntoIterator<Item = (K, Self)>) -> Self {
-        let entries = entries.into_iter().map(|(key, value)| (key.into(), value)).collect();
-        Self::Map(Arc::new(Map { entries, of_texts: false }))
+        let entries: BTreeMap<Arc<str>, Self> = entries.into_iter().map(|(key, value)| (key.into(), value)).collect();
+        let depth = deeper(entries.values());
+        Self::Map(Arc::new(Map { entries, of_texts: false, depth }))
     }
 
     /// Returns a `map[string]string`: a key that is not there has the empty text.
     pub fn texts<K: Into<Arc<str>>, V: Into<Arc<str>>>(entries: impl IntoIterator<Item = (K, V)>) -> Self {
         let entries = entries.into_iter().map(|(key, value)| (key.into(), Self::Text(value.into()))).collect();
-        Self::Map(Arc::new(Map { entries, of_texts: true }))
+        Self::Map(Arc::new(Map { entries, of_texts: true, depth: 1 }))
     }
 
     /// Returns a struct.
@@ -159,6 +202,40 @@ impl Value {
     /// Returns the type as the function `type` names it.
     pub fn type_shown(&self) -> &'static str {
         crate::builtins::type_of(self)
+    }
+
+    /// Returns how many lists and maps lie in each other here.
+    pub(crate) fn depth(&self) -> u16 {
+        match self {
+            Self::List(list) => list.depth,
+            Self::Map(map) => map.depth,
+            Self::Pairs(pairs) => pairs.depth,
+            Self::Struct(value) => deeper(value.values.iter()),
+            _ => 0,
+        }
+    }
+
+    /// Returns how many values there are in all, parts that are shared as often as they stand there; no more than the cap.
+    pub(crate) fn bulk(&self, cap: usize) -> usize {
+        let mut total: usize = 1;
+        let mut add = |value: &Self| {
+            if total < cap {
+                total += value.bulk(cap - total);
+            }
+        };
+        match self {
+            Self::Text(text) => return (1 + text.len() / 16).min(cap),
+            Self::Bytes(bytes) => return (1 + bytes.len() / 16).min(cap),
+            Self::List(items) => items.iter().take(cap).for_each(add),
+            Self::Map(map) => map.entries.values().for_each(add),
+            Self::Pairs(pairs) => pairs.iter().for_each(|(key, value)| {
+                add(key);
+                add(value);
+            }),
+            Self::Struct(value) => value.values.iter().for_each(add),
+            _ => {}
+        }
+        total.min(cap)
     }
 
     /// Returns about how many elements and how many bytes of text this is, itself only.

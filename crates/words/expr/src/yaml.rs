@@ -8,6 +8,7 @@ use crate::{Map, Value};
 const DEPTH: usize = 100;
 
 pub(crate) fn write(value: &Value) -> Result<String, String> {
+    crate::golike::bounded(value)?;
     let mut out = String::new();
     match value {
         Value::Map(map) if !map.entries.is_empty() => mapping(map, 0, &mut out)?,
@@ -55,7 +56,7 @@ fn below(value: &Value, indent: usize, out: &mut String, in_list: bool) -> Resul
         return Err("the value is nested too deeply".to_owned());
     }
     // What stands behind a dash goes on two columns further.
-    let inside = if in_list { indent + 2 } else { indent + 4 };
+    let inside = if in_list { indent + 2 } else { (indent + 4) / 4 * 4 };
     match value {
         Value::Map(map) if !map.entries.is_empty() => {
             out.push(if in_list { ' ' } else { '\n' });
@@ -68,7 +69,7 @@ fn below(value: &Value, indent: usize, out: &mut String, in_list: bool) -> Resul
         other => {
             out.push(' ');
             scalar(other, inside, out)?;
-            if !out.ends_with('\n') || matches!(other, Value::Text(text) if text.ends_with("\n\n")) {
+            if !out.ends_with('\n') {
                 out.push('\n');
             }
             Ok(())

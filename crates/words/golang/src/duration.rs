@@ -83,12 +83,17 @@ fn unit_size(unit: &str) -> Option<u64> {
     })
 }
 
-/// Returns the nanoseconds of the digits behind the point, cut off; digits that no nanosecond can show do not count.
+/// Returns the nanoseconds of the digits behind the point as Go counts them: in floats, as far as 63 bits hold the digits.
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "Go counts so")]
 fn fraction_of(digits: &str, size: u64) -> u64 {
-    let digits = &digits[..digits.len().min(18)];
-    let Ok(value) = digits.parse::<u128>() else { return 0 };
-    let scale = 10_u128.pow(u32::try_from(digits.len()).unwrap_or(0));
-    u64::try_from(value * u128::from(size) / scale).unwrap_or(0)
+    let (mut value, mut scale) = (0_u64, 1.0_f64);
+    for digit in digits.bytes() {
+        let next = value.checked_mul(10).and_then(|value| value.checked_add(u64::from(digit - b'0')));
+        let Some(next) = next.filter(|next| *next <= 1 << 63) else { break };
+        value = next;
+        scale *= 10.0;
+    }
+    (value as f64 * (size as f64 / scale)) as u64
 }
 
 /// Prints a duration as Go's `Duration.String` does: `1h0m0s`, `2m0s`, `1.5s`, `12ms`.

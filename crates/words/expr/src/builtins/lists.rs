@@ -144,7 +144,7 @@ fn uniq(input: &mut Input<'_>) -> Result<Value, String> {
     let mut kept: Vec<Value> = Vec::new();
     let mut work = 0;
     for item in items {
-        work += kept.len();
+        work += kept.len() * item.bulk(100_000);
         if work > 10_000_000 {
             return Err("memory budget exceeded".to_owned());
         }
@@ -158,15 +158,19 @@ fn uniq(input: &mut Input<'_>) -> Result<Value, String> {
 fn flatten(input: &mut Input<'_>) -> Result<Value, String> {
     let items = input.list(0, "flatten")?;
     let mut flat = Vec::new();
+    let mut work = 0;
     let mut open = vec![items.into_iter()];
     while let Some(top) = open.last_mut() {
         match top.next() {
             None => drop(open.pop()),
-            Some(Value::List(inner)) => open.push(Vec::clone(&inner).into_iter()),
+            Some(Value::List(inner)) => {
+                work += inner.len();
+                open.push(Vec::clone(&inner).into_iter());
+            }
             Some(Value::Bytes(bytes)) => flat.extend(bytes.iter().map(|byte| Value::Byte(*byte))),
             Some(other) => flat.push(other),
         }
-        if flat.len() + open.len() >= input.budget {
+        if flat.len() + open.len() >= input.budget || work >= 4_000_000 {
             return Err("memory budget exceeded".to_owned());
         }
     }

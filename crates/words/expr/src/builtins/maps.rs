@@ -58,7 +58,7 @@ fn from_pairs(input: &mut Input<'_>) -> Result<Value, String> {
         if matches!(key, Value::List(_) | Value::Map(_) | Value::Bytes(_) | Value::Pairs(_)) {
             return Err(format!("runtime error: hash of unhashable type {}", key.type_name()));
         }
-        work += made.len();
+        work += made.len() + key.bulk(1_000_000);
         if work > 10_000_000 {
             return Err("memory budget exceeded".to_owned());
         }
@@ -67,5 +67,5 @@ fn from_pairs(input: &mut Input<'_>) -> Result<Value, String> {
             None => made.push((key.clone(), value.clone())),
         }
     }
-    Ok(Value::Pairs(std::sync::Arc::new(made)))
+    Ok(Value::pairs(made))
 }

@@ -163,7 +163,12 @@ fn bit_operand(input: &Input<'_>, at: usize) -> Result<i64, String> {
 fn each(name: &str, arguments: &[Value], take: &mut dyn FnMut(&Value)) -> Result<(), String> {
     // A stack of our own: lists may nest deeper than the program's stack allows.
     let mut open = vec![arguments.iter()];
+    let mut work = 0_usize;
     while let Some(top) = open.last_mut() {
+        work += 1;
+        if work > 4_000_000 {
+            return Err("memory budget exceeded".to_owned());
+        }
         match top.next() {
             None => drop(open.pop()),
             Some(value @ (Value::Int(_) | Value::Byte(_) | Value::Float(_))) => take(value),

@@ -3,7 +3,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::signatures::{count, named, overloads, refused};
 use super::{ANY, Builtin, Input, not, type_of};
-use crate::golike::{json, shown};
+use crate::golike::{bounded, json, shown};
 use crate::types::Type;
 use crate::{Value, json::from_text};
 
@@ -40,7 +40,7 @@ pub(super) const ALL: &[Builtin] = &[
     Builtin {
         name: "string",
         check: |name, given| overloads(name, &[(&[ANY], TEXT)], given),
-        run: |input| Ok(Value::from(shown(&input.arguments[0]))),
+        run: |input| bounded(&input.arguments[0]).map(|()| Value::from(shown(&input.arguments[0]))),
     },
     Builtin {
         name: "trim",
