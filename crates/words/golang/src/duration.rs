@@ -43,13 +43,13 @@ pub fn parse_duration_signed(text: &str) -> Result<i64, DurationError> {
         if whole.is_empty() && fraction.is_empty() {
             return Err(invalid());
         }
+        let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().ok().filter(|whole| *whole <= 1 << 63).ok_or_else(invalid)? };
         let end = tail.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(end);
         if unit.is_empty() {
             return Err(refuse(text, "missing unit in duration"));
         }
-        let Some(size) = unit_size(unit) else { return Err(refuse(text, &format!("unknown unit {unit:?} in duration"))) };
-        let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().map_err(|_| invalid())? };
+        let Some(size) = unit_size(unit) else { return Err(refuse(text, &format!("unknown unit {} in duration", quoted(unit)))) };
         let part = whole.checked_mul(size).and_then(|part| part.checked_add(fraction_of(fraction, size)));
         total = part.and_then(|part| total.checked_add(part)).filter(|total| *total <= 1 << 63).ok_or_else(invalid)?;
         rest = tail;
@@ -68,7 +68,21 @@ fn split_digits(text: &str) -> (&str, &str) {
 
 fn refuse(text: &str, why: &str) -> DurationError {
     let text: String = text.chars().take(50).collect();
-    DurationError { go: format!("time: {why} {text:?}"), text }
+    DurationError { go: format!("time: {why} {}", quoted(&text)), text }
+}
+
+/// Quotes a text as Go's package time does: what is not ASCII is shown byte by byte.
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for byte in text.bytes() {
+        match byte {
+            b'"' | b'\\' => out.extend(['\\', char::from(byte)]),
+            b' '..=b'~' => out.push(char::from(byte)),
+            _ => out += &format!("\\x{byte:02x}"),
+        }
+    }
+    out.push('"');
+    out
 }
 
 fn unit_size(unit: &str) -> Option<u64> {

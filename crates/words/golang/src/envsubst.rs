@@ -152,6 +152,8 @@ impl Parser<'_> {
             return Err(EnvsubstError::Name);
         }
         let (function, arguments) = match self.peek() {
+            // Upstream loses its place at the end of the text.
+            Some(':') if self.rest.len() == 1 => return Err(EnvsubstError::BadSubstitution),
             Some(':') if !self.rest[1..].starts_with(['=', '-', '?', '+']) => self.slice()?,
             Some(':' | '=') => self.default()?,
             Some(',' | '^') => {

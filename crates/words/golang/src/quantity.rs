@@ -47,14 +47,17 @@ impl Quantity {
         let negative = text.starts_with('-');
         let end = bare.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(bare.len());
         let (number, suffix) = bare.split_at(end);
-        if number.is_empty() || !suffix.chars().all(|c| "eEinumkKMGTP+-0123456789".contains(c)) {
+        let letters = suffix.find(|c: char| !"eEinumkKMGTP".contains(c)).unwrap_or(suffix.len());
+        let digits = suffix[letters..].strip_prefix(['+', '-']).unwrap_or(&suffix[letters..]);
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+        if text.is_empty() || fraction.contains('.') || !digits.bytes().all(|b| b.is_ascii_digit()) {
             return Err(QuantityError::Format);
         }
-        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-        if fraction.contains('.') || (whole.is_empty() && fraction.is_empty()) {
+        let (base, exponent, format) = suffix_of(suffix).ok_or(QuantityError::Suffix)?;
+        // Upstream takes a suffix alone for nothing.
+        if whole.is_empty() && fraction.is_empty() {
             return Err(QuantityError::Numeric);
         }
-        let (base, exponent, format) = suffix_of(suffix).ok_or(QuantityError::Suffix)?;
         let nanos = scaled(whole, fraction, base, exponent);
         Ok(Self { nanos: if negative { -nanos } else { nanos }, format })
     }
@@ -226,7 +229,7 @@ mod tests {
             ("", QuantityError::Format),
             ("1x", QuantityError::Format),
             ("1 Gi", QuantityError::Format),
-            ("1.2.3", QuantityError::Numeric),
+            ("1.2.3", QuantityError::Format),
             (".", QuantityError::Numeric),
             ("1Kim", QuantityError::Suffix),
             ("1e", QuantityError::Suffix),

@@ -75,9 +75,13 @@ impl Version {
             }
         }
         if [major, minor, patch].contains(&"") {
-            return Err(VersionError::Number("invalid syntax", String::new()));
+            return Err(VersionError::Segment("invalid syntax", String::new()));
         }
-        Self::build(text, &[major, minor, patch], pre.unwrap_or_default(), metadata.unwrap_or_default())
+        let built = Self::build(text, &[major, minor, patch], pre.unwrap_or_default(), metadata.unwrap_or_default());
+        built.map_err(|error| match error {
+            VersionError::Number(why, part) => VersionError::Segment(why, part),
+            other => other,
+        })
     }
 
     fn build(original: &str, parts: &[&str], pre: &str, metadata: &str) -> Result<Self, VersionError> {
@@ -150,6 +154,9 @@ pub enum VersionError {
     /// A number is none that 64 bits hold.
     #[error("error parsing version segment: strconv.ParseUint: parsing \"{1}\": {0}")]
     Number(&'static str, String),
+    /// The same, as the strict reading words it.
+    #[error("strconv.ParseUint: parsing \"{1}\": {0}")]
+    Segment(&'static str, String),
 }
 
 fn identifiers(text: &str) -> bool {
@@ -158,7 +165,7 @@ fn identifiers(text: &str) -> bool {
 
 fn check_pre(pre: &str) -> Result<(), VersionError> {
     for id in pre.split('.') {
-        if id.bytes().all(|b| b.is_ascii_digit()) {
+        if !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()) {
             if id.len() > 1 && id.starts_with('0') {
                 return Err(VersionError::LeadingZero);
             }
