@@ -7,3 +7,4 @@ pub mod inventory;
 pub mod kustomization;
 mod order;
 pub mod source;
+mod substitute;
