@@ -226,7 +226,10 @@ fn read(layout: &str, text: &str, zone: &Zone) -> Result<Moment, TimeError> {
         return Err(TimeError("the time or its layout is too long".to_owned()));
     }
     let quote = |text: &str| format!("{text:?}");
-    let range = |what: &str| TimeError(format!("parsing time {}: {what} out of range", quote(text)));
+    let range = |what: &str| {
+        let out = if what.contains("match") { "" } else { " out of range" };
+        TimeError(format!("parsing time {}: {what}{out}", quote(text)))
+    };
     let mut parts = Parts::default();
     let (mut rest, mut layout_rest) = (text, layout);
     loop {
@@ -234,7 +237,7 @@ fn read(layout: &str, text: &str, zone: &Zone) -> Result<Moment, TimeError> {
         let cannot = |rest: &str, what: &str| {
             TimeError(format!("parsing time {} as {}: cannot parse {} as {}", quote(text), quote(layout), quote(rest), quote(what)))
         };
-        rest = skip(rest, before).ok_or_else(|| cannot(rest, before))?;
+        rest = skip(rest, before).map_err(|rest| cannot(rest, before))?;
         let Some((piece, behind)) = found else { break };
         let written = &layout_rest[before.len()..layout_rest.len() - behind.len()];
         layout_rest = behind;
@@ -250,20 +253,20 @@ fn read(layout: &str, text: &str, zone: &Zone) -> Result<Moment, TimeError> {
     parts.finish(zone).map_err(range)
 }
 
-/// Steps over a literal; blanks stand for any number of blanks.
-fn skip<'a>(mut text: &'a str, mut literal: &str) -> Option<&'a str> {
+/// Steps over a literal; blanks stand for any number of blanks. The error is what is left where they part.
+fn skip<'a>(mut text: &'a str, mut literal: &str) -> Result<&'a str, &'a str> {
     while let Some(character) = literal.chars().next() {
         if character == ' ' {
             if !text.is_empty() && !text.starts_with(' ') {
-                return None;
+                return Err(text);
             }
             (literal, text) = (literal.trim_start_matches(' '), text.trim_start_matches(' '));
             continue;
         }
-        text = text.strip_prefix(character)?;
+        text = text.strip_prefix(character).ok_or(text)?;
         literal = &literal[character.len_utf8()..];
     }
-    Some(text)
+    Ok(text)
 }
 
 /// Reads one digit or two.
@@ -435,8 +438,12 @@ impl Parts {
             at = digit / 2;
         }
         let [hours, minutes, seconds] = numbers;
-        if hours > 24 || minutes >= 60 || seconds >= 60 {
-            return Err(Failure::Range("time zone offset"));
+        for (bad, what) in
+            [(hours > 24, "time zone offset hour"), (minutes >= 60, "time zone offset minute"), (seconds >= 60, "time zone offset second")]
+        {
+            if bad {
+                return Err(Failure::Range(what));
+            }
         }
         let total = offset(sign * (hours * 3_600 + minutes * 60 + seconds)).ok_or(Failure::Range("time zone offset"))?;
         self.offset = Some(total);
@@ -485,8 +492,10 @@ impl Parts {
             (utc - i64::from(offset), zone)
         } else if let Some(name) = self.name {
             let hours = name.strip_prefix("GMT").and_then(|hours| hours.parse::<i32>().ok()).unwrap_or(0);
-            let zone = if zone.at(utc).1 == name { zone.clone() } else { Zone::Fixed(name, hours * 3_600) };
-            (zone.seconds_of(&civil), zone)
+            match zone.named_offset(&name, utc) {
+                Some(offset) => (utc - i64::from(offset), zone.clone()),
+                None => (utc - i64::from(hours) * 3_600, Zone::Fixed(name, hours * 3_600)),
+            }
         } else {
             (zone.seconds_of(&civil), zone.clone())
         };

@@ -1,5 +1,4 @@
 use jiff::Timestamp;
-use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone};
 
 use super::{Civil, TimeError};
@@ -50,23 +49,19 @@ impl Zone {
         }
     }
 
-    /// Returns the seconds since 1970 of a date and clock in this zone.
+    /// Returns the seconds since 1970 of a date and clock in this zone. Of a clock that there is twice or not at all, Go's
+    /// choice: the distance that holds when the clock is read as UTC, if it holds at the outcome as well.
     pub(super) fn seconds_of(&self, civil: &Civil) -> i64 {
-        let utc = civil.seconds();
-        match self {
-            Self::Utc => utc,
-            Self::Fixed(_, offset) => utc - i64::from(*offset),
-            Self::Named(_, zone) => {
-                let part = |value: i64| i8::try_from(value).ok();
-                let local = || {
-                    let year = i16::try_from(civil.year).ok()?;
-                    let (month, day) = (part(civil.month)?, part(civil.day)?);
-                    DateTime::new(year, month, day, part(civil.hour)?, part(civil.minute)?, part(civil.second)?, 0).ok()
-                };
-                let moment = local().and_then(|local| zone.to_ambiguous_timestamp(local).compatible().ok());
-                moment.map_or(utc, |moment| moment.as_second())
-            }
-        }
+        let local = civil.seconds();
+        let first = local - i64::from(self.at(local).0);
+        local - i64::from(self.at(first).0)
+    }
+
+    /// Returns the distance that an abbreviation means in this zone, at a clock if it holds there, else around it.
+    pub(super) fn named_offset(&self, name: &str, local: i64) -> Option<i32> {
+        const HALF_A_YEAR: i64 = 182 * 86_400;
+        let near = [0, -86_400, 86_400, -HALF_A_YEAR, HALF_A_YEAR].map(|away| self.at(local + away));
+        near.into_iter().find(|(_, abbreviation)| abbreviation == name).map(|(offset, _)| offset)
     }
 
     /// Returns the zone of a distance that was written; UTC and the given zone keep their names.
