@@ -332,6 +332,10 @@ impl Scope for Here<'_> {
         Some(expr::Value::from_json(&value))
     }
 
+    fn names(&self) -> Vec<&str> {
+        vec!["ctx", "vars", "outputs", "stepMetas", "task"]
+    }
+
     fn call(&self, name: &str, arguments: &[expr::Value]) -> Option<Result<expr::Value, Refusal>> {
         let requested = self.run.stage["spec"]["requestedFreight"].as_array().map(Vec::as_slice).unwrap_or_default();
         let metadata = self.run.status["stepExecutionMetadata"].as_array().map(Vec::as_slice).unwrap_or_default();
