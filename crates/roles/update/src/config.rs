@@ -235,7 +235,7 @@ mod tests {
             (r#"{"kubernetes": {"versioning": "semver"}}"#, "renovate.json: kubernetes.versioning: is not supported"),
             (
                 r#"{"kubernetes": {"fileMatch": ["("]}}"#,
-                "renovate.json: kubernetes.managerFilePatterns: \"(\" is no regular expression: unclosed group",
+                "renovate.json: kubernetes.managerFilePatterns: \"(\" is no regular expression: missing closing ): `(`",
             ),
             (r#"{"packageRules": [{}, {"groupName": "x"}]}"#, "renovate.json: packageRules[1].groupName: is not supported"),
             (r#"{"packageRules": [{"matchDepNames": ["x"]}]}"#, "renovate.json: packageRules[0].matchDepNames: is not supported"),
