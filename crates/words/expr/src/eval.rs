@@ -1,6 +1,9 @@
 //! A tree and an environment to a value, within a budget. Source: expr-lang/expr vm/vm.go.
 
+use std::sync::Arc;
+
 use golang::time::Moment;
+use regex::Regex;
 
 use crate::ast::{Binary, Each, Kind, Member, Node, Pointer, Unary};
 use crate::builtins::{Input, not};
@@ -14,6 +17,8 @@ const STEPS: usize = 2_000_000;
 /// How many elements, and sixteenths of bytes of text, an evaluation may make; upstream's memory budget.
 const MEMORY: usize = 1_000_000;
 
+/// How many steps a pattern costs that is compiled while an expression runs; a hostile one takes milliseconds.
+const PATTERN: usize = 20_000;
 /// How many lists and maps may lie in each other.
 const DEPTH: u16 = 200;
 
@@ -46,6 +51,8 @@ pub(crate) struct Evaluation<'a> {
     items: Vec<Item>,
     steps: usize,
     memory: usize,
+    /// The last pattern that was no constant, compiled: most are the same again in the next round.
+    pattern: Option<(Arc<str>, Regex)>,
 }
 
 /// What `#`, `#index` and `#acc` are.
@@ -60,7 +67,7 @@ type Evaluated = Result<Value, Halt>;
 
 impl<'a> Evaluation<'a> {
     pub fn new(scope: &'a dyn Scope, source: &'a str, slots: usize) -> Self {
-        Self { scope, source, locals: vec![Value::Nil; slots], items: Vec::new(), steps: STEPS, memory: MEMORY }
+        Self { scope, source, locals: vec![Value::Nil; slots], items: Vec::new(), steps: STEPS, memory: MEMORY, pattern: None }
     }
 
     fn fail<T>(&self, at: u32, message: impl Into<String>) -> Result<T, Halt> {
@@ -133,6 +140,10 @@ impl<'a> Evaluation<'a> {
                     self.step(at, text.len() / 64)?;
                     Ok(Value::Bool(regex.is_match(&text)))
                 }
+                Value::Bytes(bytes) => match std::str::from_utf8(&bytes) {
+                    Ok(text) => Ok(Value::Bool(regex.is_match(text))),
+                    Err(_) => self.fail(at, "the bytes are no UTF-8 text"),
+                },
                 other => self.fail(at, not(&other, "[]uint8")),
             },
             Kind::Compare(first, rest) => self.compare(first, rest),
@@ -241,9 +252,28 @@ impl<'a> Evaluation<'a> {
         if operator == Binary::Range {
             return self.range(&a, &b, at);
         }
+        match (operator, &a, &b) {
+            (Binary::Matches, Value::Text(text), Value::Text(pattern)) => return self.matches(text, pattern, at),
+            (Binary::Matches, Value::Bytes(bytes), Value::Text(pattern)) => {
+                let text = std::str::from_utf8(bytes).map_err(|_| "the bytes are no UTF-8 text".to_owned());
+                let text = self.refuse(at, text)?;
+                return self.matches(text, pattern, at);
+            }
+            _ => {}
+        }
         self.step(at, work(operator, &a, &b))?;
         let made = self.refuse(at, apply(operator, &a, &b))?;
         self.made(at, made)
+    }
+
+    fn matches(&mut self, text: &str, pattern: &Arc<str>, at: u32) -> Evaluated {
+        if self.pattern.as_ref().is_none_or(|(known, _)| known != pattern) {
+            self.step(at, PATTERN)?;
+            let regex = self.refuse(at, golang::regexp(pattern).map_err(|error| error.as_go()))?;
+            self.pattern = Some((pattern.clone(), regex));
+        }
+        self.step(at, text.len() / 64)?;
+        Ok(Value::Bool(self.pattern.as_ref().is_some_and(|(_, regex)| regex.is_match(text))))
     }
 
     fn range(&mut self, from: &Value, to: &Value, at: u32) -> Evaluated {
@@ -356,7 +386,12 @@ impl<'a> Evaluation<'a> {
 
     fn builtin(&mut self, builtin: &'static builtins::Builtin, arguments: &[Node], at: u32) -> Evaluated {
         let arguments = self.arguments(arguments)?;
-        self.step(at, arguments.iter().map(cost).sum())?;
+        let mut steps = arguments.iter().map(cost).sum();
+        if let ("uniq" | "fromPairs", [Value::List(items)]) = (builtin.name, arguments.as_slice()) {
+            // Each element is compared with all before it.
+            steps += items.len().saturating_mul(items.len()) / 32;
+        }
+        self.step(at, steps)?;
         let mut input = Input { name: builtin.name, arguments: &arguments, scope: self.scope, budget: self.memory };
         let made = (builtin.run)(&mut input);
         let made = self.refuse(at, made)?;

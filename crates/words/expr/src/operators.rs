@@ -194,13 +194,10 @@ fn of_texts(a: &Value, b: &Value, fits: fn(&str, &str) -> bool) -> Result<Value,
     }
 }
 
+/// What is left of `matches` when both sides are not texts.
 fn matches(a: &Value, b: &Value) -> Result<Value, String> {
     match (a, b) {
         (Value::Nil, _) | (_, Value::Nil) => Ok(Value::Bool(false)),
-        (Value::Text(a), Value::Text(pattern)) => {
-            let pattern = golang::regexp(pattern).map_err(|error| error.as_go())?;
-            Ok(Value::Bool(pattern.is_match(a)))
-        }
         (Value::Text(_), other) => Err(not(other, "string")),
         (other, _) => Err(not(other, "[]uint8")),
     }

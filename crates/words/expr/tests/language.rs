@@ -55,7 +55,7 @@ fn literals_are_the_manuals() {
         .5 == 0.5 && 1e3 == 1000 && 10 == 10.0
         "a\u00e9\x41\101\u{1F600}" == 'aéAA😀'
         `raw\n` == "raw\\n" and `a``b` == "a`b"
-        len(b"\xff\x00ÿ") == 4 && b"abc"[1] == 98
+        len(b"\xff\x00ÿ") == 4 && b"abc"[1] == 98 && b"abc" matches "^a" && b"abc" matches ("b" + "c$")
         {a: 1, 'b': 2, 3: 4, ("c" + "d"): 5} == {"a": 1, "b": 2, "3": 4, "cd": 5}
         [1, 2, 3,] == [1, 2, 3] /* a comment */ // and another
         nil == user.Group"#,
@@ -216,6 +216,9 @@ fn hostile_expressions_end() {
         "'a' matches '((a{0,1000}){0,1000}){0,1000}'".to_owned(),
         "sort(map(1..400000, -#)) == sort(map(1..400000, -#)) and sort(1..999999) == 1".to_owned(),
         "x".repeat(100_000),
+        "map(1..100000, 'x' matches string(#) + '((a{0,100}){0,10}){0,1}')".to_owned(),
+        "let l = 1..3000; map(1..1000, uniq(l))".to_owned(),
+        "reduce(1..900000, [#acc], 0)".to_owned(),
     ] {
         assert!(eval(&source, &Here).is_err(), "{:.60}", source);
     }
