@@ -1,6 +1,7 @@
 //! Figures of the release build: one file each, measured in one world, written between two marks of the README.
 //! Read first: [`run`].
 
+mod expression;
 mod idle;
 mod releases;
 mod size;
@@ -39,6 +40,7 @@ pub fn run(settings: &Settings, count: u32, write: bool) -> anyhow::Result<()> {
     figures.push(idle::measure(&world)?);
     figures.extend(releases::measure(settings, &world, count)?);
     figures.extend(updates::measure()?);
+    figures.extend(expression::measure()?);
     let table = table(&figures);
     print!("{table}");
     if write {

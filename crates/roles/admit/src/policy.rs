@@ -203,7 +203,7 @@ mod tests {
             ),
             (
                 json!({"images": images, "authorities": [{"keyless": {"identities": [{"issuer": "i", "subjectRegExp": "("}]}}]}),
-                "spec.authorities[0].keyless.identities[0].subjectRegExp: \"(\" is no regular expression: unclosed group",
+                "spec.authorities[0].keyless.identities[0].subjectRegExp: \"(\" is no regular expression: missing closing ): `(`",
             ),
             (json!({"images": images, "authorities": [keyless], "mode": "audit"}), "spec.mode: unsupported value \"audit\""),
             (Value::Null, "spec.images: at least one is required"),

@@ -14,6 +14,7 @@ use crate::health::{Health, health};
 use crate::inventory::Entry;
 use crate::order;
 use crate::source::whole_seconds;
+use crate::substitute::substitute;
 use crate::suspension::suspended;
 
 /// Field manager of everything that is applied.
@@ -57,10 +58,9 @@ pub struct BuildFailure {
 
 /// Returns the fields of a Kustomization that are not supported, by name.
 pub fn unsupported(object: &Value) -> Vec<String> {
-    const REFUSED: [&str; 11] = [
+    const REFUSED: [&str; 10] = [
         "decryption",
         "kubeConfig",
-        "postBuild",
         "serviceAccountName",
         "healthCheckExprs",
         "components",
@@ -71,7 +71,10 @@ pub fn unsupported(object: &Value) -> Vec<String> {
         "deletionPolicy",
     ];
     let set = |field: &str| !matches!(&object["spec"][field], Value::Null | Value::Bool(false));
-    REFUSED.iter().filter(|field| set(field)).map(|field| format!("spec.{field}")).collect()
+    let refused = REFUSED.iter().filter(|field| set(field)).map(|field| format!("spec.{field}"));
+    // Variables of other objects would have to be read first.
+    let from = object["spec"]["postBuild"]["substituteFrom"].as_array().is_some_and(|from| !from.is_empty());
+    refused.chain(from.then(|| "spec.postBuild.substituteFrom".to_owned())).collect()
 }
 
 /// Decides what a Kustomization does next.
@@ -94,7 +97,7 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
         Ok(found) => found,
         Err(decision) => return *decision,
     };
-    let mut build = match &seen.build {
+    let build = match &seen.build {
         Ok(build) => build.clone(),
         Err(failure) => {
             let code = if failure.passing { Code::Unreachable } else { Code::Malformed };
@@ -104,6 +107,10 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
             }
             return decision;
         }
+    };
+    let mut build = match substitute(build, &object["spec"]["postBuild"]) {
+        Ok(build) => build,
+        Err(message) => return not_ready(seen, status, Some(&revision), "BuildFailed", &message, Code::Malformed),
     };
     own(&mut build, object);
     order::sort(&mut build);
@@ -617,9 +624,13 @@ mod tests {
         seen.source = None;
         assert_eq!(told(&decide(&seen)), "OCIRepository.source.toolkit.fluxcd.io \"myapp\" not found");
         let mut seen = world();
-        seen.object["spec"]["postBuild"] = json!({"substitute": {}});
+        seen.object["spec"]["postBuild"] = json!({"substituteFrom": [{"kind": "ConfigMap", "name": "c"}]});
         seen.unsupported = unsupported(&seen.object);
-        assert_eq!(told(&decide(&seen)), "spec.postBuild is not supported; remove the field");
+        assert_eq!(told(&decide(&seen)), "spec.postBuild.substituteFrom is not supported; remove the field");
+        let mut seen = world();
+        seen.object["spec"]["postBuild"] = json!({"substitute": {"a-b": "1"}});
+        let failed = decide(&seen);
+        assert!(told(&failed).starts_with("post build failed for '") && failed.actions.is_empty(), "{}", told(&failed));
         let mut seen = world();
         seen.dependencies = vec![("flux-system/a".into(), None)];
         assert_eq!(told(&decide(&seen)), "dependency 'flux-system/a' not found");

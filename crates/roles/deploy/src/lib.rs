@@ -9,6 +9,7 @@ pub mod kustomization;
 mod legible;
 mod order;
 pub mod source;
+mod substitute;
 mod suspension;
 
 pub use legible::legible;

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use api::text;
-use expr::{Scope, template_all};
+use expr::kargo::{FUNCTIONS, Kargo, STATUS};
+use expr::{Halt, Known, Refusal, Scope, Want, template, template_all};
 use golang::parse_duration;
 use model::{ClusterName, Code, Decision, Timestamp, Verdict};
 use serde_json::{Map, Value, json};
@@ -108,18 +109,18 @@ fn tampered(promotion: &Value, stage: &Value, fresh: bool) -> Option<String> {
     if api::generation(promotion) > 1 {
         return Some("it was edited after it was made: make another".to_owned());
     }
-    let expected = template(stage);
+    let expected = stages_own(stage);
     let same = |field: &str| promotion["spec"][field].is_null() || promotion["spec"][field] == expected["spec"][field];
     (fresh && !(same("steps") && same("vars"))).then(|| "its steps are not those of its Stage's promotionTemplate".to_owned())
 }
 
-fn template(stage: &Value) -> Value {
+fn stages_own(stage: &Value) -> Value {
     crate::stage::promotion_of(stage, "", Timestamp::UNIX_EPOCH, "")
 }
 
 /// Returns a field of a Promotion; one that somebody has written by hand need not repeat what its Stage says.
 fn filled(promotion: &Value, stage: &Value, field: &str) -> Value {
-    if promotion["spec"][field].is_null() { template(stage)["spec"][field].clone() } else { promotion["spec"][field].clone() }
+    if promotion["spec"][field].is_null() { stages_own(stage)["spec"][field].clone() } else { promotion["spec"][field].clone() }
 }
 
 fn steps_of(promotion: &Value, stage: &Value) -> Vec<Value> {
@@ -239,21 +240,31 @@ impl Run<'_> {
     }
 
     fn config(&self, step: &Value, alias: &str) -> Result<Map<String, Value>, String> {
+        let known = Known { functions: &[FUNCTIONS, STATUS], names: None };
+        let want = self.want();
         let mut vars = Map::new();
         let vars_of_all = filled(&self.seen.object, self.stage, "vars");
         let promotion = vars_of_all.as_array();
         let own = step["vars"].as_array();
         for var in promotion.into_iter().flatten().chain(own.into_iter().flatten()) {
             let here = Here { run: self, alias, vars: &vars };
-            let value = expr::template(text(var, &["value"]), &here).map_err(|error| format!("vars: {error}"))?;
+            let value = template(text(var, &["value"]), &known, &here, want).map_err(|halt| format!("vars: {}", told(halt)))?;
             vars.insert(text(var, &["name"]).to_owned(), value);
         }
         let here = Here { run: self, alias, vars: &vars };
-        match template_all(&step["config"], &here).map_err(|error| error.to_string())? {
+        match template_all(&step["config"], &known, &here, &|_| want).map_err(told)? {
             Value::Object(config) => Ok(config),
             Value::Null => Ok(Map::new()),
             _ => Err("config must be a map".to_owned()),
         }
+    }
+
+    /// What a text with expressions becomes. Kargo guesses from the final text, so that the tag `1.10` is a number; with the
+    /// annotation on the Stage or the project it is done so here as well.
+    fn want(&self) -> Want {
+        let places = [Some(self.stage), self.seen.project.as_ref()];
+        let upstream = places.into_iter().flatten().any(|object| api::annotation(object, "supercargo.dev/expressions") == Some("upstream"));
+        if upstream { Want::Coerced } else { Want::Kept }
     }
 
     fn tell(&mut self, at: usize, alias: &str, state: &str, message: &str) {
@@ -301,56 +312,90 @@ fn finish(seen: &Observed, mut status: Value, phase: &str, message: &str) -> Dec
     if phase == "Succeeded" { decision } else { decision.wait(Code::PromotionFailed, format!("promotion is {phase}: {message}"), None) }
 }
 
-/// What an expression sees. Source: akuity/kargo `pkg/promotion/evaluator.go`, `pkg/expressions/function/functions.go`.
+/// Says why an expression has no value. Nothing is fetched for expressions yet.
+fn told(halt: Halt) -> String {
+    match halt {
+        Halt::Error(error) => error.to_string(),
+        Halt::Need(question) => format!("reading {question} in an expression is not supported"),
+    }
+}
+
+/// What an expression sees. Source: akuity/kargo `pkg/promotion/evaluator.go`.
 struct Here<'a> {
     run: &'a Run<'a>,
     alias: &'a str,
     vars: &'a Map<String, Value>,
 }
 
-impl Scope for Here<'_> {
-    fn name(&self, name: &str) -> Option<Value> {
+impl Here<'_> {
+    fn ctx(&self) -> Value {
         let (object, cargo) = (&self.run.seen.object, self.run.cargo);
-        match name {
-            "ctx" => {
-                let target = json!({"name": api::name(cargo), "alias": cargo["alias"], "origin": cargo["origin"]});
-                let actor = api::annotation(object, "kargo.akuity.io/create-actor").unwrap_or_default();
-                Some(json!({
-                    "project": api::namespace(object), "promotion": api::name(object), "stage": api::name(self.run.stage),
-                    // The older name of targetFreight.
-                    "freight": target.clone(), "targetFreight": target,
-                    "meta": {"promotion": {"actor": actor}, "step": {"alias": self.alias}},
-                }))
-            }
-            "vars" => Some(Value::Object(self.vars.clone())),
-            "outputs" => Some(Value::Object(self.run.outputs.clone())),
-            _ => None,
-        }
+        let target = json!({"name": api::name(cargo), "alias": cargo["alias"], "origin": cargo["origin"]});
+        let actor = api::annotation(object, "kargo.akuity.io/create-actor").unwrap_or_default();
+        json!({
+            "project": api::namespace(object), "promotion": api::name(object), "stage": api::name(self.run.stage),
+            // The older name of targetFreight.
+            "freight": target.clone(), "targetFreight": target,
+            "meta": {"promotion": {"actor": actor}, "step": {"alias": self.alias}},
+        })
     }
 
-    fn call(&self, name: &str, arguments: &[Value]) -> Option<Result<Value, String>> {
-        match (name, arguments) {
-            ("imageFrom", [Value::String(repository)]) => {
-                let images = self.run.cargo["images"].as_array();
-                let image = images.into_iter().flatten().find(|image| image["repoURL"] == repository.as_str());
-                Some(image.map(shown).ok_or_else(|| format!("the freight has no image of {repository}")))
-            }
-            ("imageFrom", _) => Some(Err("expected one repository; an origin is not supported".to_owned())),
-            ("quote", [value]) => Some(Ok(Value::String(value.as_str().map_or_else(|| value.to_string(), str::to_owned)))),
-            (
-                "commitFrom" | "chartFrom" | "artifactFrom" | "warehouse" | "secret" | "configMap" | "sharedSecret" | "sharedConfigMap"
-                | "freightMetadata" | "stageMetadata" | "semverDiff" | "semverParse" | "status" | "success" | "failure" | "always"
-                | "unsafeQuote" | "asJSON" | "asYAML" | "freightStatus",
-                _,
-            ) => Some(Err("is not supported".to_owned())),
+    /// Metadata of the steps so far by their aliases.
+    fn metas(&self) -> Value {
+        let list = self.run.status["stepExecutionMetadata"].as_array();
+        let entries = list.into_iter().flatten().map(|step| (text(step, &["alias"]).to_owned(), step.clone()));
+        Value::Object(entries.collect())
+    }
+
+    /// Outputs of the steps of the same task by their own aliases; `None` outside tasks.
+    fn task(&self) -> Option<Value> {
+        let (task, _) = expr::kargo::split_alias(self.alias);
+        let own = self.run.outputs.iter().filter_map(|(alias, output)| {
+            let (of, short) = expr::kargo::split_alias(alias);
+            (of == task).then(|| (short.to_owned(), output.clone()))
+        });
+        (!task.is_empty()).then(|| json!({"outputs": own.collect::<Map<_, _>>()}))
+    }
+
+    /// What is at hand: the Freight itself and the Stage.
+    fn answer(&self, question: &expr::Question) -> Option<Option<Value>> {
+        match question {
+            expr::Question::Freight(name) if name == api::name(self.run.cargo) => Some(Some(self.run.cargo.clone())),
+            expr::Question::Stage(name) if name == api::name(self.run.stage) => Some(Some(self.run.stage.clone())),
             _ => None,
         }
     }
 }
 
-fn shown(image: &Value) -> Value {
-    let annotations = if image["annotations"].is_object() { image["annotations"].clone() } else { json!({}) };
-    json!({"RepoURL": image["repoURL"], "Tag": image["tag"], "Digest": image["digest"], "Annotations": annotations})
+impl Scope for Here<'_> {
+    fn name(&self, name: &str) -> Option<expr::Value> {
+        let value = match name {
+            "ctx" => self.ctx(),
+            "vars" => Value::Object(self.vars.clone()),
+            "outputs" => Value::Object(self.run.outputs.clone()),
+            "stepMetas" => self.metas(),
+            "task" => self.task()?,
+            _ => return None,
+        };
+        Some(expr::Value::from_json(&value))
+    }
+
+    fn names(&self) -> Vec<&str> {
+        vec!["ctx", "vars", "outputs", "stepMetas", "task"]
+    }
+
+    fn call(&self, name: &str, arguments: &[expr::Value]) -> Option<Result<expr::Value, Refusal>> {
+        let requested = self.run.stage["spec"]["requestedFreight"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let metadata = self.run.status["stepExecutionMetadata"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let kargo = Kargo {
+            project: api::namespace(&self.run.seen.object),
+            requested,
+            freight: std::slice::from_ref(self.run.cargo),
+            answers: &|question| self.answer(question),
+            step: Some(expr::kargo::Step { alias: self.alias, metadata }),
+        };
+        kargo.call(name, arguments)
+    }
 }
 
 #[cfg(test)]
@@ -669,7 +714,13 @@ mod tests {
                 2,
                 "config",
                 json!({"path": "./out", "message": "${{ ctx.nothing.name }}"}),
-                "step 2 (step-3) met an error: failed to evaluate config: cannot fetch name from <nil>",
+                "step 2 (step-3) met an error: failed to evaluate config: cannot fetch name from <nil> (1:14)\n |  ctx.nothing.name \n | .............^",
+            ),
+            (
+                2,
+                "config",
+                json!({"path": "./out", "message": "${{ secret('s').key }}"}),
+                "step 2 (step-3) met an error: failed to evaluate config: reading Secret s in an expression is not supported",
             ),
             (
                 3,
@@ -683,6 +734,32 @@ mod tests {
             let (mut seen, mut forge) = (world(steps), forge());
             assert_eq!(run(&mut seen, &mut forge), format!("Failed {why}"));
             assert!(forge.actions.is_empty());
+        }
+    }
+
+    #[test]
+    fn expressions_see_what_the_promotion_sees() {
+        for (expression, upstream, message) in [
+            ("${{ imageFrom('r/x', warehouse('w')).Tag }}", false, "0.5.2"),
+            ("${{ imageFrom('r/y')?.Tag ?? 'none' }}", false, "none"),
+            ("${{ status('bump') }}, ${{ success() }}", false, "Succeeded, true"),
+            ("${{ outputs['step-9'] == nil }} ${{ stepMetas.bump.status }}", false, "true Succeeded"),
+            ("${{ freightMetadata(ctx.targetFreight.name).by }}", false, "me"),
+            ("${{ semverDiff('1.2.3', '1.3.0') }} ${{ semverParse('v1.2').IncMinor() }}", false, "Minor \"1.3.0\""),
+            ("${{ '1.10' }}", false, "1.10"),
+            ("x-${{ '1.10' }}", true, "x-1.10"),
+        ] {
+            let mut steps = direct();
+            steps[2]["config"]["message"] = json!(expression);
+            let (mut seen, mut forge) = (world(steps), forge());
+            if let Some(freight) = &mut seen.freight {
+                freight["status"] = json!({"metadata": {"by": "me"}});
+            }
+            if upstream && let Some(stage) = &mut seen.stage {
+                stage["metadata"]["annotations"] = json!({"supercargo.dev/expressions": "upstream"});
+            }
+            assert_eq!(run(&mut seen, &mut forge), "Succeeded", "{expression}");
+            assert!(forge.actions[0].contains(&format!("{message:?}")), "{expression}: {}", forge.actions[0]);
         }
     }
 

@@ -24,11 +24,14 @@ pub fn target(stage: &Value) -> Option<Target> {
     let mut known = Known { stage: api::name(stage), project: api::namespace(stage), vars: Map::new() };
     let vars = [&stage["spec"]["vars"], &template["vars"]].into_iter().filter_map(Value::as_array).flatten();
     for var in vars {
-        if let Ok(value) = expr::template(text(var, &["value"]), &known) {
+        if let Ok(value) = expr::template(text(var, &["value"]), &expr::Known::default(), &known, expr::Want::Kept) {
             known.vars.insert(text(var, &["name"]).to_owned(), value);
         }
     }
-    let read = |value: &Value| expr::template(value.as_str()?, &known).ok()?.as_str().map(str::to_owned);
+    let read = |value: &Value| {
+        let value = expr::template(value.as_str()?, &expr::Known::default(), &known, expr::Want::Text);
+        value.ok()?.as_str().map(str::to_owned)
+    };
     let path = steps::normal(&read(&update["config"]["path"])?).ok()?;
     let checkouts = clone["config"]["checkout"].as_array()?;
     let inside = checkouts.iter().find_map(|checkout| {
@@ -46,15 +49,16 @@ struct Known<'a> {
 }
 
 impl expr::Scope for Known<'_> {
-    fn name(&self, name: &str) -> Option<Value> {
-        match name {
-            "vars" => Some(Value::Object(self.vars.clone())),
-            "ctx" => Some(json!({"stage": self.stage, "project": self.project})),
-            _ => None,
-        }
+    fn name(&self, name: &str) -> Option<expr::Value> {
+        let value = match name {
+            "vars" => Value::Object(self.vars.clone()),
+            "ctx" => json!({"stage": self.stage, "project": self.project}),
+            _ => return None,
+        };
+        Some(expr::Value::from_json(&value))
     }
 
-    fn call(&self, _name: &str, _arguments: &[Value]) -> Option<Result<Value, String>> {
+    fn call(&self, _name: &str, _arguments: &[expr::Value]) -> Option<Result<expr::Value, expr::Refusal>> {
         None
     }
 }

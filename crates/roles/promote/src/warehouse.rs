@@ -310,7 +310,7 @@ mod tests {
         check(json!({"repoURL": "r/x", "imageSelectionStrategy": "Lexical", "discoveryLimit": 2}), &["v0.5.11", "latest"]);
         for (image, why) in [
             (json!({"repoURL": "r/x", "platform": "linux/amd64"}), "image.platform is not supported"),
-            (json!({"repoURL": "r/x", "constraint": "nonsense"}), "image.constraint: improper constraint: nonsense"),
+            (json!({"repoURL": "r/x", "constraint": "nonsense"}), "image.constraint: improper constraint: \"nonsense\""),
             (json!({}), "image.repoURL is missing"),
         ] {
             assert_eq!(candidates(image, &tags), Err(why.to_owned()));

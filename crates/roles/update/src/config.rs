@@ -281,7 +281,7 @@ mod tests {
             ),
             (
                 r#"{"kubernetes": {"fileMatch": ["("]}}"#,
-                "renovate.json: kubernetes.managerFilePatterns: \"(\" is no regular expression: unclosed group",
+                "renovate.json: kubernetes.managerFilePatterns: \"(\" is no regular expression: missing closing ): `(`",
             ),
             (r#"{"packageRules": [{}, {"prTitle": "x"}]}"#, "renovate.json: packageRules[1].prTitle: is not supported"),
             (r#"{"packageRules": [{"matchSourceUrls": ["x"]}]}"#, "renovate.json: packageRules[0].matchSourceUrls: is not supported"),

@@ -1,12 +1,24 @@
-//! Behaviours of Go and its libraries that file formats depend on: version constraints, regular expressions, durations.
+//! Behaviours of Go and its libraries that file formats depend on, as values: no clock, no file system.
+//! Read first: [`Constraint`], [`glob`], [`regexp`], [`envsubst`], [`JsonPath`], [`LabelSelector`].
 
 mod duration;
+mod envsubst;
 pub mod glob;
+mod jsonpath;
+mod number;
 mod path_glob;
+mod quantity;
 mod regexp;
+mod selector;
 mod semver;
+pub mod time;
 
-pub use duration::{DurationError, format_duration, parse_duration};
+pub use duration::{DurationError, format_duration, format_duration_signed, parse_duration, parse_duration_signed};
+pub use envsubst::{EnvsubstError, envsubst};
+pub use jsonpath::{JsonPath, JsonPathError};
+pub use number::{format_float, json_float};
 pub use path_glob::glob;
+pub use quantity::{Format as QuantityFormat, Quantity, QuantityError};
 pub use regexp::{RegexpError, regexp};
-pub use semver::{Constraint, ConstraintError, Version};
+pub use selector::{FieldSelector, LabelSelector, SelectorError};
+pub use semver::{Constraint, ConstraintError, Version, VersionError};

@@ -1,12 +1,18 @@
 //! Globs in named dialects: who wrote a pattern decides what it means, so there is no glob without a dialect.
-//! Read first: [`Glob`], [`minimatch`]. Every dialect is bounded: matching is linear or works on sets of positions, and never
+//! Read first: [`Glob`], [`minimatch`], [`doublestar`], [`Ignore`], [`codeowners`]. Every dialect is bounded: matching is linear or works on sets of positions, and never
 //! backtracks.
 
 mod braces;
+mod codeowners;
+mod doublestar;
+mod ignore;
 mod minimatch;
 mod parse;
 mod segment;
 
+pub use codeowners::{Forge, codeowners};
+pub use doublestar::doublestar;
+pub use ignore::Ignore;
 pub use minimatch::{MinimatchOptions, minimatch};
 
 use regex::Regex;
@@ -24,8 +30,9 @@ enum Kind {
     /// Matches no path.
     Nothing,
     /// Compiled to a regular expression.
-    #[expect(dead_code, reason = "the dialects that compile to one follow")]
     Regex(Regex),
+    /// Matches what a regular expression does not.
+    NotRegex(Regex),
     /// minimatch, whose negation needs more than a regular expression has.
     Segments { negated: bool, alternatives: Vec<Vec<Part>>, dot: bool, nocase: bool },
     /// minimatch's empty pattern.
@@ -54,6 +61,7 @@ impl Glob {
             Kind::Nothing => false,
             Kind::Empty { negated } => path.is_empty() != *negated,
             Kind::Regex(regex) => regex.is_match(path),
+            Kind::NotRegex(regex) => !regex.is_match(path),
             Kind::Segments { negated, alternatives, dot, nocase } => {
                 minimatch::any_matches(alternatives, path, *dot, *nocase).is_some_and(|hit| hit != *negated)
             }
