@@ -5,6 +5,8 @@
 //! `0755`, because upstream often takes the text of a node; and texts in quotes, because what takes their place is quoted as
 //! well. Such scalars live in a string that no YAML file can hold: one that starts with NUL. Read first: [`is_null`], [`text`], [`settle`].
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 const NUL: char = '\0';
@@ -155,7 +157,16 @@ pub(crate) fn at<'a>(value: &'a Value, path: &[&str]) -> Option<&'a Value> {
 
 /// The text of a scalar field, empty where there is none.
 pub(crate) fn text_at(value: &Value, path: &[&str]) -> String {
-    at(value, path).filter(|value| !is_null(value)).map(text).unwrap_or_default()
+    seen_at(value, path).into_owned()
+}
+
+/// The text of a scalar field, to look at.
+pub(crate) fn seen_at<'a>(value: &'a Value, path: &[&str]) -> Cow<'a, str> {
+    match at(value, path) {
+        Some(Value::String(text)) if !text.starts_with(NUL) => Cow::Borrowed(text),
+        Some(value) if !is_null(value) => Cow::Owned(text(value)),
+        _ => Cow::Borrowed(""),
+    }
 }
 
 /// The texts of a mapping's entries.

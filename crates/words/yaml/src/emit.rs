@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::key_order::sorted;
-use crate::resolve::{Dialect, read, timestamp};
+use crate::resolve::{Dialect, plain_scalar, timestamp};
 
 /// Column after which a line breaks at the next single space.
 const WIDTH: usize = 80;
@@ -177,18 +177,7 @@ fn read_plain(text: &str) -> Option<Value> {
     if text == "=" || text == "<<" {
         return Some(Value::String(text.to_owned()));
     }
-    // Only words that could be something else need the parser.
-    let first = text.chars().next()?;
-    if first.is_ascii_digit() || matches!(first, '+' | '-' | '.' | '~') || text.len() <= 5 && first.is_ascii_alphabetic() {
-        if text.contains(": ") || text.contains(" #") || text.ends_with(':') || text.starts_with("- ") {
-            return Some(Value::String(text.to_owned()));
-        }
-        return match read(text, Dialect::Sigs) {
-            Ok(Value::Array(_) | Value::Object(_)) | Err(_) => Some(Value::String(text.to_owned())),
-            Ok(value) => Some(value),
-        };
-    }
-    Some(Value::String(text.to_owned()))
+    Some(plain_scalar(text, Dialect::Sigs).unwrap_or_else(|| Value::String(text.to_owned())))
 }
 
 /// Numbers of YAML 1.1 to the base of 60, `12:30:45`.
@@ -356,6 +345,7 @@ fn literal(text: &str, indent: usize, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::read;
     use expect_test::{Expect, expect};
     use serde_json::json;
 
