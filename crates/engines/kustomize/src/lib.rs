@@ -131,7 +131,8 @@ pub fn build_with(files: &dyn Files, folder: &str, options: Options) -> Result<B
     }
     let warning = |(old, new): &(&str, &str)| {
         format!(
-            "# Warning: '{old}' is deprecated. Please use '{new}' instead. Run 'kustomize edit fix' to update your Kustomization automatically."
+            "# Warning: '{old}' is deprecated. Please use '{new}' instead.{} Run 'kustomize edit fix' to update your Kustomization automatically.",
+            if *old == "vars" { " [EXPERIMENTAL]" } else { "" }
         )
     };
     let warnings = made.deprecated.iter().map(warning).collect();

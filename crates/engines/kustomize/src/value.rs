@@ -150,6 +150,15 @@ pub(crate) fn text(value: &Value) -> String {
     }
 }
 
+/// How many values there are, inner ones counted.
+pub(crate) fn size(value: &Value) -> usize {
+    1 + match value {
+        Value::Object(map) => map.values().map(size).sum(),
+        Value::Array(items) => items.iter().map(size).sum(),
+        _ => 0,
+    }
+}
+
 /// Follows keys of mappings.
 pub(crate) fn at<'a>(value: &'a Value, path: &[&str]) -> Option<&'a Value> {
     path.iter().try_fold(value, |value, key| value.as_object()?.get(*key))
