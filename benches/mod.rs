@@ -3,6 +3,7 @@
 
 mod idle;
 mod releases;
+mod render;
 mod size;
 mod start;
 
@@ -28,8 +29,12 @@ pub struct Figure {
 }
 
 /// Measures everything, prints the table, and writes it into the README if asked to.
-pub fn run(settings: &Settings, count: u32, write: bool) -> anyhow::Result<()> {
+pub fn run(settings: &Settings, count: u32, write: bool, rendering: bool) -> anyhow::Result<()> {
     let folder = scratch(settings)?;
+    if rendering {
+        print!("{}", table(&render::measure(settings, folder.path())?));
+        return Ok(());
+    }
     let world = World::new(settings, folder.path().join("data"))?;
     world.journey(&["--once", ANYWHERE], settings.limit()).context("loading")?;
     let mut figures = Vec::new();
@@ -37,6 +42,7 @@ pub fn run(settings: &Settings, count: u32, write: bool) -> anyhow::Result<()> {
     figures.push(start::measure(&world)?);
     figures.push(idle::measure(&world)?);
     figures.extend(releases::measure(settings, &world, count)?);
+    figures.extend(render::measure(settings, folder.path())?);
     let table = table(&figures);
     print!("{table}");
     if write {

@@ -46,6 +46,9 @@ enum Command {
         /// How many releases are measured.
         #[arg(long, default_value_t = 50)]
         releases: u32,
+        /// Measures rendering alone, which needs no world; prints only.
+        #[arg(long, conflicts_with = "write")]
+        rendering: bool,
         #[command(flatten)]
         settings: Settings,
     },
@@ -65,7 +68,7 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Prove { name, settings } => choose("proof", &name, &prove::PROOFS)?.map_or(Ok(()), |prove| prove(&settings)),
         Command::Record { name } => choose("recording", &name, &record::RECORDINGS)?.map_or(Ok(()), |record| record()),
-        Command::Bench { write, releases, settings } => bench::run(&settings, releases, write),
+        Command::Bench { write, releases, rendering, settings } => bench::run(&settings, releases, write, rendering),
     }
 }
 

@@ -23,10 +23,11 @@ const LIMIT: Duration = Duration::from_secs(60);
 const SHOWN: usize = 5;
 
 /// The real program.
-struct Real {
-    program: PathBuf,
+pub struct Real {
+    /// Where it is.
+    pub program: PathBuf,
     /// What stands before the flags and the folder.
-    command: &'static str,
+    pub command: &'static str,
     /// Whether it is the version that we render as.
     newest: bool,
 }
@@ -166,7 +167,7 @@ fn reason(error: &str) -> String {
 }
 
 /// Finds the real program: v5.8.1 where Go is on the machine, else the one that kubectl has.
-fn real() -> anyhow::Result<Real> {
+pub fn real() -> anyhow::Result<Real> {
     let place = root().join("target/real");
     let program = place.join("kustomize");
     if program.exists() {
