@@ -53,10 +53,10 @@ impl Walker<'_> {
             Some(_) => {
                 expect_kind(&dest, &patch, "ScalarNode", crate::value::is_scalar)?;
                 let merged = match (dest, patch) {
-                    (Some(old), Some(new)) => Some(in_place_of(&old, new)),
-                    (old, new) => new.or(old),
+                    (Some(old), Some(new)) if !same => Some(in_place_of(&old, new)),
+                    (old, new) => new.or(old).map(typed),
                 };
-                Ok(merged.filter(|value| !is_null(value)).map(typed))
+                Ok(merged.filter(|value| !is_null(value)))
             }
         }
     }

@@ -177,6 +177,10 @@ fn subject_namespaces(resource: &Resource) -> Result<HashSet<String>> {
         return Ok(found);
     }
     for subject in resource.value["subjects"].as_array().into_iter().flatten() {
+        if !subject.is_object() {
+            // Upstream crashes.
+            return fail(format!("Invalid Input: a subject is no mapping for resource {:?}", resource.id().to_string()));
+        }
         let Some(namespace) = subject.get("namespace").filter(|_| text_at(subject, &["kind"]) == "ServiceAccount") else { continue };
         match namespace {
             namespace if is_text(namespace) || is_untyped(namespace) => found.insert(text(namespace)),

@@ -70,12 +70,23 @@ pub(crate) fn is_untyped(value: &Value) -> bool {
 /// What a strategic merge makes of a scalar that it passes: what has no type and what YAML 1.1 would not take for a text gets
 /// quotes. Source: kustomize `kyaml/yaml/fns.go` `FieldSetter`, `compatibility.go`.
 pub(crate) fn typed(value: Value) -> Value {
-    let other = |text: &str| yaml::plain_scalar(text, yaml::Dialect::Sigs).is_some();
     match &value {
-        value if is_untyped(value) && !text(value).is_empty() && other(&text(value)) => quoted(&text(value)),
-        Value::String(plain) if !plain.starts_with(NUL) && !plain.is_empty() && other(plain) => quoted(plain),
+        value if is_untyped(value) && is_no_text(&text(value)) => quoted(&text(value)),
+        Value::String(plain) if !plain.starts_with(NUL) && is_no_text(plain) => quoted(plain),
         _ => value,
     }
+}
+
+/// Tells whether a reader of YAML 1.1 would make something other than a text of this one line.
+fn is_no_text(text: &str) -> bool {
+    if text.is_empty() || text.contains('\n') {
+        return false;
+    }
+    if yaml::plain_scalar(text, yaml::Dialect::Sigs).is_some() {
+        return true;
+    }
+    let marks = |byte: u8| matches!(byte, b':' | b'#' | b'[' | b'{' | b'-' | b'?' | b'&' | b'*' | b'!' | b'|' | b'>' | b'"' | b'\'');
+    text.bytes().any(marks) && yaml::read(text, yaml::Dialect::Sigs).is_ok_and(|value| !value.is_string())
 }
 
 fn is_quoted(value: &Value) -> bool {

@@ -431,7 +431,7 @@ fn quotes_stay_where_a_scalar_is_exchanged() {
           name: c
     "#]],
     );
-    // A merge puts quotes around what YAML 1.1 takes for something else, so the next one finds them.
+    // A merge puts quotes around what it leaves alone and YAML 1.1 takes for something else, so the next one finds them.
     let patch = |value: &str| format!("{{patch: '{{apiVersion: v1, kind: ConfigMap, metadata: {{name: c}}, data: {{c: {value}}}}}'}}");
     check(
         &format!("patches: [{}]", patch("1")),
@@ -448,18 +448,18 @@ fn quotes_stay_where_a_scalar_is_exchanged() {
     "#]],
     );
     check(
-        &format!("patches: [{}, {}]", patch("no"), patch("1")),
+        &format!("patches: [{}, {}]", patch("null").replace("c: null", "b: x"), patch("1")),
         map,
         &expect![[r#"
-        apiVersion: v1
-        data:
-          a: text
-          b: text
-          c: "1"
-        kind: ConfigMap
-        metadata:
-          name: c
-    "#]],
+            apiVersion: v1
+            data:
+              a: text
+              b: x
+              c: "1"
+            kind: ConfigMap
+            metadata:
+              name: c
+        "#]],
     );
 }
 
