@@ -17,6 +17,7 @@ use crate::clusters::Target;
 
 /// What to compare.
 #[derive(clap::Args)]
+#[group(skip)]
 pub struct Arguments {
     /// A folder, `oci://HOST/NAME:TAG`, or a cluster's context. Alone: an environment, which is the context of its cluster; what
     /// its pointer names, rendered, is compared with what the cluster holds.
@@ -138,10 +139,19 @@ mod tests {
 
     #[test]
     fn only_what_differs_is_shown() {
-        check(MAP, MAP, false, &expect![[r#"
+        check(
+            MAP,
+            MAP,
+            false,
+            &expect![[r#"
             no difference
-        "#]]);
-        check(MAP, &MAP.replace("'6'", "'7'"), false, &expect![[r#"
+        "#]],
+        );
+        check(
+            MAP,
+            &MAP.replace("'6'", "'7'"),
+            false,
+            &expect![[r#"
             ► ConfigMap n/a changed
               …
                   c: "3"
@@ -153,8 +163,13 @@ mod tests {
                 metadata:
                   name: a
             1 changed, 0 added, 0 removed
-        "#]]);
-        check(MAP, &MAP.replace("'6'", "'7'"), true, &expect![[r#"
+        "#]],
+        );
+        check(
+            MAP,
+            &MAP.replace("'6'", "'7'"),
+            true,
+            &expect![[r#"
             ► ConfigMap n/a changed
             [2m  …[0m
                   c: "3"
@@ -166,8 +181,13 @@ mod tests {
                 metadata:
                   name: a
             1 changed, 0 added, 0 removed
-        "#]]);
-        check("", &MAP.replace("name: a", "name: b"), false, &expect![[r#"
+        "#]],
+        );
+        check(
+            "",
+            &MAP.replace("name: a", "name: b"),
+            false,
+            &expect![[r#"
             ► ConfigMap n/b added
               + apiVersion: v1
               + data:
@@ -182,22 +202,32 @@ mod tests {
               +   name: b
               +   namespace: "n"
             0 changed, 1 added, 0 removed
-        "#]]);
-        check("kind: Namespace\napiVersion: v1\nmetadata: {name: n}\n", "", false, &expect![[r#"
+        "#]],
+        );
+        check(
+            "kind: Namespace\napiVersion: v1\nmetadata: {name: n}\n",
+            "",
+            false,
+            &expect![[r#"
             ► Namespace n removed
               - apiVersion: v1
               - kind: Namespace
               - metadata:
               -   name: "n"
             0 changed, 0 added, 1 removed
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn secrets_are_masked() {
         let secret = "kind: Secret\napiVersion: v1\nmetadata: {name: a, annotations: {kubectl.kubernetes.io/last-applied-configuration: geheim}}\ndata: {same: c2FtZQ==, other: b25l}\nstringData: {gone: geheim}\n";
         let after = "kind: Secret\napiVersion: v1\nmetadata: {name: a}\ndata: {same: c2FtZQ==, other: dHdv, new: geheim}\n";
-        check(secret, after, false, &expect![[r#"
+        check(
+            secret,
+            after,
+            false,
+            &expect![[r#"
             ► Secret a changed
                 apiVersion: v1
                 data:
@@ -211,10 +241,16 @@ mod tests {
               - stringData:
               -   gone: '*** (before)'
             1 changed, 0 added, 0 removed
-        "#]]);
-        check(secret, secret, false, &expect![[r#"
+        "#]],
+        );
+        check(
+            secret,
+            secret,
+            false,
+            &expect![[r#"
             no difference
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
@@ -223,8 +259,13 @@ mod tests {
             "name: a,",
             "name: a, uid: u, resourceVersion: '7', generation: 1, creationTimestamp: '2026-01-01T00:00:00Z', managedFields: [{}],",
         );
-        check(&format!("{live}status: {{x: y}}\n"), MAP, false, &expect![[r#"
+        check(
+            &format!("{live}status: {{x: y}}\n"),
+            MAP,
+            false,
+            &expect![[r#"
             no difference
-        "#]]);
+        "#]],
+        );
     }
 }

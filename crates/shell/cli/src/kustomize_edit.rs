@@ -207,7 +207,10 @@ commonLabels: {team: a}
                 commonLabels: {team: a}
             "##]],
         );
-        check(FILE, "set image app=*:1.10", &expect![[r##"
+        check(
+            FILE,
+            "set image app=*:1.10",
+            &expect![[r##"
             # what runs in prod
             resources:
             - ../base   # the base
@@ -218,54 +221,95 @@ commonLabels: {team: a}
               newName: registry.internal/app
             namespace: prod
             commonLabels: {team: a}
-        "##]]);
-        check("images: []\n", "set image app:1", &expect![[r#"
+        "##]],
+        );
+        check(
+            "images: []\n",
+            "set image app:1",
+            &expect![[r#"
             images:
             - name: app
               newTag: "1"
-        "#]]);
-        check(FILE, "set image app", &expect![[r#"
+        "#]],
+        );
+        check(
+            FILE,
+            "set image app",
+            &expect![[r#"
             invalid format of image, use one of the following options: <image>=<newimage>:<newtag>, <image>=<newimage>@<digest>, <image>=<newimage>, <image>:<newtag>, <image>@<digest>
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn single_values_are_set() {
-        check("a: 1\n", "set namespace x", &expect![[r#"
+        check(
+            "a: 1\n",
+            "set namespace x",
+            &expect![[r#"
             a: 1
             namespace: x
-        "#]]);
-        check("resources: [a.yaml]\n", "set namespace 1e3", &expect![[r#"
+        "#]],
+        );
+        check(
+            "resources: [a.yaml]\n",
+            "set namespace 1e3",
+            &expect![[r#"
             resources: [a.yaml]
             namespace: "1e3"
-        "#]]);
-        check("resources: [a.yaml]\nnamePrefix: x- # why\n", "set nameprefix -- y-", &expect![[r#"
+        "#]],
+        );
+        check(
+            "resources: [a.yaml]\nnamePrefix: x- # why\n",
+            "set nameprefix -- y-",
+            &expect![[r#"
             resources: [a.yaml]
             namePrefix: y- # why
-        "#]]);
-        check("resources: [a.yaml]\n", "set namesuffix -- -y", &expect![[r#"
+        "#]],
+        );
+        check(
+            "resources: [a.yaml]\n",
+            "set namesuffix -- -y",
+            &expect![[r#"
             resources: [a.yaml]
             nameSuffix: -y
-        "#]]);
-        check("replicas:\n- {name: a, count: 1}\n", "set replicas a=3 b=1", &expect![[r#"
+        "#]],
+        );
+        check(
+            "replicas:\n- {name: a, count: 1}\n",
+            "set replicas a=3 b=1",
+            &expect![[r#"
             replicas:
             - {name: a, count: 3}
             - count: 1
               name: b
-        "#]]);
-        check("commonLabels: {a: b}\n", "set label a:c d:e,f:1", &expect![[r#"
+        "#]],
+        );
+        check(
+            "commonLabels: {a: b}\n",
+            "set label a:c d:e,f:1",
+            &expect![[r#"
             commonLabels: {a: c, d: e, f: "1"}
-        "#]]);
-        check("resources: [a.yaml]\n", "set annotation a:c", &expect![[r#"
+        "#]],
+        );
+        check(
+            "resources: [a.yaml]\n",
+            "set annotation a:c",
+            &expect![[r#"
             resources: [a.yaml]
             commonAnnotations:
               a: c
-        "#]]);
-        check("buildMetadata: [managedByLabel]\n", "set buildmetadata originAnnotations,managedByLabel", &expect![[r#"
+        "#]],
+        );
+        check(
+            "buildMetadata: [managedByLabel]\n",
+            "set buildmetadata originAnnotations,managedByLabel",
+            &expect![[r#"
             buildMetadata:
             - originAnnotations
             - managedByLabel
-        "#]]);
+        "#]],
+        );
         check(
             "configMapGenerator:\n- name: c\n  literals:\n  - a=1 # one\n  - b=2\n",
             "set configmap c --from-literal=a=7 --new-namespace=n",
@@ -278,14 +322,21 @@ commonLabels: {team: a}
                   namespace: "n"
             "#]],
         );
-        check("configMapGenerator:\n- name: c\n", "set configmap c --from-literal=a=7", &expect![[r#"
+        check(
+            "configMapGenerator:\n- name: c\n",
+            "set configmap c --from-literal=a=7",
+            &expect![[r#"
             key 'a' not found in resource
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn items_are_added() {
-        check(FILE, "add resource a.yaml b.yaml", &expect![[r##"
+        check(
+            FILE,
+            "add resource a.yaml b.yaml",
+            &expect![[r##"
             # what runs in prod
             resources:
             - ../base   # the base
@@ -298,37 +349,65 @@ commonLabels: {team: a}
               newName: registry.internal/app
             namespace: prod
             commonLabels: {team: a}
-        "##]]);
-        check("resources:\n- a.yaml\n", "add resource *.yaml", &expect![[r#"
+        "##]],
+        );
+        check(
+            "resources:\n- a.yaml\n",
+            "add resource *.yaml",
+            &expect![[r#"
             resources:
             - a.yaml
             - b.yaml
-        "#]]);
-        check("resources:\n- a.yaml\n", "add resource c.yaml", &expect![[r#"
+        "#]],
+        );
+        check(
+            "resources:\n- a.yaml\n",
+            "add resource c.yaml",
+            &expect![[r#"
             c.yaml has no match; --no-verify adds it all the same
-        "#]]);
-        check("resources:\n- a.yaml\n", "add resource c.yaml --no-verify", &expect![[r#"
+        "#]],
+        );
+        check(
+            "resources:\n- a.yaml\n",
+            "add resource c.yaml --no-verify",
+            &expect![[r#"
             resources:
             - a.yaml
             - c.yaml
-        "#]]);
-        check("resources: [a.yaml]\n", "add component dir", &expect![[r#"
+        "#]],
+        );
+        check(
+            "resources: [a.yaml]\n",
+            "add component dir",
+            &expect![[r#"
             resources: [a.yaml]
             components:
             - dir
-        "#]]);
-        check("resources: [a.yaml]\n", "add patch --path a.yaml --kind Deployment --name x.*", &expect![[r#"
+        "#]],
+        );
+        check(
+            "resources: [a.yaml]\n",
+            "add patch --path a.yaml --kind Deployment --name x.*",
+            &expect![[r#"
             resources: [a.yaml]
             patches:
             - path: a.yaml
               target:
                 kind: Deployment
                 name: x.*
-        "#]]);
-        check(FILE, "add label team:b", &expect![[r#"
+        "#]],
+        );
+        check(
+            FILE,
+            "add label team:b",
+            &expect![[r#"
             label team already in kustomization file. Use --force to override.
-        "#]]);
-        check(FILE, "add label team:b --force", &expect![[r##"
+        "#]],
+        );
+        check(
+            FILE,
+            "add label team:b --force",
+            &expect![[r##"
             # what runs in prod
             resources:
             - ../base   # the base
@@ -339,8 +418,12 @@ commonLabels: {team: a}
               newName: registry.internal/app
             namespace: prod
             commonLabels: {team: b}
-        "##]]);
-        check(FILE, "add label x:y --without-selector --include-templates", &expect![[r##"
+        "##]],
+        );
+        check(
+            FILE,
+            "add label x:y --without-selector --include-templates",
+            &expect![[r##"
             # what runs in prod
             resources:
             - ../base   # the base
@@ -355,8 +438,12 @@ commonLabels: {team: a}
             - includeTemplates: true
               pairs:
                 x: "y"
-        "##]]);
-        check(FILE, "add annotation x:\"a,b\"", &expect![[r##"
+        "##]],
+        );
+        check(
+            FILE,
+            "add annotation x:\"a,b\"",
+            &expect![[r##"
             # what runs in prod
             resources:
             - ../base   # the base
@@ -369,7 +456,8 @@ commonLabels: {team: a}
             commonLabels: {team: a}
             commonAnnotations:
               x: a,b
-        "##]]);
+        "##]],
+        );
         check(
             "resources: [a.yaml]\n",
             "add configmap c --from-literal=a=1 --from-literal=b=yes --disableNameSuffixHash",
@@ -384,47 +472,82 @@ commonLabels: {team: a}
                     disableNameSuffixHash: true
             "#]],
         );
-        check("secretGenerator:\n- name: s\n  literals: [a=1]\n", "add secret s --from-literal=b=2", &expect![[r#"
+        check(
+            "secretGenerator:\n- name: s\n  literals: [a=1]\n",
+            "add secret s --from-literal=b=2",
+            &expect![[r#"
             secretGenerator:
             - name: s
               literals: [a=1, b=2]
-        "#]]);
-        check("resources: [a.yaml]\n", "add secret s --type=kubernetes.io/tls --from-env-file=x.env", &expect![[r#"
+        "#]],
+        );
+        check(
+            "resources: [a.yaml]\n",
+            "add secret s --type=kubernetes.io/tls --from-env-file=x.env",
+            &expect![[r#"
             resources: [a.yaml]
             secretGenerator:
             - name: s
               envs:
               - x.env
               type: kubernetes.io/tls
-        "#]]);
-        check("resources: [a.yaml]\n", "add configmap c", &expect![[r#"
+        "#]],
+        );
+        check(
+            "resources: [a.yaml]\n",
+            "add configmap c",
+            &expect![[r#"
             at least from-env-file, or from-file or from-literal must be set
-        "#]]);
-        check("resources: [a.yaml]\n", "add base dir", &expect![[r#"
+        "#]],
+        );
+        check(
+            "resources: [a.yaml]\n",
+            "add base dir",
+            &expect![[r#"
             resources: [a.yaml, dir]
-        "#]]);
-        check("resources: [a.yaml]\n", "add transformer b.yaml", &expect![[r#"
+        "#]],
+        );
+        check(
+            "resources: [a.yaml]\n",
+            "add transformer b.yaml",
+            &expect![[r#"
             resources: [a.yaml]
             transformers:
             - b.yaml
-        "#]]);
-        check("resources: [a.yaml]\n", "add buildmetadata nonsense", &expect![[r#"
+        "#]],
+        );
+        check(
+            "resources: [a.yaml]\n",
+            "add buildmetadata nonsense",
+            &expect![[r#"
             invalid buildMetadata option: nonsense; must be one of originAnnotations, transformerAnnotations, managedByLabel
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn items_are_removed() {
-        check("# x\nresources:\n- a.yaml # one\n- b.yaml\nnamespace: y\n", "remove resource a.yaml", &expect![[r#"
+        check(
+            "# x\nresources:\n- a.yaml # one\n- b.yaml\nnamespace: y\n",
+            "remove resource a.yaml",
+            &expect![[r#"
             # x
             resources:
             - b.yaml
             namespace: y
-        "#]]);
-        check("resources:\n- a.yaml\n- b.yaml\nnamespace: y\n", "remove resource *.yaml", &expect![[r#"
+        "#]],
+        );
+        check(
+            "resources:\n- a.yaml\n- b.yaml\nnamespace: y\n",
+            "remove resource *.yaml",
+            &expect![[r#"
             namespace: y
-        "#]]);
-        check(FILE, "remove label team", &expect![[r##"
+        "#]],
+        );
+        check(
+            FILE,
+            "remove label team",
+            &expect![[r##"
             # what runs in prod
             resources:
             - ../base   # the base
@@ -434,11 +557,19 @@ commonLabels: {team: a}
               newTag: "1.0"   # keep in step
               newName: registry.internal/app
             namespace: prod
-        "##]]);
-        check(FILE, "remove label other", &expect![[r#"
+        "##]],
+        );
+        check(
+            FILE,
+            "remove label other",
+            &expect![[r#"
             label other is not defined in kustomization file
-        "#]]);
-        check(FILE, "remove label other --ignore-non-existence", &expect![[r##"
+        "#]],
+        );
+        check(
+            FILE,
+            "remove label other --ignore-non-existence",
+            &expect![[r##"
             # what runs in prod
             resources:
             - ../base   # the base
@@ -449,7 +580,8 @@ commonLabels: {team: a}
               newName: registry.internal/app
             namespace: prod
             commonLabels: {team: a}
-        "##]]);
+        "##]],
+        );
         check(
             "patches:\n- path: a.yaml\n- path: b.yaml\n  target: {kind: X}\n",
             "remove patch --path b.yaml --kind X",
@@ -458,13 +590,21 @@ commonLabels: {team: a}
                 - path: a.yaml
             "#]],
         );
-        check("configMapGenerator:\n- name: a\n- name: b\n  literals: [x=1]\n", "remove configmap b,c", &expect![[r#"
+        check(
+            "configMapGenerator:\n- name: a\n- name: b\n  literals: [x=1]\n",
+            "remove configmap b,c",
+            &expect![[r#"
             configMapGenerator:
             - name: a
-        "#]]);
-        check("buildMetadata: [managedByLabel]\n", "remove buildmetadata managedByLabel", &expect![[r#"
+        "#]],
+        );
+        check(
+            "buildMetadata: [managedByLabel]\n",
+            "remove buildmetadata managedByLabel",
+            &expect![[r#"
             {}
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
@@ -500,8 +640,12 @@ commonLabels: {team: a}
                 kind: Kustomization
             "##]],
         );
-        check("resources: [a.yaml]\n", "fix --vars", &expect![[r#"
+        check(
+            "resources: [a.yaml]\n",
+            "fix --vars",
+            &expect![[r#"
             edit fix --vars is not supported: replacements have to be written by a person
-        "#]]);
+        "#]],
+        );
     }
 }

@@ -65,3 +65,13 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<i32> {
         Command::Demo(arguments) => demo::run(arguments).await,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        super::Arguments::command().debug_assert();
+    }
+}
