@@ -45,34 +45,17 @@ pub(crate) fn run(folder: &Path, edit: Edit) -> anyhow::Result<()> {
     draft.write()
 }
 
-/// Parses `key:value`, several of them by comma or as several arguments, as upstream's `ConvertSliceToMap` does.
+/// Parses `key:value`, one an argument, as upstream's `ConvertSliceToMap` does.
 fn pairs(arguments: &[String], what: &str) -> anyhow::Result<Vec<(String, String)>> {
-    let mut found = Vec::new();
-    for part in arguments.iter().flat_map(|argument| split_outside_quotes(argument)) {
-        let (key, value) = part.split_once(':').unwrap_or((part.as_str(), ""));
+    let pair = |argument: &String| {
+        let (key, value) = argument.split_once(':').unwrap_or((argument, ""));
         if key.is_empty() {
-            bail!("invalid {what}: '{part}' (need k:v pair where v may be quoted)");
+            bail!("invalid {what}: '{argument}' (need k:v pair where v may be quoted)");
         }
         let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
-        found.push((key.to_owned(), value.to_owned()));
-    }
-    if found.is_empty() {
-        bail!("must specify {what}");
-    }
-    Ok(found)
-}
-
-fn split_outside_quotes(text: &str) -> Vec<String> {
-    let mut parts = vec![String::new()];
-    let mut quoted = false;
-    for character in text.chars() {
-        quoted ^= character == '"';
-        match parts.last_mut() {
-            Some(last) if character != ',' || quoted => last.push(character),
-            _ => parts.push(String::new()),
-        }
-    }
-    parts
+        Ok((key.to_owned(), value.to_owned()))
+    };
+    arguments.iter().map(pair).collect()
 }
 
 /// Options of `buildMetadata`, by comma.
@@ -287,7 +270,7 @@ commonLabels: {team: a}
         );
         check(
             "commonLabels: {a: b}\n",
-            "set label a:c d:e,f:1",
+            "set label a:c d:e f:1",
             &expect![[r#"
             commonLabels: {a: c, d: e, f: "1"}
         "#]],
