@@ -480,10 +480,9 @@ fn what_a_replacement_makes_has_no_type_until_something_merges() {
           name: c
     "#]],
     );
-    let whole =
-        format!("resources: [../k]\npatches: [{{patch: '{{apiVersion: v1, kind: ConfigMap, metadata: {{name: c}}, data: {{b: x}}}}'}}]");
+    let whole = "resources: [../k]\npatches: [{patch: '{apiVersion: v1, kind: ConfigMap, metadata: {name: c}, data: {b: x}}'}]";
     let shown = render(
-        &[("k/kustomization.yaml", &format!("resources: [r.yaml]\n{made}")), ("k/r.yaml", CONFIG_MAP), ("o/kustomization.yaml", &whole)],
+        &[("k/kustomization.yaml", &format!("resources: [r.yaml]\n{made}")), ("k/r.yaml", CONFIG_MAP), ("o/kustomization.yaml", whole)],
         "o",
     );
     assert!(shown.contains("made: \"False\""), "{shown}");
