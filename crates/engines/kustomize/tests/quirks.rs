@@ -33,7 +33,11 @@ fn what_is_not_supported_is_refused_by_name() {
         ("resources: [../../x]", "../../x: leads out of the tree\n"),
         ("resources: [../b/c.yaml]", "accumulating resources: security; file 'b/c.yaml' is not in or below 'k'\n"),
         ("resources: [../k]", "accumulating resources: cycle detected: candidate root 'k' contains visited root 'k'\n"),
-        ("nonsense: 1", "k/kustomization.yaml: invalid Kustomization: json: unknown field \"nonsense\"\n"),
+        ("# x\nnonsense: 1", "k/kustomization.yaml:2: invalid Kustomization: json: unknown field \"nonsense\"\n"),
+        (
+            "images:\n- name: a\n- name: b\n  newTag: 1",
+            "k/kustomization.yaml:4: invalid Kustomization: json: cannot unmarshal number into Go struct field Kustomization.images.newTag of type string\n",
+        ),
         ("kind: Kustomization", "k/kustomization.yaml: kustomization.yaml is empty\n"),
         (
             "transformers: ['{apiVersion: x/v1, kind: Y, metadata: {name: z}}']",
@@ -249,7 +253,7 @@ fn vars_take_the_type_of_what_they_point_at() {
         "vars: [{name: N, objref: {apiVersion: v1, kind: Pod, name: p}}]\nnamePrefix: q-\n",
         &pod,
         &expect![[r#"
-            k/kustomization.yaml: invalid Kustomization: json: cannot unmarshal bool into Go struct field Kustomization.vars.name of type string
+            k/kustomization.yaml:2: invalid Kustomization: json: cannot unmarshal bool into Go struct field Kustomization.vars.name of type string
         "#]],
     );
 }
@@ -291,7 +295,7 @@ fn components_change_what_their_parent_has() {
         ),
     ];
     let expected = expect![[r#"
-        b/kustomization.yaml: invalid Kustomization: json: cannot unmarshal bool into Go struct field Kustomization.namespace of type string
+        b/kustomization.yaml:3: invalid Kustomization: json: cannot unmarshal bool into Go struct field Kustomization.namespace of type string
     "#]];
     expected.assert_eq(&render(&files, "b"));
 }

@@ -51,8 +51,8 @@ struct Build {
     #[arg(long)]
     output_digest: bool,
     /// In which order manifests come where the kustomization does not say it.
-    #[arg(long, value_enum, default_value = "legacy")]
-    reorder: Reorder,
+    #[arg(long, value_enum)]
+    reorder: Option<Reorder>,
     /// Which files a kustomization may name.
     #[arg(long, value_enum, default_value = "LoadRestrictionsRootOnly")]
     load_restrictor: LoadRestrictor,
@@ -98,9 +98,12 @@ pub(crate) fn run_build(arguments: Vec<OsString>) -> anyhow::Result<i32> {
 }
 
 fn build(told: &Build) -> anyhow::Result<()> {
+    if told.reorder.is_some() {
+        eprintln!("Flag --reorder has been deprecated, use the new 'sortOptions' field in kustomization.yaml instead.");
+    }
     let order = match told.reorder {
-        Reorder::Legacy => Order::Legacy,
-        Reorder::None => Order::AsRead,
+        None | Some(Reorder::Legacy) => Order::Legacy,
+        Some(Reorder::None) => Order::AsRead,
     };
     let restriction = match told.load_restrictor {
         LoadRestrictor::RootOnly => Restriction::RootOnly,
