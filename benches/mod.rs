@@ -4,6 +4,7 @@
 mod expression;
 mod idle;
 mod releases;
+mod render;
 mod size;
 mod start;
 mod updates;
@@ -30,8 +31,12 @@ pub struct Figure {
 }
 
 /// Measures everything, prints the table, and writes it into the README if asked to.
-pub fn run(settings: &Settings, count: u32, write: bool) -> anyhow::Result<()> {
+pub fn run(settings: &Settings, count: u32, write: bool, rendering: bool) -> anyhow::Result<()> {
     let folder = scratch(settings)?;
+    if rendering {
+        print!("{}", table(&render::measure(settings, folder.path())?));
+        return Ok(());
+    }
     let world = World::new(settings, folder.path().join("data"))?;
     world.journey(&["--once", ANYWHERE], settings.limit()).context("loading")?;
     let mut figures = Vec::new();
@@ -41,6 +46,7 @@ pub fn run(settings: &Settings, count: u32, write: bool) -> anyhow::Result<()> {
     figures.extend(releases::measure(settings, &world, count)?);
     figures.extend(updates::measure()?);
     figures.extend(expression::measure()?);
+    figures.extend(render::measure(settings, folder.path())?);
     let table = table(&figures);
     print!("{table}");
     if write {

@@ -62,6 +62,9 @@ enum Command {
         /// How many releases are measured.
         #[arg(long, default_value_t = 50)]
         releases: u32,
+        /// Measures rendering alone, which needs no world; prints only.
+        #[arg(long, conflicts_with = "write")]
+        rendering: bool,
         #[command(flatten)]
         settings: Settings,
     },
@@ -85,7 +88,7 @@ fn run(command: Command) -> anyhow::Result<()> {
             None => Ok(()),
             Some(score) => conformance::run(score, &file.context("which file is to be scored?")?, floor, verbose),
         },
-        Command::Bench { write, releases, settings } => bench::run(&settings, releases, write),
+        Command::Bench { write, releases, rendering, settings } => bench::run(&settings, releases, write, rendering),
     }
 }
 

@@ -17,6 +17,11 @@ use crate::place::{Settings, root};
 use crate::program;
 use crate::record::kustomize::{ENVIRONMENTS, overlay, recorded};
 
+/// Finds the real program, installed if need be, and its command for a build.
+pub fn real_kustomize() -> anyhow::Result<(PathBuf, &'static str)> {
+    compare::real().map(|real| (real.program, real.command))
+}
+
 /// Renders each overlay of the example under the tool's name, then random trees beside the real tool.
 pub fn prove(settings: &Settings) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;

@@ -11,6 +11,8 @@ mod records;
 
 use crate::place::Settings;
 
+pub use kustomize::real_kustomize;
+
 /// Proves something or says why not.
 type Prove = fn(&Settings) -> anyhow::Result<()>;
 
@@ -21,6 +23,6 @@ pub const PROOFS: [(&str, &str, Prove); 7] = [
     ("git", "the git program clones, fetches and pushes; the forge refuses what it must", git::prove),
     ("kill", "a journey that is killed at a random moment is completed once, by the next start", kill::prove),
     ("kubectl", "kubectl reads, applies, watches and deletes in every cluster", kubectl::prove),
-    ("kustomize", "the example's overlays render to the bytes of the recorded kubectl kustomize", kustomize::prove),
+    ("kustomize", "the example and random trees render to the bytes of the real kustomize (--builds, --seed)", kustomize::prove),
     ("pipeline", "a release travels from its tag to production by itself", pipeline::prove),
 ];

@@ -18,15 +18,15 @@ pub(crate) enum End {
 
 pub(crate) fn transform(list: &mut List, end: End, affix: &str, specs: &[FieldSpec]) -> Result<()> {
     for resource in &mut list.items {
-        let id = resource.original_id();
-        if kept(&id.gvk) {
+        let gvk = resource.original_gvk();
+        if kept(&gvk) {
             continue;
         }
-        for spec in specs.iter().filter(|spec| id.gvk.selected_by(&spec.gvk)) {
+        for spec in specs.iter().filter(|spec| gvk.selected_by(&spec.gvk)) {
             if spec.path == "metadata/name" && !affix.is_empty() {
                 match end {
-                    End::Prefix => resource.notes.prefixes.push(affix.to_owned()),
-                    End::Suffix => resource.notes.suffixes.push(affix.to_owned()),
+                    End::Prefix => resource.notes.affixes.prefixes.push(affix.to_owned()),
+                    End::Suffix => resource.notes.affixes.suffixes.push(affix.to_owned()),
                 }
                 resource.remember_id();
             }

@@ -1,7 +1,7 @@
 //! Where transformers look: field specs, built in and from `configurations`.
 //! Source: kustomize `api/internal/plugins/builtinconfig`, `api/types/fieldspec.go`. Read first: [`Config`], [`FieldSpec`].
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use crate::decode::{Fields, Unknown};
 use crate::error::{Result, Wrap as _, fail};
@@ -25,7 +25,7 @@ pub(crate) struct NameReference {
 }
 
 /// All tables.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Config {
     pub name_prefix: Vec<FieldSpec>,
     pub name_suffix: Vec<FieldSpec>,
@@ -38,9 +38,11 @@ pub(crate) struct Config {
     pub var_reference: Vec<FieldSpec>,
     pub images: Vec<FieldSpec>,
     pub replicas: Vec<FieldSpec>,
+    /// Whether the built-in tables are part of it.
+    pub complete: bool,
 }
 
-static DEFAULT: LazyLock<Config> = LazyLock::new(|| defaults(include_str!("defaults.txt")));
+static DEFAULT: LazyLock<Arc<Config>> = LazyLock::new(|| Arc::new(defaults(include_str!("defaults.txt"))));
 
 const TABLES: [&str; 10] = [
     "namePrefix",
@@ -58,14 +60,29 @@ const SPEC: [&str; 5] = ["group", "version", "kind", "path", "create"];
 
 impl Config {
     /// The built-in tables with those of the files of `configurations`.
-    pub(crate) fn of(loader: &Loader<'_>, paths: &[String]) -> Result<Self> {
-        let mut config = DEFAULT.clone();
+    pub(crate) fn of(loader: &Loader<'_>, paths: &[String]) -> Result<Arc<Self>> {
+        if paths.is_empty() {
+            return Ok(DEFAULT.clone());
+        }
+        let mut config = Self::clone(&DEFAULT);
         let mut own = Self::default();
         for path in paths {
             own.merge(&from_file(loader, path)?)?;
         }
         config.merge(&own)?;
-        Ok(config)
+        Ok(Arc::new(config))
+    }
+
+    /// Adds the tables of another one. Nearly always both are the built-in ones, which are not copied.
+    pub(crate) fn add(mine: &mut Arc<Self>, theirs: &Arc<Self>) -> Result<()> {
+        if Arc::ptr_eq(mine, theirs) || mine.complete && Arc::ptr_eq(theirs, &DEFAULT) {
+            return Ok(());
+        }
+        if Arc::ptr_eq(theirs, &DEFAULT) && **mine == Self::default() {
+            *mine = theirs.clone();
+            return Ok(());
+        }
+        Arc::make_mut(mine).merge(theirs)
     }
 
     fn table(&mut self, name: &str) -> Option<&mut Vec<FieldSpec>> {
@@ -86,6 +103,7 @@ impl Config {
 
     pub(crate) fn merge(&mut self, other: &Self) -> Result<()> {
         let mut other = other.clone();
+        self.complete |= other.complete;
         for name in TABLES {
             let Some(theirs) = other.table(name).map(std::mem::take) else { continue };
             let Some(mine) = self.table(name) else { continue };
@@ -154,7 +172,7 @@ pub(crate) fn field_specs(fields: &Fields, name: &str) -> Result<Vec<FieldSpec>>
 }
 
 fn defaults(text: &str) -> Config {
-    let mut config = Config::default();
+    let mut config = Config { complete: true, ..Config::default() };
     let mut table = String::new();
     let part = |word: &str| if word == "-" { String::new() } else { word.to_owned() };
     for line in text.lines().filter(|line| !line.starts_with('#')) {

@@ -60,9 +60,14 @@ pub(crate) trait Wrap<T> {
 
 impl<T> Wrap<T> for Result<T> {
     fn wrap(self, prefix: impl FnOnce() -> String) -> Self {
-        self.map_err(|error| match error {
-            BuildError::Failed(text) => BuildError::Failed(format!("{}: {text}", prefix())),
-            other => other,
-        })
+        self.map_err(|error| told(error, &prefix()))
+    }
+}
+
+/// An error that says what was being done.
+pub(crate) fn told(error: BuildError, prefix: &str) -> BuildError {
+    match error {
+        BuildError::Failed(text) => BuildError::Failed(format!("{prefix}: {text}")),
+        other => other,
     }
 }

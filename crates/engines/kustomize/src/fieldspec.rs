@@ -1,11 +1,13 @@
 //! Walking to the fields that a field spec names. Source: kustomize `api/filters/fieldspec/fieldspec.go`.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use crate::config::FieldSpec;
-use crate::error::{Result, Wrap as _, fail};
+use crate::error::{Result, fail, told};
 use crate::id::Gvk;
-use crate::value::{in_place_of, is_null, is_text, null_written, text, text_at, typed, untyped};
+use crate::value::{in_place_of, is_null, is_text, null_written, seen_at, text, text_at, typed, untyped};
 
 /// What is made where the last field is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,14 +19,41 @@ pub(crate) enum Create {
 
 /// Calls a function with every field that the spec names in an object of its kind.
 pub(crate) fn apply(object: &mut Value, spec: &FieldSpec, create: Create, set: &mut dyn FnMut(&mut Value) -> Result<()>) -> Result<()> {
-    let gvk = Gvk::new(&text_at(object, &["apiVersion"]), &text_at(object, &["kind"]));
-    if !gvk.selected_by(&spec.gvk) {
-        return Ok(());
-    }
-    let path = split(&spec.path, '/');
+    if fits(object, &spec.gvk) { apply_to_any(object, spec, create, set) } else { Ok(()) }
+}
+
+/// Calls a function with every field that the spec names, whatever the object's kind.
+pub(crate) fn apply_to_any(
+    object: &mut Value,
+    spec: &FieldSpec,
+    create: Create,
+    set: &mut dyn FnMut(&mut Value) -> Result<()>,
+) -> Result<()> {
+    // Hardly any path has a backslash, and this is done for every object and every spec.
+    let path: Vec<Cow<'_, str>> = match spec.path.contains('\\') {
+        true => split(&spec.path, '/').into_iter().map(Cow::Owned).collect(),
+        false => spec.path.strip_prefix('/').unwrap_or(&spec.path).split('/').map(Cow::Borrowed).collect(),
+    };
     let create = if spec.create { create } else { Create::Nothing };
-    let name = text_at(object, &["metadata", "name"]);
-    walk(object, &path, create, set).wrap(|| format!("considering field '{}' of object {gvk}/{name}", spec.path))
+    walk(object, &path, create, set).map_err(|error| {
+        let gvk = Gvk::new(&text_at(object, &["apiVersion"]), &text_at(object, &["kind"]));
+        let name = text_at(object, &["metadata", "name"]);
+        told(error, &format!("considering field '{}' of object {gvk}/{name}", spec.path))
+    })
+}
+
+/// Tells whether an object is of the kinds that a spec is for.
+pub(crate) fn fits(object: &Value, wanted: &Gvk) -> bool {
+    let same = |value: &str, wanted: &str| wanted.is_empty() || value == wanted;
+    if !same(&seen_at(object, &["kind"]), &wanted.kind) {
+        return false;
+    }
+    if wanted.group.is_empty() && wanted.version.is_empty() {
+        return true;
+    }
+    let api_version = seen_at(object, &["apiVersion"]);
+    let (group, version) = api_version.split_once('/').unwrap_or(("", &api_version));
+    same(group, &wanted.group) && same(version, &wanted.version)
 }
 
 /// Splits a path; a backslash keeps a delimiter.
@@ -47,7 +76,7 @@ pub(crate) fn split(path: &str, delimiter: char) -> Vec<String> {
     found
 }
 
-fn walk(value: &mut Value, path: &[String], create: Create, set: &mut dyn FnMut(&mut Value) -> Result<()>) -> Result<()> {
+fn walk(value: &mut Value, path: &[Cow<'_, str>], create: Create, set: &mut dyn FnMut(&mut Value) -> Result<()>) -> Result<()> {
     let Some((first, rest)) = path.split_first() else { return set(value) };
     if is_null(value) {
         return Ok(());
@@ -55,7 +84,7 @@ fn walk(value: &mut Value, path: &[String], create: Create, set: &mut dyn FnMut(
     match value {
         Value::Array(items) => items.iter_mut().try_for_each(|item| walk(item, path, create, set)),
         Value::Object(map) => {
-            let (name, list) = first.strip_suffix("[]").map_or((first.as_str(), false), |name| (name, true));
+            let (name, list) = first.strip_suffix("[]").map_or((first.as_ref(), false), |name| (name, true));
             if name.is_empty() {
                 return fail("cannot set or create an empty field name");
             }

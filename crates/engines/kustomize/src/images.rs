@@ -9,14 +9,14 @@ use crate::config::FieldSpec;
 use crate::error::Result;
 use crate::fieldspec::{Create, apply, set_scalar};
 use crate::list::List;
-use crate::value::{is_null, text};
+use crate::value::{is_null, seen_at, text};
 
 pub(crate) fn transform(list: &mut List, image: &Image, specs: &[FieldSpec]) -> Result<()> {
     // A name that is no regular expression matches nothing.
     let Ok(pattern) = golang::regexp(&format!("^{}(:[a-zA-Z0-9_.{{}}-]*)?(@sha256:[a-zA-Z0-9_.{{}}-]*)?$", image.name)) else {
         return Ok(());
     };
-    for resource in list.items.iter_mut().filter(|resource| resource.kind() != "CustomResourceDefinition") {
+    for resource in list.items.iter_mut().filter(|resource| seen_at(&resource.value, &["kind"]) != "CustomResourceDefinition") {
         everywhere(&mut resource.value, image, &pattern)?;
         for spec in specs {
             apply(&mut resource.value, spec, Create::Nothing, &mut |place| match is_null(place) {

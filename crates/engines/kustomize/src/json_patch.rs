@@ -3,10 +3,13 @@
 
 use serde_json::Value;
 
-use crate::error::{Result, fail};
+use crate::error::{BuildError, Result, fail};
+use crate::value::size;
 
 /// Most operations of one patch.
 const MOST: usize = 10_000;
+/// Most values that the copies of one patch may make.
+const MOST_COPIED: usize = 100_000;
 
 /// Reads a patch. What starts with `[` must be JSON, all else is YAML, as upstream has it.
 pub(crate) fn parse(text: &str) -> Result<Vec<Value>> {
@@ -28,10 +31,11 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Value>> {
 }
 
 pub(crate) fn apply(document: &mut Value, operations: &[Value]) -> Result<()> {
-    operations.iter().try_for_each(|operation| perform(document, operation))
+    let mut copied = 0;
+    operations.iter().try_for_each(|operation| perform(document, operation, &mut copied))
 }
 
-fn perform(document: &mut Value, operation: &Value) -> Result<()> {
+fn perform(document: &mut Value, operation: &Value, copied: &mut usize) -> Result<()> {
     let kind = operation["op"].as_str().unwrap_or("unknown");
     let Some(path) = operation["path"].as_str() else { return fail(format!("missing path in {kind} operation")) };
     let steps = steps(path);
@@ -72,7 +76,14 @@ fn perform(document: &mut Value, operation: &Value) -> Result<()> {
                 let mapping =
                     source.split_last().is_some_and(|(_, parents)| find(document, parents).is_some_and(|parent| parent.is_object()));
                 match find(document, &source) {
-                    Some(value) => value.clone(),
+                    Some(value) => {
+                        // A copy into what is copied doubles it.
+                        *copied += size(value);
+                        if *copied > MOST_COPIED {
+                            return Err(BuildError::Limit("100,000 values copied by one JSON patch"));
+                        }
+                        value.clone()
+                    }
                     None if mapping => Value::Null,
                     None => return fail(format!("copy operation does not apply: doc is missing from path: {from}: missing value")),
                 }

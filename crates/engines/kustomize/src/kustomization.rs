@@ -1,6 +1,7 @@
 //! The kustomization file. Source: kustomize `api/types/kustomization.go`. Read first: [`Kustomization`], [`read`].
 
 use serde_json::{Map, Value};
+use yaml::{Content, Node};
 
 use crate::FILES;
 use crate::arguments::{
@@ -110,9 +111,40 @@ pub(crate) fn read(loader: &Loader<'_>) -> Result<Kustomization> {
     let path = crate::loader::join(&loader.shown_root(), file);
     let value = crate::read::settings(&text).map_err(|source| BuildError::Yaml { path: path.clone(), source })?;
     parse(&value, file).map_err(|error| match error {
-        BuildError::Failed(text) => BuildError::Field { path, text },
+        BuildError::Failed(message) => {
+            let line = yaml::nodes(&text).ok().and_then(|nodes| line_of(nodes.first()?, &message));
+            BuildError::Field { path: line.map_or(path.clone(), |line| format!("{path}:{line}")), text: message }
+        }
         other => other,
     })
+}
+
+/// The line of the field that a message names: `unknown field "x"`, or `Go struct field Kustomization.a.b`.
+fn line_of(root: &Node, message: &str) -> Option<usize> {
+    if let Some((_, rest)) = message.split_once("unknown field \"") {
+        return line_below(root, &[rest.split_once('"')?.0], true);
+    }
+    let (_, rest) = message.split_once("Go struct field ")?;
+    let keys: Vec<&str> = rest.split_once(' ')?.0.split('.').skip(1).collect();
+    (1..=keys.len()).rev().find_map(|length| line_below(root, &keys[..length], false))
+}
+
+/// The line of the first key at the end of this way down, through all items of lists, or anywhere below.
+fn line_below(node: &Node, keys: &[&str], anywhere: bool) -> Option<usize> {
+    match &node.content {
+        Content::Map(pairs, _) => pairs.iter().find_map(|(key, value)| {
+            let named =
+                matches!((&key.content, keys.first()), (Content::Scalar(text, _), Some(wanted)) if text.eq_ignore_ascii_case(wanted));
+            match named {
+                true if keys.len() == 1 => Some(key.line),
+                true => line_below(value, &keys[1..], anywhere),
+                false if anywhere => line_below(value, keys, anywhere),
+                false => None,
+            }
+        }),
+        Content::List(items, _) => items.iter().find_map(|item| line_below(item, keys, anywhere)),
+        Content::Scalar(..) | Content::Alias(_) => None,
+    }
 }
 
 fn parse(value: &Value, file: &str) -> Result<Kustomization> {

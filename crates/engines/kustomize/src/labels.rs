@@ -4,17 +4,18 @@ use serde_json::{Map, Value};
 
 use crate::config::FieldSpec;
 use crate::error::Result;
-use crate::fieldspec::{Create, apply, set_entry, split};
+use crate::fieldspec::{Create, apply, fits, set_entry, split};
 use crate::list::List;
 use crate::paths::everywhere;
 
 /// Puts texts into the mappings that the specs name.
 pub(crate) fn add(list: &mut List, pairs: &Map<String, Value>, specs: &[FieldSpec]) -> Result<()> {
     for resource in &mut list.items {
+        let specs: Vec<&FieldSpec> = specs.iter().filter(|spec| fits(&resource.value, &spec.gvk)).collect();
         for (key, text) in pairs {
             let shared = resource.shared_values();
             let mut new = Vec::new();
-            for spec in specs {
+            for spec in &specs {
                 let mut path = split(&spec.path, '/');
                 path.push(key.clone());
                 let places = |value: &Value| {

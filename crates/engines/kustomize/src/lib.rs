@@ -131,7 +131,8 @@ pub fn build_with(files: &dyn Files, folder: &str, options: Options) -> Result<B
     }
     let warning = |(old, new): &(&str, &str)| {
         format!(
-            "# Warning: '{old}' is deprecated. Please use '{new}' instead. Run 'kustomize edit fix' to update your Kustomization automatically."
+            "# Warning: '{old}' is deprecated. Please use '{new}' instead.{} Run 'kustomize edit fix' to update your Kustomization automatically.",
+            if *old == "vars" { " [EXPERIMENTAL]" } else { "" }
         )
     };
     let warnings = made.deprecated.iter().map(warning).collect();
@@ -140,7 +141,11 @@ pub fn build_with(files: &dyn Files, folder: &str, options: Options) -> Result<B
 
 /// Tells whether a text holds what upstream's last YAML reader refuses.
 fn unprintable(value: &Value) -> bool {
-    let bad = |text: &String| text.contains(|c| matches!(c, '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}'));
+    // Most texts are ASCII without controls, which a look at the bytes tells.
+    let bad = |text: &String| {
+        text.bytes().any(|byte| byte >= 0x7f)
+            && text.contains(|c| matches!(c, '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}'))
+    };
     match value {
         Value::String(text) => bad(text),
         Value::Array(items) => items.iter().any(unprintable),

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::error::{BuildError, Result, fail};
-use crate::id::Id;
+use crate::id::{Gvk, Id};
 use crate::resource::{Behavior, Resource};
 use crate::selector::Selector;
 
@@ -80,6 +80,19 @@ impl List {
     pub(crate) fn matching_any(&self, fits: impl Fn(&Id) -> bool) -> Vec<usize> {
         let matches = |item: &Resource| fits(&item.id()) || item.previous_ids().iter().any(&fits);
         (0..self.items.len()).filter(|at| matches(&self.items[*at])).collect()
+    }
+
+    /// The places of resources of a kind that have or had this name.
+    pub(crate) fn named_any(&self, name: &str, gvk: &Gvk) -> Vec<usize> {
+        let named = |item: &Resource| {
+            crate::value::seen_at(&item.value, &["metadata", "name"]) == name
+                || item.notes.previous.iter().any(|previous| previous.name == name)
+        };
+        let fits = |item: &Resource| {
+            let of_name = |id: &Id| id.name == name && id.gvk.selected_by(gvk);
+            of_name(&item.id()) || item.previous_ids().iter().any(of_name)
+        };
+        (0..self.items.len()).filter(|at| named(&self.items[*at]) && fits(&self.items[*at])).collect()
     }
 
     /// The only resource that has or had this id.

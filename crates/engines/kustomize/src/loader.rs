@@ -2,6 +2,7 @@
 //! Read first: [`Files`], [`Loader`].
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::rc::Rc;
 
 use model::Tree;
@@ -10,6 +11,10 @@ use crate::error::{BuildError, Result, fail};
 
 /// Deepest chain of bases.
 const DEPTH: usize = 50;
+/// Most bytes that one build reads, repeats counted.
+const BYTES: usize = 256 << 20;
+/// Most bases and components of one build, repeats counted: a chain in which each names the next one twice doubles at every link.
+const FOLDERS: usize = 10_000;
 
 /// Where a build reads from. Paths are relative, with `/`, without `.` or `..`.
 pub trait Files {
@@ -55,6 +60,14 @@ pub(crate) struct Loader<'a> {
     restriction: Restriction,
     parents: Option<Rc<Loader<'a>>>,
     depth: usize,
+    spent: Rc<Spent>,
+}
+
+/// What a build has used so far.
+#[derive(Debug, Default)]
+struct Spent {
+    bytes: Cell<usize>,
+    folders: Cell<usize>,
 }
 
 impl<'a> Loader<'a> {
@@ -63,7 +76,7 @@ impl<'a> Loader<'a> {
         if !files.is_folder(&root) {
             return Err(BuildError::NotFound { path: files.shown(&root) });
         }
-        Ok(Self { files, root, restriction, parents: None, depth: 0 })
+        Ok(Self { files, root, restriction, parents: None, depth: 0, spent: Rc::default() })
     }
 
     /// Returns the loader of a base or component.
@@ -94,7 +107,13 @@ impl<'a> Loader<'a> {
         if self.depth >= DEPTH {
             return Err(BuildError::Limit("50 nested bases"));
         }
-        Ok(Self { files: self.files, root, restriction: self.restriction, parents: Some(Rc::new(self.clone())), depth: self.depth + 1 })
+        let folders = self.spent.folders.get() + 1;
+        if folders > FOLDERS {
+            return Err(BuildError::Limit("10,000 bases and components"));
+        }
+        self.spent.folders.set(folders);
+        let (parents, spent) = (Some(Rc::new(self.clone())), self.spent.clone());
+        Ok(Self { files: self.files, root, restriction: self.restriction, parents, depth: self.depth + 1, spent })
     }
 
     /// Reads a file that the kustomization names.
@@ -114,6 +133,11 @@ impl<'a> Loader<'a> {
             let text = format!("security; file '{}' is not in or below '{}'", self.files.shown(&plain), self.files.shown(&self.root));
             return fail(text);
         }
+        let spent = self.spent.bytes.get().saturating_add(bytes.len());
+        if spent > BYTES {
+            return Err(BuildError::Limit("256 MiB of files"));
+        }
+        self.spent.bytes.set(spent);
         Ok(bytes.into_owned())
     }
 

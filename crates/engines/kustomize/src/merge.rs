@@ -7,9 +7,12 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use crate::elements::{combined, find, put, texts_of, usable};
-use crate::error::{Result, fail};
+use crate::error::{BuildError, Result, fail};
 use crate::schema::{Place, Table};
 use crate::value::{absent, in_place_of, is_empty, is_null, is_unwritten, text, text_at, typed};
+
+/// Most items of two lists that are merged: every item is looked for among all others.
+const MOST: usize = 5_000;
 
 /// Merges a patch into an object. `None`: nothing is left of it.
 pub(crate) fn strategic(object: Value, patch: Value, table: &Table) -> Result<Option<Value>> {
@@ -50,10 +53,10 @@ impl Walker<'_> {
             Some(_) => {
                 expect_kind(&dest, &patch, "ScalarNode", crate::value::is_scalar)?;
                 let merged = match (dest, patch) {
-                    (Some(old), Some(new)) => Some(in_place_of(&old, new)),
-                    (old, new) => new.or(old),
+                    (Some(old), Some(new)) if !same => Some(in_place_of(&old, new)),
+                    (old, new) => new.or(old).map(typed),
                 };
-                Ok(merged.filter(|value| !is_null(value)).map(typed))
+                Ok(merged.filter(|value| !is_null(value)))
             }
         }
     }
@@ -120,6 +123,9 @@ impl Walker<'_> {
     }
 
     fn items(&self, mut dest: Vec<Value>, patch: Option<Vec<Value>>, place: &Place, same: bool) -> Result<Vec<Value>> {
+        if dest.len() + patch.as_ref().map_or(0, Vec::len) > MOST {
+            return Err(BuildError::Limit("5,000 items of lists that are merged"));
+        }
         let mut keys = place.keys.clone();
         let mut wanted: Vec<Vec<String>> = Vec::new();
         for source in [patch.as_ref(), Some(&dest)].into_iter().flatten() {

@@ -7,45 +7,46 @@ use serde_json::Value;
 
 use crate::config::{FieldSpec, NameReference};
 use crate::error::{Result, Wrap as _, fail};
-use crate::fieldspec::{Create, apply, set_scalar};
+use crate::fieldspec::{Create, apply_to_any, set_scalar};
 use crate::id::{Gvk, Id};
 use crate::list::List;
-use crate::resource::Resource;
+use crate::resource::{Affixes, Resource};
 use crate::value::{is_null, is_text, is_untyped, text, text_at};
 
 /// What is known of a resource that may be referred to.
 struct Candidate {
     id: Id,
     previous: Vec<Id>,
-    original_namespace: String,
+    affixes: Affixes,
 }
 
-struct References<'a> {
-    resources: &'a [Resource],
+/// All resources as they are before any field is rewritten.
+struct References {
     candidates: Vec<Candidate>,
     by_name: HashMap<String, Vec<usize>>,
+    /// What had a namespace at first.
+    by_namespace: HashMap<String, Vec<usize>>,
 }
 
 /// Rewrites every field that refers to a resource by an earlier name.
 pub(crate) fn transform(list: &mut List, references: &[NameReference]) -> Result<()> {
-    let before = list.items.clone();
-    let candidates: Vec<Candidate> = before
-        .iter()
-        .map(|resource| {
-            let id = resource.id();
-            let original_namespace = resource.original_id().effective_namespace().to_owned();
-            Candidate { id, previous: resource.previous_ids(), original_namespace }
-        })
-        .collect();
+    let candidate =
+        |resource: &Resource| Candidate { id: resource.id(), previous: resource.previous_ids(), affixes: resource.notes.affixes.clone() };
+    let candidates: Vec<Candidate> = list.items.iter().map(candidate).collect();
     let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
+    let mut by_namespace: HashMap<String, Vec<usize>> = HashMap::new();
     for (at, candidate) in candidates.iter().enumerate() {
+        let original = candidate.previous.first().unwrap_or(&candidate.id);
+        by_namespace.entry(original.effective_namespace().to_owned()).or_default().push(at);
         let names: HashSet<&String> = candidate.previous.iter().map(|id| &id.name).collect();
         names.into_iter().for_each(|name| by_name.entry(name.clone()).or_default().push(at));
     }
-    let all = References { resources: &before, candidates, by_name };
+    let all = References { candidates, by_name, by_namespace };
     for (at, resource) in list.items.iter_mut().enumerate() {
-        let original = before[at].original_id().gvk;
-        let referrer = Referrer { all: &all, resource: &before[at], namespaces: subject_namespaces(&before[at])? };
+        let candidate = &all.candidates[at];
+        let original = candidate.previous.first().unwrap_or(&candidate.id).gvk.clone();
+        let (namespaces, role) = (subject_namespaces(resource)?, role_kind(&resource.value));
+        let referrer = Referrer { all: &all, id: &candidate.id, affixes: &candidate.affixes, namespaces, role };
         for reference in references {
             for spec in reference.referrers.iter().filter(|spec| original.selected_by(&spec.gvk)) {
                 referrer.follow(&mut resource.value, spec, &reference.target)?;
@@ -56,8 +57,11 @@ pub(crate) fn transform(list: &mut List, references: &[NameReference]) -> Result
 }
 
 struct Referrer<'a> {
-    all: &'a References<'a>,
-    resource: &'a Resource,
+    all: &'a References,
+    id: &'a Id,
+    affixes: &'a Affixes,
+    /// The kind that `roleRef` names.
+    role: Option<Gvk>,
     /// Namespaces of the service accounts that a RoleBinding names.
     namespaces: HashSet<String>,
 }
@@ -65,9 +69,8 @@ struct Referrer<'a> {
 impl Referrer<'_> {
     fn follow(&self, value: &mut Value, spec: &FieldSpec, target: &Gvk) -> Result<()> {
         // The kind may have changed since; the field is looked for all the same.
-        let anywhere = FieldSpec { gvk: Gvk::default(), ..spec.clone() };
-        apply(value, &anywhere, Create::Nothing, &mut |place| self.rewrite(place, spec, target))
-            .wrap(|| format!("updating name reference in '{}' field of '{}'", spec.path, self.resource.id()))
+        apply_to_any(value, spec, Create::Nothing, &mut |place| self.rewrite(place, spec, target))
+            .wrap(|| format!("updating name reference in '{}' field of '{}'", spec.path, self.id))
     }
 
     fn rewrite(&self, place: &mut Value, spec: &FieldSpec, target: &Gvk) -> Result<()> {
@@ -113,17 +116,17 @@ impl Referrer<'_> {
     /// The one resource that is meant, if there is one.
     fn referral(&self, old: &str, namespace: Option<&str>, spec: &FieldSpec, target: &Gvk, with_namespace: bool) -> Result<Option<usize>> {
         let Some(named) = self.all.by_name.get(old) else { return Ok(None) };
-        let referrer = self.resource.id();
-        let mut found: Vec<usize> = named.iter().copied().filter(|at| self.visible(*at, &referrer)).collect();
+        let referrer = self.id;
+        let mut found: Vec<usize> = named.iter().copied().filter(|at| self.visible(*at, referrer)).collect();
         if let Some(namespace) = namespace {
-            found = self.in_namespace(&found, namespace, &referrer);
+            found = self.in_namespace(&found, namespace, referrer);
         }
         let known = |at: &usize, gvk: &Gvk| self.all.candidates[*at].previous.iter().any(|id| id.gvk.selected_by(gvk));
         found.retain(|at| known(at, target));
         if spec.path.ends_with("roleRef/name")
-            && let Some(role) = role_kind(&self.resource.value)
+            && let Some(role) = &self.role
         {
-            found.retain(|at| known(at, &role));
+            found.retain(|at| known(at, role));
         }
         if !referrer.cluster {
             found.retain(|at| {
@@ -132,9 +135,9 @@ impl Referrer<'_> {
             });
         }
         if found.len() != 1 {
-            found.retain(|at| self.all.resources[*at].same_affixes(self.resource, true));
+            found.retain(|at| self.all.candidates[*at].affixes.same(self.affixes, true));
             if found.len() > 1 {
-                found.retain(|at| self.all.resources[*at].same_affixes(self.resource, false));
+                found.retain(|at| self.all.candidates[*at].affixes.same(self.affixes, false));
             }
         }
         let Some(first) = found.first() else { return Ok(None) };
@@ -153,11 +156,11 @@ impl Referrer<'_> {
 
     /// What had this namespace at first; if nothing did, what has it now. Asked of all that is visible, not only of these.
     fn in_namespace(&self, found: &[usize], namespace: &str, referrer: &Id) -> Vec<usize> {
-        let visible = |at: &usize| self.visible(*at, referrer);
-        let originally = |at: &usize| self.all.candidates[*at].original_namespace == namespace;
-        let anything = (0..self.all.candidates.len()).any(|at| originally(&at) && visible(&at));
+        let originally = self.all.by_namespace.get(namespace).map_or(&[][..], Vec::as_slice);
+        let anything = originally.iter().any(|at| self.visible(*at, referrer));
         let now = |at: &usize| self.all.candidates[*at].id.effective_namespace() == namespace;
-        found.iter().copied().filter(|at| if anything { originally(at) } else { now(at) }).collect()
+        // The places are in order.
+        found.iter().copied().filter(|at| if anything { originally.binary_search(at).is_ok() } else { now(at) }).collect()
     }
 }
 
@@ -174,6 +177,10 @@ fn subject_namespaces(resource: &Resource) -> Result<HashSet<String>> {
         return Ok(found);
     }
     for subject in resource.value["subjects"].as_array().into_iter().flatten() {
+        if !subject.is_object() {
+            // Upstream crashes.
+            return fail(format!("Invalid Input: a subject is no mapping for resource {:?}", resource.id().to_string()));
+        }
         let Some(namespace) = subject.get("namespace").filter(|_| text_at(subject, &["kind"]) == "ServiceAccount") else { continue };
         match namespace {
             namespace if is_text(namespace) || is_untyped(namespace) => found.insert(text(namespace)),

@@ -103,6 +103,11 @@ fn subjects(object: &mut Value, whose: Subjects, set: &mut dyn FnMut(&mut Value)
     let Some(subjects) = object.get_mut("subjects").and_then(Value::as_array_mut) else {
         return fail("setting namespace on (cluster)role binding subjects: wrong node kind: expected SequenceNode");
     };
+    if let Some(other) = subjects.iter().find(|subject| !subject.is_object() && !is_null(subject)) {
+        let found = if other.is_array() { "SequenceNode" } else { "ScalarNode" };
+        let doing = "setting namespace on (cluster)role binding subjects: looking up name on (cluster)role binding subject";
+        return fail(format!("{doing}: wrong node kind: expected MappingNode but got {found}"));
+    }
     for subject in subjects.iter_mut().filter(|subject| wanted(subject)) {
         if let Some(map) = subject.as_object_mut() {
             set(map.entry("namespace").or_insert_with(|| Value::String(String::new())))?;

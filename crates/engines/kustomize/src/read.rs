@@ -1,5 +1,6 @@
 //! From the text of a file to its resources. Source: kustomize `kyaml/kio/byteio_reader.go`, `api/resource/factory.go`.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use serde_json::Value;
@@ -32,7 +33,7 @@ pub(crate) fn resources(text: &str, place: &str, schemas: &Rc<Schemas>) -> Resul
 
 /// Reads the documents of a text. The items of a lone `List` stand for it.
 fn documents(text: &str, place: &str) -> Result<Vec<Value>> {
-    let text = text.replace("\r\n", "\n");
+    let text = if text.contains('\r') { Cow::Owned(text.replace("\r\n", "\n")) } else { Cow::Borrowed(text) };
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let parts = split(text)?;
     let mut found = Vec::new();

@@ -9,7 +9,10 @@ use crate::list::List;
 use crate::loader::Loader;
 use crate::paths::{Made, find, lookup, parts, place};
 use crate::resource::Resource;
-use crate::value::{is_empty, is_null, is_scalar, is_text, is_untyped, is_unwritten, meaning, plain, text, untyped};
+use crate::value::{is_empty, is_null, is_scalar, is_text, is_untyped, is_unwritten, meaning, plain, size, text, untyped};
+
+/// Most values of a resource that collections are copied into: a copy into itself doubles it.
+const MOST: usize = 100_000;
 
 pub(crate) fn transform(list: &mut List, told: &[Replacement], loader: &Loader<'_>) -> Result<()> {
     for replacement in told {
@@ -56,6 +59,9 @@ fn replace(list: &mut List, source: &Source, targets: &[ReplacementTarget]) -> R
             if target.select.texts_fit(&resource.value) && !rejected && ids.iter().any(|id| fits(&target.select, id)) {
                 let shared = resource.shared_values();
                 copy(&mut resource.value, &value, target)?;
+                if !is_scalar(&value) && size(&resource.value) > MOST {
+                    return Err(BuildError::Limit("100,000 values of one resource"));
+                }
                 resource.spread(&shared);
             }
         }

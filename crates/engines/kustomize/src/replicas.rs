@@ -10,7 +10,7 @@ use crate::list::List;
 pub(crate) fn transform(list: &mut List, name: &str, count: i64, specs: &[FieldSpec]) -> Result<()> {
     let mut found = false;
     for spec in specs {
-        for at in list.matching_any(|id| id.name == name && id.gvk.selected_by(&spec.gvk)) {
+        for at in list.named_any(name, &spec.gvk) {
             found = true;
             apply(&mut list.items[at].value, spec, Create::Scalar, &mut |place| set_scalar(place, Value::from(count)))?;
         }

@@ -10,7 +10,7 @@ use crate::id::{Gvk, Id};
 use crate::merge;
 use crate::paths::{self, Step};
 use crate::schema::Schemas;
-use crate::value::{at, generated, is_null, remove, set, text, text_at, texts_at, typed};
+use crate::value::{at, generated, is_null, remove, seen_at, set, text, text_at, texts_at, typed};
 
 /// Most groups of entries that were added together.
 const MOST_SHARED: usize = 200;
@@ -53,12 +53,30 @@ pub(crate) struct Previous {
     pub namespace: String,
 }
 
+/// What was put in front of a name and behind it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Affixes {
+    pub prefixes: Vec<String>,
+    pub suffixes: Vec<String>,
+}
+
+impl Affixes {
+    /// Tells whether both were given in the same way.
+    pub(crate) fn same(&self, other: &Self, allow_empty: bool) -> bool {
+        let fits = |mine: &[String], others: &[String]| {
+            let short = mine.len().min(others.len());
+            let equal = mine[mine.len() - short..] == others[others.len() - short..];
+            equal && (allow_empty || (mine.is_empty() == others.is_empty()))
+        };
+        fits(&self.prefixes, &other.prefixes) && fits(&self.suffixes, &other.suffixes)
+    }
+}
+
 /// What the build remembers of a resource.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Notes {
     pub previous: Vec<Previous>,
-    pub prefixes: Vec<String>,
-    pub suffixes: Vec<String>,
+    pub affixes: Affixes,
     pub behavior: Option<Behavior>,
     pub needs_hash: bool,
     pub allow_name_change: bool,
@@ -96,12 +114,12 @@ impl Resource {
     }
 
     pub(crate) fn gvk(&self) -> Gvk {
-        Gvk::new(&text_at(&self.value, &["apiVersion"]), &self.kind())
+        Gvk::new(&seen_at(&self.value, &["apiVersion"]), &seen_at(&self.value, &["kind"]))
     }
 
     pub(crate) fn id(&self) -> Id {
         let gvk = self.gvk();
-        let cluster = self.schemas.cluster_scoped(&gvk.api_version(), &gvk.kind);
+        let cluster = self.schemas.cluster_scoped(&seen_at(&self.value, &["apiVersion"]), &gvk.kind);
         Id { gvk, name: self.name(), namespace: self.namespace(), cluster }
     }
 
@@ -131,6 +149,15 @@ impl Resource {
         self.notes.shared.retain(|places| places.len() > 1);
     }
 
+    /// Group, version and kind of the first name.
+    pub(crate) fn original_gvk(&self) -> Gvk {
+        let now = self.gvk();
+        match self.notes.previous.first() {
+            Some(previous) => Gvk { kind: previous.kind.clone(), ..now },
+            None => now,
+        }
+    }
+
     /// Remembers the present name.
     pub(crate) fn remember_id(&mut self) {
         let id = self.id();
@@ -142,8 +169,8 @@ impl Resource {
     fn has_notes(&self) -> bool {
         let notes = &self.notes;
         !notes.previous.is_empty()
-            || !notes.prefixes.is_empty()
-            || !notes.suffixes.is_empty()
+            || !notes.affixes.prefixes.is_empty()
+            || !notes.affixes.suffixes.is_empty()
             || notes.behavior.is_some()
             || notes.needs_hash
     }
@@ -298,16 +325,6 @@ impl Resource {
         self.set_namespace(&namespace);
         self.spread(&shared);
         Ok(true)
-    }
-
-    /// Tells whether prefixes and suffixes were given to both in the same way.
-    pub(crate) fn same_affixes(&self, other: &Self, allow_empty: bool) -> bool {
-        let fits = |mine: &[String], others: &[String]| {
-            let short = mine.len().min(others.len());
-            let equal = mine[mine.len() - short..] == others[others.len() - short..];
-            equal && (allow_empty || (mine.is_empty() == others.is_empty()))
-        };
-        fits(&self.notes.prefixes, &other.notes.prefixes) && fits(&self.notes.suffixes, &other.notes.suffixes)
     }
 
     /// The text of a value for messages.

@@ -142,7 +142,8 @@ impl Schemas {
             return !namespaced;
         }
         self.asked.set(true);
-        self.table.borrow().namespaced.get(&(api_version.to_owned(), kind.to_owned())) == Some(&false)
+        let table = self.table.borrow();
+        !table.namespaced.is_empty() && table.namespaced.get(&(api_version.to_owned(), kind.to_owned())) == Some(&false)
     }
 
     /// Takes over what a kustomization's `openapi` field says.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::affixes::{self, End};
 use crate::arguments::Var;
@@ -20,7 +21,7 @@ use crate::{crds, generators, images, labels, patches, plugins, read, replacemen
 #[derive(Debug, Default)]
 pub(crate) struct Accumulator {
     pub list: List,
-    pub config: Config,
+    pub config: Arc<Config>,
     pub vars: BTreeMap<String, Var>,
     /// Deprecated fields that were met, with what to use instead.
     pub deprecated: Vec<(&'static str, &'static str)>,
@@ -39,7 +40,7 @@ impl Accumulator {
     fn merge(&mut self, other: Self) -> Result<()> {
         self.list.append(other.list.items)?;
         self.deprecated.extend(other.deprecated);
-        self.config.merge(&other.config)?;
+        Config::add(&mut self.config, &other.config)?;
         self.add_vars(other.vars.into_values())
     }
 
@@ -66,8 +67,10 @@ impl<'a> Target<'a> {
     pub(crate) fn accumulate(&self, mut so_far: Accumulator) -> Result<Accumulator> {
         so_far.deprecated.extend(&self.file.deprecated);
         self.resources(&mut so_far, &self.file.resources, "resources")?;
-        so_far.config.merge(&Config::of(&self.loader, &self.file.configurations)?)?;
-        so_far.config.merge(&crds::config(&self.loader, &self.file.crds)?)?;
+        Config::add(&mut so_far.config, &Config::of(&self.loader, &self.file.configurations)?)?;
+        if !self.file.crds.is_empty() {
+            Arc::make_mut(&mut so_far.config).merge(&crds::config(&self.loader, &self.file.crds)?)?;
+        }
         self.generate(&mut so_far)?;
         for path in &self.file.components {
             let loader = self.loader.enter(path).wrap(|| "accumulating components: loader.New".to_owned())?;

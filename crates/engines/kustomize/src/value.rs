@@ -5,6 +5,8 @@
 //! `0755`, because upstream often takes the text of a node; and texts in quotes, because what takes their place is quoted as
 //! well. Such scalars live in a string that no YAML file can hold: one that starts with NUL. Read first: [`is_null`], [`text`], [`settle`].
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 const NUL: char = '\0';
@@ -68,12 +70,23 @@ pub(crate) fn is_untyped(value: &Value) -> bool {
 /// What a strategic merge makes of a scalar that it passes: what has no type and what YAML 1.1 would not take for a text gets
 /// quotes. Source: kustomize `kyaml/yaml/fns.go` `FieldSetter`, `compatibility.go`.
 pub(crate) fn typed(value: Value) -> Value {
-    let other = |text: &str| yaml::plain_scalar(text, yaml::Dialect::Sigs).is_some();
     match &value {
-        value if is_untyped(value) && !text(value).is_empty() && other(&text(value)) => quoted(&text(value)),
-        Value::String(plain) if !plain.starts_with(NUL) && !plain.is_empty() && other(plain) => quoted(plain),
+        value if is_untyped(value) && is_no_text(&text(value)) => quoted(&text(value)),
+        Value::String(plain) if !plain.starts_with(NUL) && is_no_text(plain) => quoted(plain),
         _ => value,
     }
+}
+
+/// Tells whether a reader of YAML 1.1 would make something other than a text of this one line.
+fn is_no_text(text: &str) -> bool {
+    if text.is_empty() || text.contains('\n') {
+        return false;
+    }
+    if yaml::plain_scalar(text, yaml::Dialect::Sigs).is_some() {
+        return true;
+    }
+    let marks = |byte: u8| matches!(byte, b':' | b'#' | b'[' | b'{' | b'-' | b'?' | b'&' | b'*' | b'!' | b'|' | b'>' | b'"' | b'\'');
+    text.bytes().any(marks) && yaml::read(text, yaml::Dialect::Sigs).is_ok_and(|value| !value.is_string())
 }
 
 fn is_quoted(value: &Value) -> bool {
@@ -148,6 +161,15 @@ pub(crate) fn text(value: &Value) -> String {
     }
 }
 
+/// How many values there are, inner ones counted.
+pub(crate) fn size(value: &Value) -> usize {
+    1 + match value {
+        Value::Object(map) => map.values().map(size).sum(),
+        Value::Array(items) => items.iter().map(size).sum(),
+        _ => 0,
+    }
+}
+
 /// Follows keys of mappings.
 pub(crate) fn at<'a>(value: &'a Value, path: &[&str]) -> Option<&'a Value> {
     path.iter().try_fold(value, |value, key| value.as_object()?.get(*key))
@@ -155,7 +177,16 @@ pub(crate) fn at<'a>(value: &'a Value, path: &[&str]) -> Option<&'a Value> {
 
 /// The text of a scalar field, empty where there is none.
 pub(crate) fn text_at(value: &Value, path: &[&str]) -> String {
-    at(value, path).filter(|value| !is_null(value)).map(text).unwrap_or_default()
+    seen_at(value, path).into_owned()
+}
+
+/// The text of a scalar field, to look at.
+pub(crate) fn seen_at<'a>(value: &'a Value, path: &[&str]) -> Cow<'a, str> {
+    match at(value, path) {
+        Some(Value::String(text)) if !text.starts_with(NUL) => Cow::Borrowed(text),
+        Some(value) if !is_null(value) => Cow::Owned(text(value)),
+        _ => Cow::Borrowed(""),
+    }
 }
 
 /// The texts of a mapping's entries.

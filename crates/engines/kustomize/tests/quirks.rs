@@ -33,7 +33,11 @@ fn what_is_not_supported_is_refused_by_name() {
         ("resources: [../../x]", "../../x: leads out of the tree\n"),
         ("resources: [../b/c.yaml]", "accumulating resources: security; file 'b/c.yaml' is not in or below 'k'\n"),
         ("resources: [../k]", "accumulating resources: cycle detected: candidate root 'k' contains visited root 'k'\n"),
-        ("nonsense: 1", "k/kustomization.yaml: invalid Kustomization: json: unknown field \"nonsense\"\n"),
+        ("# x\nnonsense: 1", "k/kustomization.yaml:2: invalid Kustomization: json: unknown field \"nonsense\"\n"),
+        (
+            "images:\n- name: a\n- name: b\n  newTag: 1",
+            "k/kustomization.yaml:4: invalid Kustomization: json: cannot unmarshal number into Go struct field Kustomization.images.newTag of type string\n",
+        ),
         ("kind: Kustomization", "k/kustomization.yaml: kustomization.yaml is empty\n"),
         (
             "transformers: ['{apiVersion: x/v1, kind: Y, metadata: {name: z}}']",
@@ -249,7 +253,7 @@ fn vars_take_the_type_of_what_they_point_at() {
         "vars: [{name: N, objref: {apiVersion: v1, kind: Pod, name: p}}]\nnamePrefix: q-\n",
         &pod,
         &expect![[r#"
-            k/kustomization.yaml: invalid Kustomization: json: cannot unmarshal bool into Go struct field Kustomization.vars.name of type string
+            k/kustomization.yaml:2: invalid Kustomization: json: cannot unmarshal bool into Go struct field Kustomization.vars.name of type string
         "#]],
     );
 }
@@ -291,7 +295,7 @@ fn components_change_what_their_parent_has() {
         ),
     ];
     let expected = expect![[r#"
-        b/kustomization.yaml: invalid Kustomization: json: cannot unmarshal bool into Go struct field Kustomization.namespace of type string
+        b/kustomization.yaml:3: invalid Kustomization: json: cannot unmarshal bool into Go struct field Kustomization.namespace of type string
     "#]];
     expected.assert_eq(&render(&files, "b"));
 }
@@ -317,6 +321,254 @@ fn local_configuration_and_control_characters() {
         yaml: control characters are not allowed
     "#]],
     );
+}
+
+#[test]
+fn a_patch_that_replaces_the_whole_changes_nothing() {
+    check(
+        "patches: [{patch: '{$patch: replace, apiVersion: v1, kind: ConfigMap, metadata: {name: c}, data: {b: x}}'}]",
+        CONFIG_MAP,
+        &expect![[r#"
+            apiVersion: v1
+            data:
+              a: "1"
+            kind: ConfigMap
+            metadata:
+              name: c
+        "#]],
+    );
+    // An item that is new loses the directive.
+    check(
+        "patches: [{patch: '{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {volumes: [{name: v, $patch: replace}]}}'}]",
+        POD,
+        &expect![[r#"
+            apiVersion: v1
+            kind: Pod
+            metadata:
+              name: p
+            spec:
+              containers:
+              - image: x.io/n:1
+                name: a
+              volumes:
+              - name: v
+        "#]],
+    );
+}
+
+#[test]
+fn scalars_keep_the_text_that_they_were_written_with() {
+    let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, annotations: {a: 1.10, b: 2001-01-01, c: 0755}, labels: {l: 1.10}}\ndata: {a: 1_000}\n";
+    check(
+        "",
+        map,
+        &expect![[r#"
+        apiVersion: v1
+        data:
+          a: 1000
+        kind: ConfigMap
+        metadata:
+          annotations:
+            a: "1.10"
+            b: "2001-01-01"
+            c: "0755"
+          labels:
+            l: 1.1
+          name: c
+    "#]],
+    );
+    // A generator and a patch with a target turn them into texts, a JSON patch into numbers first.
+    check(
+        "configMapGenerator: [{name: c, behavior: merge, literals: [b=x], options: {disableNameSuffixHash: true}}]",
+        map,
+        &expect![[r#"
+        apiVersion: v1
+        data:
+          a: "1_000"
+          b: x
+        kind: ConfigMap
+        metadata:
+          annotations:
+            a: "1.10"
+            b: "2001-01-01"
+            c: "0755"
+          labels:
+            l: "1.10"
+          name: c
+    "#]],
+    );
+    check(
+        "patches: [{target: {kind: ConfigMap}, patch: '[{\"op\": \"add\", \"path\": \"/metadata/labels/m\", \"value\": 12345678}]'}]",
+        map,
+        &expect![[r#"
+            apiVersion: v1
+            data:
+              a: 1000
+            kind: ConfigMap
+            metadata:
+              annotations:
+                a: "1.1"
+                b: "2001-01-01T00:00:00Z"
+                c: "493"
+              labels:
+                l: 1.1
+                m: 12345678
+              name: c
+        "#]],
+    );
+}
+
+#[test]
+fn quotes_stay_where_a_scalar_is_exchanged() {
+    let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: \"text\", b: text, c: y}\n";
+    check(
+        "patches: [{patch: '{apiVersion: v1, kind: ConfigMap, metadata: {name: c}, data: {a: 1, b: 1}}'}]",
+        map,
+        &expect![[r#"
+        apiVersion: v1
+        data:
+          a: "1"
+          b: 1
+          c: "y"
+        kind: ConfigMap
+        metadata:
+          name: c
+    "#]],
+    );
+    // A merge puts quotes around what it leaves alone and YAML 1.1 takes for something else, so the next one finds them.
+    let patch = |value: &str| format!("{{patch: '{{apiVersion: v1, kind: ConfigMap, metadata: {{name: c}}, data: {{c: {value}}}}}'}}");
+    check(
+        &format!("patches: [{}]", patch("1")),
+        map,
+        &expect![[r#"
+        apiVersion: v1
+        data:
+          a: text
+          b: text
+          c: 1
+        kind: ConfigMap
+        metadata:
+          name: c
+    "#]],
+    );
+    check(
+        &format!("patches: [{}, {}]", patch("null").replace("c: null", "b: x"), patch("1")),
+        map,
+        &expect![[r#"
+            apiVersion: v1
+            data:
+              a: text
+              b: x
+              c: "1"
+            kind: ConfigMap
+            metadata:
+              name: c
+        "#]],
+    );
+}
+
+#[test]
+fn what_a_replacement_makes_has_no_type_until_something_merges() {
+    let made = "replacements: [{sourceValue: 'False', targets: [{select: {kind: ConfigMap}, fieldPaths: [metadata.labels.made], options: {create: true}}]}]";
+    check(
+        made,
+        CONFIG_MAP,
+        &expect![[r#"
+        apiVersion: v1
+        data:
+          a: "1"
+        kind: ConfigMap
+        metadata:
+          labels:
+            made: false
+          name: c
+    "#]],
+    );
+    let whole = "resources: [../k]\npatches: [{patch: '{apiVersion: v1, kind: ConfigMap, metadata: {name: c}, data: {b: x}}'}]";
+    let shown = render(
+        &[("k/kustomization.yaml", &format!("resources: [r.yaml]\n{made}")), ("k/r.yaml", CONFIG_MAP), ("o/kustomization.yaml", whole)],
+        "o",
+    );
+    assert!(shown.contains("made: \"False\""), "{shown}");
+    // A null that is there keeps its type, which takes no text.
+    let null = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, labels: {made: null}}\n";
+    check(
+        made,
+        null,
+        &expect![[r#"
+        yaml: cannot decode !!bool `False` as a !!null
+    "#]],
+    );
+}
+
+#[test]
+fn numbers_are_written_as_go_writes_floats() {
+    check(
+        "",
+        "apiVersion: x/v1\nkind: X\nmetadata: {name: x}\nspec: [123456789.25, 12345.5, 1e20, 18446744073709551616, 9223372036854775808, 1e-5, -0]\n",
+        &expect![[r#"
+            apiVersion: x/v1
+            kind: X
+            metadata:
+              name: x
+            spec:
+            - 1.2345678925e+08
+            - 12345.5
+            - 1e+20
+            - 1.8446744073709552e+19
+            - 9223372036854775808
+            - 1e-05
+            - 0
+        "#]],
+    );
+}
+
+#[test]
+fn deprecated_fields_are_warned_of_as_upstream_does() {
+    let mut tree = Tree::default();
+    tree.put(
+        "k/kustomization.yaml",
+        "resources: [r.yaml]\ncommonLabels: {a: b}\nvars: [{name: A, objref: {apiVersion: v1, kind: Pod, name: p}}]\n",
+    );
+    tree.put("k/r.yaml", POD);
+    let warnings = build_with(&tree, "k", STRICT).expect("builds").warnings;
+    assert_eq!(
+        warnings,
+        [
+            "# Warning: 'commonLabels' is deprecated. Please use 'labels' instead. Run 'kustomize edit fix' to update your Kustomization automatically.",
+            "# Warning: 'vars' is deprecated. Please use 'replacements' instead. [EXPERIMENTAL] Run 'kustomize edit fix' to update your Kustomization automatically.",
+        ]
+    );
+}
+
+#[test]
+fn what_grows_without_end_is_refused() {
+    // A copy of an object into itself doubles it at every step.
+    let copies: String = (0..40).map(|number| format!("- {{op: copy, from: /data, path: /data/x{number}}}\n")).collect();
+    let patches = "resources: [r.yaml]\npatches: [{target: {kind: ConfigMap}, path: p.yaml}]";
+    let told = render(&[("k/kustomization.yaml", patches), ("k/r.yaml", CONFIG_MAP), ("k/p.yaml", &copies)], "k");
+    assert_eq!(told, "the build exceeds the limit of 100,000 values copied by one JSON patch\n");
+    let one = |number: usize| {
+        let target = format!("{{select: {{kind: ConfigMap}}, fieldPaths: [data.x{number}], options: {{create: true}}}}");
+        format!("{{source: {{kind: ConfigMap, fieldPath: data}}, targets: [{target}]}}")
+    };
+    let replaced = format!("resources: [r.yaml]\nreplacements: [{}]", (0..40).map(one).collect::<Vec<_>>().join(", "));
+    let told = render(&[("k/kustomization.yaml", &replaced), ("k/r.yaml", CONFIG_MAP)], "k");
+    assert_eq!(told, "the build exceeds the limit of 100,000 values of one resource\n");
+    // Each component names the next one twice.
+    let mut tree = Tree::default();
+    for number in 0..40 {
+        let next = format!("kind: Component\napiVersion: kustomize.config.k8s.io/v1alpha1\ncomponents: [../c{0}, ../c{0}]\n", number + 1);
+        tree.put(format!("c{number}/kustomization.yaml"), next);
+    }
+    tree.put("c40/kustomization.yaml", "kind: Component\napiVersion: kustomize.config.k8s.io/v1alpha1\nnamePrefix: x\n");
+    tree.put("k/kustomization.yaml", "components: [../c0]\n");
+    let told = build_with(&tree, "k", STRICT).expect_err("refused").to_string();
+    assert!(told.ends_with("the limit of 10,000 bases and components"), "{told}");
+    let many: String = (0..3_000).map(|number| format!("{{name: n{number}}}, ")).collect();
+    let pod = |list: &str| format!("{{apiVersion: v1, kind: Pod, metadata: {{name: p}}, spec: {{containers: [{list}]}}}}");
+    let told = render(&[("k/kustomization.yaml", "resources: [r.yaml]\npatches: [{path: r.yaml}]"), ("k/r.yaml", &pod(&many))], "k");
+    assert_eq!(told, "the build exceeds the limit of 5,000 items of lists that are merged\n");
 }
 
 #[test]

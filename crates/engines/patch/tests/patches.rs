@@ -143,3 +143,27 @@ proptest! {
         prop_assert!(same_but_for_times(&one, &again));
     }
 }
+
+/// Pods whose lists have items with keys of their own.
+fn pods() -> impl Strategy<Value = Value> {
+    let texts = || proptest::collection::btree_map("[a-c]{1,2}", "[a-z]{0,3}", 0..3);
+    let containers = proptest::collection::btree_map("[a-c]", (texts(), texts()), 1..3);
+    (containers, texts()).prop_map(|(containers, labels)| {
+        let container = |(name, (variables, limits)): (&String, &(_, _))| {
+            let variables: &std::collections::BTreeMap<String, String> = variables;
+            let env: Vec<Value> = variables.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
+            let limits: &std::collections::BTreeMap<String, String> = limits;
+            json!({"name": name, "env": env, "resources": {"limits": limits}, "args": ["x", name]})
+        };
+        let containers: Vec<Value> = containers.iter().map(container).collect();
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "labels": labels}, "spec": {"containers": containers}})
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_strategic_merge_with_itself_is_identity(pod in pods()) {
+        let merged = strategic(&pod, &pod, &TypeRef::new("v1", "Pod")).expect("merges");
+        prop_assert_eq!(merged, pod.clone());
+    }
+}

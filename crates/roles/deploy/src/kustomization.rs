@@ -630,7 +630,8 @@ mod tests {
         let mut seen = world();
         seen.object["spec"]["postBuild"] = json!({"substitute": {"a-b": "1"}});
         let failed = decide(&seen);
-        assert!(told(&failed).starts_with("post build failed for '") && failed.actions.is_empty(), "{}", told(&failed));
+        assert!(told(&failed).starts_with("post build failed for '"), "{}", told(&failed));
+        assert!(matches!(&failed.actions[..], [Action::Emit { reason, .. }] if reason == "BuildFailed"));
         let mut seen = world();
         seen.dependencies = vec![("flux-system/a".into(), None)];
         assert_eq!(told(&decide(&seen)), "dependency 'flux-system/a' not found");

@@ -17,7 +17,7 @@ use crate::clusters::Target;
 
 /// What to compare.
 #[derive(clap::Args)]
-#[group(id = "diff")]
+#[group(skip)]
 pub struct Arguments {
     /// A folder, `oci://HOST/NAME:TAG`, or a cluster's context. Alone: an environment, which is the context of its cluster; what
     /// its pointer names, rendered, is compared with what the cluster holds.

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::key_order::sorted;
-use crate::resolve::{Dialect, read, timestamp};
+use crate::resolve::{Dialect, plain_scalar, timestamp};
 
 /// Column after which a line breaks at the next single space.
 const WIDTH: usize = 80;
@@ -29,13 +29,12 @@ pub fn write_all<'a>(values: impl IntoIterator<Item = &'a Value>) -> String {
 }
 
 fn block_map(map: &serde_json::Map<String, Value>, indent: usize, out: &mut String) {
-    let keys = sorted(map.keys().map(|key| (key, key.chars().collect())).collect());
-    for (at, (key, _)) in keys.into_iter().enumerate() {
+    for (at, (key, value)) in sorted(map.iter().collect()).into_iter().enumerate() {
         // The first key of a mapping inside a list stands behind its dash already.
         if at > 0 || out.is_empty() || out.ends_with('\n') {
             pad(indent, out);
         }
-        entry(key, &map[key], indent, out);
+        entry(key, value, indent, out);
     }
 }
 
@@ -137,6 +136,9 @@ fn column(out: &str) -> usize {
 }
 
 fn write_string(text: &str, indent: usize, column: usize, key: bool, out: &mut String) {
+    if is_simple(text) {
+        return folded(text, indent, column, out);
+    }
     let facts = Facts::of(text);
     if text.contains('\n') && !key && facts.block_allowed {
         return literal(text, indent, out);
@@ -155,12 +157,23 @@ fn write_string(text: &str, indent: usize, column: usize, key: bool, out: &mut S
         return double_quoted(text, indent, column, out);
     }
     if facts.plain_allowed {
-        return folded(text, indent, column, "", out);
+        return folded(text, indent, column, out);
     }
     out.push('\'');
     let doubled = text.replace('\'', "''");
-    folded(&doubled, indent, if column == usize::MAX { column } else { column + 1 }, "'", out);
+    folded(&doubled, indent, if column == usize::MAX { column } else { column + 1 }, out);
     out.push('\'');
+}
+
+/// Tells of most texts at a glance that they are plain: letters, digits and harmless signs, and no word with a meaning.
+fn is_simple(text: &str) -> bool {
+    let harmless = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'_' | b'.' | b'/' | b'-' | b',');
+    let bytes = text.as_bytes();
+    let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return false };
+    first.is_ascii_alphabetic()
+        && *last != b' '
+        && (bytes.len() > 5 || plain_scalar(text, Dialect::Sigs).is_none())
+        && bytes.iter().all(harmless)
 }
 
 /// Resolves as a plain scalar of YAML 1.1, with the extra words and dates that go-yaml v2 guards against.
@@ -177,18 +190,7 @@ fn read_plain(text: &str) -> Option<Value> {
     if text == "=" || text == "<<" {
         return Some(Value::String(text.to_owned()));
     }
-    // Only words that could be something else need the parser.
-    let first = text.chars().next()?;
-    if first.is_ascii_digit() || matches!(first, '+' | '-' | '.' | '~') || text.len() <= 5 && first.is_ascii_alphabetic() {
-        if text.contains(": ") || text.contains(" #") || text.ends_with(':') || text.starts_with("- ") {
-            return Some(Value::String(text.to_owned()));
-        }
-        return match read(text, Dialect::Sigs) {
-            Ok(Value::Array(_) | Value::Object(_)) | Err(_) => Some(Value::String(text.to_owned())),
-            Ok(value) => Some(value),
-        };
-    }
-    Some(Value::String(text.to_owned()))
+    Some(plain_scalar(text, Dialect::Sigs).unwrap_or_else(|| Value::String(text.to_owned())))
 }
 
 /// Numbers of YAML 1.1 to the base of 60, `12:30:45`.
@@ -266,8 +268,8 @@ fn printable(c: char) -> bool {
 }
 
 /// Writes a text that may break at single spaces past the width.
-fn folded(text: &str, indent: usize, column: usize, _quote: &str, out: &mut String) {
-    if column == usize::MAX {
+fn folded(text: &str, indent: usize, column: usize, out: &mut String) {
+    if column == usize::MAX || column + text.len() <= WIDTH {
         return out.push_str(text);
     }
     let chars: Vec<char> = text.chars().collect();
@@ -356,6 +358,7 @@ fn literal(text: &str, indent: usize, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::read;
     use expect_test::{Expect, expect};
     use serde_json::json;
 

@@ -1,26 +1,39 @@
 //! The order of keys in what go-yaml v2 writes. Source: yaml/go-yaml v2.4.2 `sorter.go`.
 
-/// Sorts keys by [`less`], which is no total order for odd keys: the standard sort may panic on such.
-pub(crate) fn sorted(mut keys: Vec<(&String, Vec<char>)>) -> Vec<(&String, Vec<char>)> {
-    if keys.len() < 2 {
-        return keys;
+/// Sorts entries by [`less`], which is no total order for odd keys: the standard sort may panic on such.
+pub(crate) fn sorted<'a, V>(mut entries: Vec<(&'a String, &'a V)>) -> Vec<(&'a String, &'a V)> {
+    if entries.len() < 2 {
+        return entries;
     }
-    let right = keys.split_off(keys.len() / 2);
-    let (mut left, mut right) = (sorted(keys).into_iter().peekable(), sorted(right).into_iter().peekable());
+    let right = entries.split_off(entries.len() / 2);
+    let (left, right) = (sorted(entries), sorted(right));
+    let (mut left, mut right) = (left.into_iter().peekable(), right.into_iter().peekable());
     let mut merged = Vec::with_capacity(left.len() + right.len());
     loop {
         let first = match (left.peek(), right.peek()) {
             (None, None) => return merged,
             (Some(_), None) => true,
             (None, Some(_)) => false,
-            (Some((_, a)), Some((_, b))) => !less(b, a),
+            (Some((a, _)), Some((b, _))) => !less(b, a),
         };
         merged.extend(if first { left.next() } else { right.next() });
     }
 }
 
 /// go-yaml's key order: letters by code point, other characters before letters, runs of digits as numbers.
-fn less(a: &[char], b: &[char]) -> bool {
+fn less(a: &str, b: &str) -> bool {
+    // Where both are ASCII letters at the first difference, which is nearly always, no characters have to be counted.
+    let at = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
+    if let (Some(a), Some(b)) = (a.as_bytes().get(at), b.as_bytes().get(at))
+        && a.is_ascii_alphabetic()
+        && b.is_ascii_alphabetic()
+    {
+        return a < b;
+    }
+    less_in_full(&a.chars().collect::<Vec<_>>(), &b.chars().collect::<Vec<_>>())
+}
+
+fn less_in_full(a: &[char], b: &[char]) -> bool {
     for at in 0..a.len().min(b.len()) {
         if a[at] == b[at] {
             continue;

@@ -386,7 +386,9 @@ mod tests {
         for word in ["yes", "on", "y", "Y"] {
             check(word, &json!(true), &json!(word));
         }
-        check("NO", &json!(false), &json!("NO"));
+        for word in ["NO", "Off", "n"] {
+            check(word, &json!(false), &json!(word));
+        }
         for (text, value) in [
             ("0755", json!(493)),
             ("0o755", json!(493)),
@@ -428,6 +430,8 @@ mod tests {
     fn keys_and_repeats_differ_by_dialect() {
         assert_eq!(read("yes: 1", Dialect::Sigs), Ok(json!({"true": 1})));
         assert_eq!(read("yes: 1", Dialect::Kyaml), Ok(json!({"yes": 1})));
+        assert_eq!(read("y: 1", Dialect::Sigs), Ok(json!({"true": 1})));
+        assert_eq!(read("y: 1", Dialect::Kyaml), Ok(json!({"y": 1})));
         assert_eq!(read("a: 1\na: 2", Dialect::Sigs), Ok(json!({"a": 2})));
         assert!(read("a: 1\na: 2", Dialect::Kyaml).is_err());
         assert!(read("a: .inf", Dialect::Sigs).is_err());
@@ -450,5 +454,12 @@ mod tests {
         assert_eq!(read_all("---\na: 1\n---\n---\nb: 2\n", Dialect::Kyaml).map(|all| all.len()), Ok(2));
         assert_eq!(read("a: 1\n---\nb: 1\n", Dialect::Sigs), Err(YamlError::Documents(2)));
         assert_eq!(read("# nothing\n", Dialect::Sigs), Ok(Value::Null));
+        let odd = "\u{feff}a: 1\r\nb: |\r\n  x";
+        for dialect in [Dialect::Sigs, Dialect::Kyaml] {
+            assert_eq!(read(odd, dialect), Ok(json!({"a": 1, "b": "x"})));
+            for refused in ["a:\n\t- b", "msg: dev: bump"] {
+                assert!(read(refused, dialect).is_err(), "{refused:?}");
+            }
+        }
     }
 }

@@ -23,10 +23,11 @@ const LIMIT: Duration = Duration::from_secs(60);
 const SHOWN: usize = 5;
 
 /// The real program.
-struct Real {
-    program: PathBuf,
+pub struct Real {
+    /// Where it is.
+    pub program: PathBuf,
     /// What stands before the flags and the folder.
-    command: &'static str,
+    pub command: &'static str,
     /// Whether it is the version that we render as.
     newest: bool,
 }
@@ -37,6 +38,8 @@ enum Outcome {
     Same,
     /// Both refused it, upstream for this reason.
     Refused(String),
+    /// The real program crashed.
+    Crashed,
     /// They differ, so.
     Different(String),
 }
@@ -46,7 +49,7 @@ pub fn run(settings: &Settings, ours: &Path) -> anyhow::Result<()> {
     let real = real()?;
     let first = settings.seed.unwrap_or(1);
     let end = first + settings.builds;
-    let (next, same, refused) = (AtomicU64::new(first), AtomicU64::new(0), AtomicU64::new(0));
+    let (next, same, refused, crashed) = (AtomicU64::new(first), AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
     let different = Mutex::new(Vec::new());
     let work = || -> anyhow::Result<()> {
         loop {
@@ -56,6 +59,7 @@ pub fn run(settings: &Settings, ours: &Path) -> anyhow::Result<()> {
             }
             match build(seed, &real, ours).with_context(|| format!("seed {seed}"))? {
                 Outcome::Same => drop(same.fetch_add(1, Ordering::Relaxed)),
+                Outcome::Crashed => drop(crashed.fetch_add(1, Ordering::Relaxed)),
                 Outcome::Refused(reason) => {
                     refused.fetch_add(1, Ordering::Relaxed);
                     if settings.keep {
@@ -80,9 +84,9 @@ pub fn run(settings: &Settings, ours: &Path) -> anyhow::Result<()> {
     })?;
     let mut different = different.into_inner().unwrap_or_default();
     different.sort();
-    let (same, refused) = (same.into_inner(), refused.into_inner());
+    let (same, refused, crashed) = (same.into_inner(), refused.into_inner(), crashed.into_inner());
     println!(
-        "kustomize: of {} random trees {same} are built identically by {} {}, {refused} refused by both",
+        "kustomize: of {} random trees {same} are built identically by {} {}, {refused} refused by both, {crashed} crash it",
         settings.builds,
         real.program.display(),
         if real.newest { VERSION } else { "(built into kubectl)" }
@@ -111,6 +115,7 @@ fn build(seed: u64, real: &Real, ours: &Path) -> anyhow::Result<Outcome> {
     let told = ended(ours, "build", &tree, &place)?;
     Ok(match (wanted, told) {
         (Ok(wanted), Ok(told)) if wanted == told => Outcome::Same,
+        (Err(reason), _) if reason.contains("goroutine 1 [running]") => Outcome::Crashed,
         (Err(reason), Err(_)) => Outcome::Refused(reason),
         (Ok(wanted), Ok(told)) => Outcome::Different(lines(&wanted, &told)),
         (Ok(_), Err(error)) => Outcome::Different(format!("only we refuse it: {error}")),
@@ -161,12 +166,12 @@ fn ended(program: &Path, command: &str, tree: &Grown, place: &Path) -> anyhow::R
 
 /// What a program says after its warnings.
 fn reason(error: &str) -> String {
-    let told = error.find("Error: ").map_or(error, |at| &error[at..]);
+    let told = ["panic: ", "Error: "].iter().find_map(|word| error.find(word)).map_or(error, |at| &error[at..]);
     told.chars().take(2000).collect()
 }
 
 /// Finds the real program: v5.8.1 where Go is on the machine, else the one that kubectl has.
-fn real() -> anyhow::Result<Real> {
+pub fn real() -> anyhow::Result<Real> {
     let place = root().join("target/real");
     let program = place.join("kustomize");
     if program.exists() {

@@ -46,7 +46,8 @@ pub fn grown(seed: u64, newest: bool) -> Grown {
         below = vec![folder];
     }
     gardener.made.folder = below.remove(0);
-    if gardener.dice.one_in(5) {
+    if gardener.dice.one_in(5) && newest {
+        // kubectl has no such flag.
         gardener.made.flags.push("--reorder=none");
     }
     if gardener.dice.one_in(10) {

@@ -19,6 +19,9 @@ use crate::{Hosts, kustomize_build};
 const SOURCE: &str = "source.toolkit.fluxcd.io/v1";
 const KUSTOMIZE: &str = "kustomize.toolkit.fluxcd.io/v1";
 
+/// Labels that name the Kustomization which an object belongs to.
+const OWNER: [&str; 2] = ["kustomize.toolkit.fluxcd.io/name", "kustomize.toolkit.fluxcd.io/namespace"];
+
 /// Where the sides of a comparison are.
 pub(super) struct Places<'a> {
     pub ports: Option<&'a Ports>,
@@ -236,6 +239,12 @@ async fn effect(cluster: &Cluster, wanted: Vec<Value>, found: &mut Found) -> any
             Err(error) if error.is_not_found() || error.code() == Some(400) => None,
             Err(error) => return Err(error).with_context(|| format!("{kind} {}", reference.name)),
         };
+        // What Flux notes at everything that it applies is no change of anybody's.
+        for label in OWNER {
+            if let Some(owner) = before.as_ref().and_then(|live| api::label(live, label)) {
+                object["metadata"]["labels"][label] = json!(owner);
+            }
+        }
         let after = match cluster.apply(MANAGER, &object, true).await {
             Ok(after) => after,
             // Its kind or namespace may come with the same application.
