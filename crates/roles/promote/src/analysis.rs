@@ -132,8 +132,8 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
     decision
 }
 
-/// What a Job that could not be made means: an error of every metric that waits for one, tried again by the driver until there are
-/// more in a row than `consecutiveErrorLimit`. It is the same measurement that is tried, so the same Job.
+/// What a Job that could not be made means: an error of every metric that waits for one, and another try ten seconds later, until
+/// there are more in a row than `consecutiveErrorLimit`. It is the same measurement that is tried, so the same Job.
 fn errored(seen: &Observed, mut status: Value, failure: &str) -> Decision<Value> {
     let metrics = seen.object["spec"]["metrics"].as_array().cloned().unwrap_or_default();
     let before = seen.object["status"]["metricResults"].clone();
@@ -147,6 +147,12 @@ fn errored(seen: &Observed, mut status: Value, failure: &str) -> Decision<Value>
                 result[counter] = json!(result[counter].as_i64().unwrap_or(0) + 1);
             }
             result["message"] = json!(failure);
+            let now = seen.now.to_string();
+            let error = json!({"phase": "Error", "message": failure, "startedAt": now, "finishedAt": now});
+            match result["measurements"].as_array_mut() {
+                Some(measurements) => measurements.push(error),
+                None => result["measurements"] = json!([error]),
+            }
             if result["consecutiveError"].as_i64().unwrap_or(0) > limit(metric, "consecutiveErrorLimit", 4) {
                 result["phase"] = json!("Error");
             }
@@ -263,7 +269,9 @@ fn measure(seen: &Observed, status: &Value, metric: &Value, decision: &mut Decis
         let job = text(last, &["metadata", "job-name"]).to_owned();
         observe(seen, last, &job, &mut result);
     }
-    let taken = i64::try_from(measurements.len()).unwrap_or(i64::MAX);
+    // One that could not even start is taken again, with the same Job.
+    let taken = measurements.iter().filter(|measurement| measurement["phase"] != "Error").count();
+    let taken = i64::try_from(taken).unwrap_or(i64::MAX);
     let running = measurements.last().is_some_and(|last| last["phase"] == "Running");
     result["measurements"] = Value::Array(measurements);
     result["phase"] = json!(assess(metric, &result, running));
@@ -519,7 +527,11 @@ mod tests {
             seen.object["status"] = decision.status;
             assert_eq!(seen.object["status"]["phase"], "Running", "attempt {attempt}");
             seen.failure = None;
-            assert!(matches!(decide(&seen).actions.as_slice(), [Action::Create { .. }]), "the same Job is wanted again");
+            assert!(decide(&seen).actions.is_empty(), "not at once");
+            seen.now = seen.now.checked_add(std::time::Duration::from_secs(10)).expect("a time");
+            let again = decide(&seen).actions;
+            let [Action::Create { object, .. }] = again.as_slice() else { panic!("{again:?}") };
+            assert!(api::name(object).ends_with(".a.1"), "the same Job is wanted again: {}", api::name(object));
         }
         seen.failure = Some("no answer".into());
         let decision = decide(&seen);
