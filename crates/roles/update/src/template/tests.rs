@@ -77,7 +77,7 @@ fn what_is_wrong_is_named() {
     check("{{shout depName}}", "error: the template fails: there is no helper \"shout\"");
     check("{{group}}", "error: the template fails: a map cannot be written");
     check("{{add 1 'x'}}", "error: the template fails: add: the parameters are no numbers");
-    check("{{replace '[' '' depName}}", "error: the template fails: replace: \"[\" is no regular expression: unclosed character class");
+    check("{{replace '[' '' depName}}", "error: the template fails: replace: \"[\" is no regular expression: missing closing ]: `[`");
     check("{{toObject 'a'}}", "error: the template fails: toObject: it needs a value for each name");
     check("{{decodeURIComponent '%zz'}}", "error: the template fails: decodeURIComponent: a % stands before no number");
 }
