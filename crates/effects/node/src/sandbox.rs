@@ -1,4 +1,4 @@
-//! One sandbox: own mount, pid and ipc namespaces, not root, no capabilities. The network is the host's for now, and the
+//! One sandbox: own mount, pid and ipc namespaces, not root, no capabilities. The network is the host's, and the
 //! node says so. Made in a re-exec'd child, because its process must have one thread only: with libcontainer where this process is
 //! root, else in user namespaces (`rootless.rs`).
 //! Read first: [`Sandbox`], [`Sandbox::run`], [`child`].

@@ -8,9 +8,12 @@ pub mod inventory;
 pub mod kustomization;
 mod legible;
 mod order;
+mod overlay;
 pub mod source;
 mod substitute;
 mod suspension;
 
 pub use legible::legible;
+pub use overlay::overlay;
+pub use substitute::substitute;
 pub use suspension::SUSPENDED;

@@ -11,8 +11,9 @@ use yaml::{Dialect, read, write};
 /// Label or annotation of an object that stays as it is.
 const MARK: &str = "kustomize.toolkit.fluxcd.io/substitute";
 
-/// Replaces the variables of rendered objects; the error is the whole message of the build failure.
-pub(crate) fn substitute(objects: Vec<Value>, post_build: &Value) -> Result<Vec<Value>, String> {
+/// Replaces the variables of rendered objects by a `spec.postBuild`, null for none; the error is the whole message of the
+/// build failure. `substituteFrom` is not read: [`crate::kustomization::unsupported`] refuses it.
+pub fn substitute(objects: Vec<Value>, post_build: &Value) -> Result<Vec<Value>, String> {
     if post_build.is_null() {
         return Ok(objects);
     }

@@ -187,9 +187,9 @@ mod tests {
             std::fs::create_dir_all(path.parent().expect("a parent")).expect("made");
             std::fs::write(path, text).expect("written");
         };
-        write("k/kustomization.yaml", "resources: [b.yaml, ../shared.yaml]\n");
+        write("k/kustomization.yaml", "resources: [b.yaml, ../common.yaml]\n");
         write("k/b.yaml", "apiVersion: v1\nkind: Service\nmetadata: {name: b}\n");
-        write("shared.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n");
+        write("common.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n");
         let (folder, out) = (place.path().join("k").display().to_string(), place.path().join("out").display().to_string());
         let line = [&["build", folder.as_str(), "-o", out.as_str()], flags].concat();
         let told = BuildLine::try_parse_from(line).unwrap_or_else(|error| panic!("{error}")).build;
@@ -205,6 +205,6 @@ mod tests {
             ("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n", "apiVersion: v1\nkind: Service\nmetadata:\n  name: b\n");
         assert_eq!(check(&["--load-restrictor", "LoadRestrictionsNone"]), format!("{map}---\n{service}"));
         assert_eq!(check(&["--load-restrictor=LoadRestrictionsNone", "--reorder=none", "--output-digest"]), format!("{service}---\n{map}"));
-        assert_eq!(check(&[]), "accumulating resources: security; file '…/shared.yaml' is not in or below '…/k'");
+        assert_eq!(check(&[]), "accumulating resources: security; file '…/common.yaml' is not in or below '…/k'");
     }
 }

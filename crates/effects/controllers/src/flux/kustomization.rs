@@ -118,7 +118,7 @@ impl Kustomization {
             Err(error) => return Ok(Err(BuildFailure { reason: "ArtifactFailed", message: error.text, passing: error.passing })),
         };
         let path = object["spec"]["path"].as_str().unwrap_or("./");
-        let overlay = overlay(&object["spec"]);
+        let overlay = deploy::overlay(&object["spec"]);
         let name = format!("{}\n{path}\n{overlay}", text(source, &["status", "artifact", "revision"]));
         let rendered = match self.ports.trees.rendered(&name) {
             Some(rendered) => rendered,
@@ -146,23 +146,6 @@ impl Kustomization {
         }
         Ok(Ok(objects))
     }
-}
-
-/// The fields of a Kustomization that become fields of a kustomization around the path.
-fn overlay(spec: &Value) -> Value {
-    let mut overlay = json!({});
-    for (from, to) in [
-        ("targetNamespace", "namespace"),
-        ("namePrefix", "namePrefix"),
-        ("nameSuffix", "nameSuffix"),
-        ("patches", "patches"),
-        ("images", "images"),
-    ] {
-        if !spec[from].is_null() {
-            overlay[to] = spec[from].clone();
-        }
-    }
-    overlay
 }
 
 async fn live(cluster: &Cluster, object: &Value, build: &[Value]) -> Result<BTreeMap<ObjectRef, Value>, LookError> {

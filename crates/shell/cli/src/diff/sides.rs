@@ -210,19 +210,9 @@ fn render(tree: &Tree, object: &Value) -> anyhow::Result<Vec<Value>> {
     if !unsupported.is_empty() {
         bail!("{}", unsupported.join("; "));
     }
-    let mut overlay = json!({});
-    for (from, to) in [
-        ("targetNamespace", "namespace"),
-        ("namePrefix", "namePrefix"),
-        ("nameSuffix", "nameSuffix"),
-        ("patches", "patches"),
-        ("images", "images"),
-    ] {
-        if !spec[from].is_null() {
-            overlay[to] = spec[from].clone();
-        }
-    }
-    Ok(kustomize::build_or_generate(tree, spec["path"].as_str().unwrap_or("./"), Some(&overlay))?)
+    let path = spec["path"].as_str().unwrap_or("./");
+    let objects = kustomize::build_or_generate(&deploy::legible(tree), path, Some(&deploy::overlay(spec)))?;
+    deploy::substitute(objects, &spec["postBuild"]).map_err(anyhow::Error::msg)
 }
 
 /// Asks a cluster what it would hold after an application, by dry run.

@@ -308,8 +308,10 @@ impl Check<'_> {
             _ => return missing("the layer with the files was not read"),
         }
         let tree = oci::unpack_layer(&stored.layer, &oci::Limits::default()).map_err(|error| Doubt::Bad(error.to_string()))?;
-        let path = text(self.facts.kustomization.as_ref().unwrap_or(&Value::Null), &["spec", "path"]);
-        let rendered = kustomize::build_or_generate(&tree, path, None).map_err(|error| Doubt::Bad(error.to_string()))?;
+        let spec = self.facts.kustomization.as_ref().map_or(&Value::Null, |object| &object["spec"]);
+        let rendered = kustomize::build_or_generate(&deploy::legible(&tree), text(spec, &["path"]), Some(&deploy::overlay(spec)))
+            .map_err(|error| Doubt::Bad(error.to_string()))?;
+        let rendered = deploy::substitute(rendered, &spec["postBuild"]).map_err(Doubt::Bad)?;
         let mut same = 0;
         for workload in &self.facts.workloads {
             let wanted = rendered.iter().find(|one| one["kind"] == workload["kind"] && api::name(one) == api::name(workload));
