@@ -37,13 +37,13 @@ fn every_link_from_commit_to_pod_holds_and_no_change_of_an_export_is_missed() {
         honest["registry"].as_object().and_then(|all| all.keys().find(|name| !name.contains("deployments/")).cloned()).expect("an image");
     let pointer = honest["pointer"]["commit"].as_str().expect("a commit").to_owned();
     let source = honest["builtFrom"]["commit"].as_str().expect("a commit").to_owned();
-    check("no signature of the artifact", &|export| export["registry"][&artifact]["bundles"] = json!([]), "artifact bad");
+    check("no signature of the artifact", &|export| export["registry"][&artifact]["signatures"] = json!([]), "artifact bad");
     check(
         "the image's signature on the artifact",
-        &|export| export["registry"][&artifact]["bundles"] = honest["registry"][&image]["bundles"].clone(),
+        &|export| export["registry"][&artifact]["signatures"] = honest["registry"][&image]["signatures"].clone(),
         "artifact bad",
     );
-    check("no signature of the image", &|export| export["registry"][&image]["bundles"] = json!([]), "image bad");
+    check("no signature of the image", &|export| export["registry"][&image]["signatures"] = json!([]), "image bad");
     check(
         "another manifest",
         &|export| export["registry"][&artifact]["manifest"] = honest["registry"][&image]["manifest"].clone(),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use model::{ClusterName, Decision, Next, Reason, Timestamp};
+use model::{ClusterName, Code, Decision, Next, Reason, Timestamp};
 use ports::{Ports, WatchChange};
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -59,6 +59,8 @@ struct Memory {
     failures: u32,
     wish: u64,
     repeats: u32,
+    /// How many passes in a row found something that did not answer.
+    unreached: u32,
     /// How many races were lost in a row.
     races: u32,
     told: u64,
@@ -305,8 +307,8 @@ impl Driver {
             Ok(None) => return After::Gone,
             Err(error) => {
                 memory.failures += 1;
-                tracing::debug!(?key, error = chain(&error), "looking failed");
-                self.note(key, &mut memory, vec![format!("cannot look: {}", chain(&error))], &[], None);
+                tracing::debug!(?key, error = model::chain(&error), "looking failed");
+                self.note(key, &mut memory, vec![format!("cannot look: {}", model::chain(&error))], &[], None);
                 let at = now.checked_add(retry(memory.failures)).unwrap_or(now);
                 return After::Look(memory, When::At(at));
             }
@@ -363,7 +365,7 @@ impl Driver {
                     };
                     return After::Look(memory, when);
                 }
-                let text = chain(&error);
+                let text = model::chain(&error);
                 self.note(key, &mut memory, because, &actions[..done], Some(&text));
                 memory.failures += 1;
                 memory.failure = Some(text);
@@ -378,15 +380,22 @@ impl Driver {
             Err(error) if error.is_conflict() || error.is_not_found() => return After::Look(memory, When::Now),
             Err(error) => {
                 memory.failures += 1;
-                tracing::debug!(?key, error = chain(&error), "the status was not written");
+                tracing::debug!(?key, error = model::chain(&error), "the status was not written");
                 return After::Look(memory.clone(), When::At(now.checked_add(retry(memory.failures)).unwrap_or(now)));
             }
         }
         memory.failures = 0;
         memory.races = 0;
+        let unreached = decision.because.iter().any(|reason| reason.code == Some(Code::Unreachable));
+        memory.unreached = if unreached { memory.unreached + 1 } else { 0 };
         if actions.is_empty() {
             memory.repeats = 0;
             return match decision.next {
+                // Nothing tells when it answers again.
+                Next::OnChange if unreached => {
+                    let at = now.checked_add(retry(memory.unreached)).unwrap_or(now);
+                    After::Look(memory, When::At(at))
+                }
                 Next::OnChange => After::Look(memory, When::OnChange),
                 Next::At(at) => After::Look(memory, When::At(at)),
             };
@@ -406,7 +415,7 @@ impl Driver {
     async fn emit(&self, events: &[model::Action], manager: &str) {
         for event in events {
             if let Err(error) = executor::perform(event, &self.inner.ports, manager).await {
-                tracing::debug!(error = chain(&error), "an Event was not written");
+                tracing::debug!(error = model::chain(&error), "an Event was not written");
             }
         }
     }
@@ -477,18 +486,4 @@ fn fingerprint(actions: &[model::Action]) -> u64 {
     let mut hasher = DefaultHasher::new();
     serde_json::to_string(actions).unwrap_or_default().hash(&mut hasher);
     hasher.finish()
-}
-
-/// Prints an error and its causes.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        let inner_text = inner.to_string();
-        if !text.contains(&inner_text) {
-            text = format!("{text}: {inner_text}");
-        }
-        source = inner.source();
-    }
-    text
 }

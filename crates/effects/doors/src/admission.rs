@@ -7,10 +7,9 @@ use admit::{Answer, Identity, Observed, Outcome, Question, Review, decide};
 use api::text;
 use model::{ClusterName, ObjectRef};
 use oci::Reference;
-use ports::Ports;
-use ports::registry::RegistryError;
+use ports::{Ports, Unsigned};
 use serde_json::{Value, json};
-use sign::{IdentityMatch, MAX_BUNDLES, Match, Policy};
+use sign::{IdentityMatch, Match, Policy};
 
 /// How often a registry that does not answer is asked again while the API server waits.
 const TRIES: usize = 3;
@@ -64,7 +63,7 @@ async fn answer(ports: &Ports, cluster: &ClusterName, request: &Value) -> Result
                 let Question::Verify { image, identities } = &question;
                 let mut verified = verify(ports, image, identities).await;
                 for _ in 0..TRIES {
-                    if !matches!(&verified, Err(Unverified { passing: true, .. })) {
+                    if !matches!(&verified, Err(Unsigned { passing: true, .. })) {
                         break;
                     }
                     verified = verify(ports, image, identities).await;
@@ -77,35 +76,14 @@ async fn answer(ports: &Ports, cluster: &ClusterName, request: &Value) -> Result
     Err("the object names too many images".to_owned())
 }
 
-/// Why no signature counts.
-struct Unverified {
-    why: String,
-    /// Whether that is not known, because the registry did not answer.
-    passing: bool,
-}
-
-impl From<String> for Unverified {
-    fn from(why: String) -> Self {
-        Self { why, passing: false }
-    }
-}
-
-impl From<RegistryError> for Unverified {
-    fn from(error: RegistryError) -> Self {
-        Self { why: error.to_string(), passing: error.is_passing() }
-    }
-}
-
 /// Looks the signatures of an image up and tells whose counts.
-async fn verify(ports: &Ports, image: &str, identities: &[Identity]) -> Result<String, Unverified> {
+async fn verify(ports: &Ports, image: &str, identities: &[Identity]) -> Result<String, Unsigned> {
     let root = ports.trust.as_ref().ok_or_else(|| "there is no trust root".to_owned())?;
     let place: Reference = image.parse().map_err(|error: oci::ReferenceError| error.to_string())?;
     let digest = ports.registry.resolve(&place).await?.ok_or_else(|| format!("{image} is not there"))?;
-    let place = place.with_digest(digest.clone());
-    let bundles = ports.registry.bundles(&place, &digest, MAX_BUNDLES + 1).await?;
     let identities = identities.iter().map(matcher).collect::<Result<Vec<_>, _>>()?;
     let policy = Policy { identities, now: ports.clock.now() };
-    sign::choose(root, bundles, &digest, &policy).map(|found| found.subject).map_err(|refusal| refusal.to_string().into())
+    ports::verified(&ports.registry, root, &place.with_digest(digest), &policy).await.map(|found| found.subject)
 }
 
 fn matcher(identity: &Identity) -> Result<IdentityMatch, String> {

@@ -297,7 +297,7 @@ impl Node {
         }
         let image = text(&pod["spec"]["containers"][0], &["image"]);
         let place: Reference = image.parse().map_err(|error: oci::ReferenceError| error.to_string())?;
-        let pulled = self.options.images.pull(&place).await.map_err(|error| chain(&error))?;
+        let pulled = self.options.images.pull(&place).await.map_err(|error| model::chain(&error))?;
         let material = self.material(cluster, pod).await?;
         let mut program = program(pod, &pulled.image, &material)?;
         for (variable, value) in &self.options.environment {
@@ -312,7 +312,7 @@ impl Node {
         let _ = std::fs::remove_dir_all(&folder);
         let ended = self.start(&folder, &pulled, &program, pod).await;
         let _ = std::fs::remove_dir_all(&folder);
-        let ended = ended.map_err(|error| chain(&error))?;
+        let ended = ended.map_err(|error| model::chain(&error))?;
         self.keep_log(name, pod, &ended.output);
         Ok((ended, id))
     }
@@ -438,8 +438,4 @@ fn tail(output: &str) -> String {
     let start = output.len().saturating_sub(MESSAGE);
     let start = (start..output.len()).find(|at| output.is_char_boundary(*at)).unwrap_or(output.len());
     output[start..].trim().to_owned()
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    crate::runner::chain(error)
 }

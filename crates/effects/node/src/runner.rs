@@ -171,7 +171,7 @@ impl Runner {
         let (outcome, log) = match result {
             Ok(done) => done,
             Err(error) => {
-                let text = chain(&error);
+                let text = model::chain(&error);
                 (Outcome { success: false, outputs: BTreeMap::new(), description: text.clone() }, text)
             }
         };
@@ -411,15 +411,4 @@ fn give_away(folder: &Path) -> Result<(), JobError> {
         }
     }
     Ok(())
-}
-
-/// Prints an error and its causes.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text = format!("{text}: {inner}");
-        source = inner.source();
-    }
-    text
 }

@@ -3,6 +3,7 @@
 //! Read first: [`Ports`].
 
 mod cluster;
+mod evidence;
 pub mod forge;
 pub mod git;
 pub mod registry;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use model::Clock;
 
 pub use cluster::{Cluster, ClusterError, Clusters, WatchChange};
+pub use evidence::{Unsigned, verified};
 pub use forge::Forge;
 pub use git::{Git, Identity};
 pub use registry::{Login, Registry};

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use model::{Caller, Digest};
-use oci::{Descriptor, Index, Manifest, Reference, media_type};
+use oci::{Descriptor, Index, Reference, media_type};
 use serde_json::Value;
 
 use crate::{Shelf, Web, WebError};
@@ -231,20 +231,6 @@ impl Registry {
             shelf.put_referrers(place, subject, &body);
         }
         Ok(index.manifests)
-    }
-
-    /// Returns the Sigstore bundles that refer to a digest, at most `most`. What is no bundle is left out.
-    pub async fn bundles(&self, place: &Reference, subject: &Digest, most: usize) -> Result<Vec<Bytes>, RegistryError> {
-        let mut bundles = Vec::new();
-        for referrer in self.referrers(place, subject).await?.into_iter().take(most) {
-            let fetched = self.manifest(&place.with_digest(referrer.digest)).await?;
-            let Ok(manifest) = serde_json::from_slice::<Manifest>(&fetched.bytes) else { continue };
-            let [layer] = manifest.layers.as_slice() else { continue };
-            if layer.media_type == media_type::BUNDLE && layer.size <= MANIFEST as u64 {
-                bundles.push(self.blob(place, &layer.digest).await?);
-            }
-        }
-        Ok(bundles)
     }
 
     /// Uploads a blob unless it is there.

@@ -1,4 +1,4 @@
-//! Keyless signing: a short-lived certificate for an identity token, an entry in the log, and the bundle beside what is signed.
+//! Keyless signing: a short-lived certificate for an identity token, an entry in the log, and the signature beside what is signed.
 //! Read first: [`Signer::sign`]. Follows sigstore/cosign `cmd/cosign/cli/sign`.
 
 use bytes::Bytes;
@@ -6,7 +6,7 @@ use http::{Request, header};
 use model::{Digest, Timestamp};
 use oci::{Descriptor, Reference, media_type};
 use serde_json::Value;
-use sign::{Envelope, EphemeralKey};
+use sign::{Envelope, EphemeralKey, Legacy};
 
 use crate::registry::{Registry, RegistryError};
 use crate::{Web, WebError};
@@ -47,8 +47,9 @@ pub struct Signer {
 }
 
 impl Signer {
-    /// Signs a digest as whoever the identity token (audience `sigstore`) names, and attaches the bundle to it. `randomness`
-    /// gives the key that is used this once.
+    /// Signs a digest as whoever the identity token (audience `sigstore`) names: as a bundle that is attached to it, and in
+    /// cosign's legacy form under its `.sig` tag, for verifiers that know only that. `randomness` gives the key that is used
+    /// this once. Returns the digest of the bundle's manifest. Signing again adds to what is there.
     pub async fn sign(
         &self,
         registry: &Registry,
@@ -58,30 +59,12 @@ impl Signer {
         now: Timestamp,
     ) -> Result<Digest, SignerError> {
         let fetched = registry.manifest(place).await?;
-        let key = EphemeralKey::from_randomness(&randomness)
-            .ok_or_else(|| SignerError::Malformed("the randomness is no key; take other".into()))?;
-        let pem = self.certificate(&key, token).await?;
+        let (key, pem) = self.identity(token, &randomness).await?;
+        self.attach_legacy(registry, place, &fetched.digest, &key, &pem).await?;
         let envelope = Envelope::sign(&key, sign::statement(&fetched.digest));
-        let entry = sign::dsse_entry(&envelope, &pem).to_string();
-        let logged = self
-            .post("the transparency log", &format!("{}/api/v1/log/entries", self.rekor), "application/json", None, entry.into())
-            .await?;
-        let stamp = match self.timestamps.as_str() {
-            "" => None,
-            url => Some(
-                self.post(
-                    "the timestamp authority",
-                    &format!("{url}/api/v1/timestamp"),
-                    "application/timestamp-query",
-                    None,
-                    sign::timestamp_request(&envelope.signature).into(),
-                )
-                .await?,
-            ),
-        };
-        let (_, der) = sign::from_pem(&pem, &["CERTIFICATE"]).map_err(|error| SignerError::Malformed(error.to_string()))?;
-        let bundle =
-            sign::assemble(&der, &envelope, &logged, stamp.as_deref()).map_err(|error| SignerError::Malformed(error.to_string()))?;
+        let proof = self.witness(sign::dsse_entry(&envelope, &pem), &envelope.signature).await?;
+        let (_, der) = sign::from_pem(&pem, &["CERTIFICATE"]).map_err(malformed)?;
+        let bundle = sign::assemble(&der, &envelope, &proof.logged, proof.stamp.as_deref()).map_err(malformed)?;
         let subject = Descriptor::new(&fetched.media_type, fetched.digest.clone(), fetched.bytes.len() as u64);
         let (manifest, config) = sign::referrer(subject, &bundle, now);
         registry.put_blob(place, &config).await?;
@@ -89,6 +72,59 @@ impl Signer {
         let digest = Digest::of(&manifest);
         registry.put_manifest(place, digest.as_str(), media_type::MANIFEST, &manifest).await?;
         Ok(digest)
+    }
+
+    /// Signs a digest in cosign's legacy form alone; see [`Self::sign`].
+    pub async fn sign_legacy(&self, registry: &Registry, place: &Reference, token: &str, randomness: [u8; 32]) -> Result<(), SignerError> {
+        let fetched = registry.manifest(place).await?;
+        let (key, pem) = self.identity(token, &randomness).await?;
+        self.attach_legacy(registry, place, &fetched.digest, &key, &pem).await
+    }
+
+    /// Returns a key and the certificate that says whose it is.
+    async fn identity(&self, token: &str, randomness: &[u8; 32]) -> Result<(EphemeralKey, String), SignerError> {
+        let key = EphemeralKey::from_randomness(randomness)
+            .ok_or_else(|| SignerError::Malformed("the randomness is no key; take other".into()))?;
+        let pem = self.certificate(&key, token).await?;
+        Ok((key, pem))
+    }
+
+    /// Adds a signature to those under a digest's `.sig` tag.
+    async fn attach_legacy(
+        &self,
+        registry: &Registry,
+        place: &Reference,
+        digest: &Digest,
+        key: &EphemeralKey,
+        pem: &str,
+    ) -> Result<(), SignerError> {
+        let (payload, signature) = Legacy::sign(key, &place.location(), digest);
+        let proof = self.witness(sign::hashed_entry(&payload, &signature, pem), &signature).await?;
+        let legacy = Legacy::assemble(payload, &signature, pem, &proof.logged, proof.stamp.as_deref()).map_err(malformed)?;
+        let tag = sign::signature_tag(digest);
+        let present = match registry.manifest(&place.with_tag(tag.parse().map_err(malformed)?)).await {
+            Ok(fetched) => Some(serde_json::from_slice(&fetched.bytes).map_err(malformed)?),
+            Err(RegistryError::NotFound(_)) => None,
+            Err(error) => return Err(error.into()),
+        };
+        let (manifest, config) = legacy.manifest(present);
+        registry.put_blob(place, &config).await?;
+        registry.put_blob(place, legacy.bytes()).await?;
+        registry.put_manifest(place, &tag, media_type::MANIFEST, &manifest).await?;
+        Ok(())
+    }
+
+    /// Has a signature logged, and stamped where there is an authority for it.
+    async fn witness(&self, entry: Value, signature: &[u8]) -> Result<Proof, SignerError> {
+        let url = format!("{}/api/v1/log/entries", self.rekor);
+        let logged = self.post("the transparency log", &url, "application/json", None, entry.to_string().into()).await?;
+        if self.timestamps.is_empty() {
+            return Ok(Proof { logged, stamp: None });
+        }
+        let url = format!("{}/api/v1/timestamp", self.timestamps);
+        let request = sign::timestamp_request(signature).into();
+        let stamp = self.post("the timestamp authority", &url, "application/timestamp-query", None, request).await?;
+        Ok(Proof { logged, stamp: Some(stamp) })
     }
 
     async fn certificate(&self, key: &EphemeralKey, token: &str) -> Result<String, SignerError> {
@@ -117,6 +153,16 @@ impl Signer {
         }
         Ok(answer.into_body())
     }
+}
+
+/// What the log and the timestamp authority said of a signature.
+struct Proof {
+    logged: Bytes,
+    stamp: Option<Bytes>,
+}
+
+fn malformed(error: impl std::fmt::Display) -> SignerError {
+    SignerError::Malformed(error.to_string())
 }
 
 /// Reads the `sub` of a token; whether the token is good is for the certificate authority to say.

@@ -113,23 +113,13 @@ impl Web {
     async fn across(&self, request: Request<Bytes>, host: String) -> Result<Response<Bytes>, WebError> {
         let unreachable = |text: String| WebError::Unreachable { host: host.clone(), text };
         let exchange = async {
-            let response = self.network.request(request.map(Full::new)).await.map_err(|error| unreachable(chain(&error)))?;
+            let response = self.network.request(request.map(Full::new)).await.map_err(|error| unreachable(model::chain(&error)))?;
             let (head, body) = response.into_parts();
             let body = Limited::new(body, ANSWER).collect().await.map_err(|error| unreachable(error.to_string()))?;
             Ok(Response::from_parts(head, body.to_bytes()))
         };
         tokio::time::timeout(DEADLINE, exchange).await.unwrap_or_else(|_| Err(unreachable("no answer within 60 s".to_owned())))
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text = format!("{text}: {inner}");
-        source = inner.source();
-    }
-    text
 }
 
 /// Makes a handler of a tower service such as an axum `Router`.

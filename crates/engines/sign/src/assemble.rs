@@ -21,19 +21,19 @@ pub enum AssembleError {
 /// One entry as Rekor's version 1 answers it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Entry {
-    body: String,
-    integrated_time: i64,
+pub(crate) struct Entry {
+    pub body: String,
+    pub integrated_time: i64,
     #[serde(rename = "logID")]
-    log_id: String,
-    log_index: u64,
-    verification: Verification,
+    pub log_id: String,
+    pub log_index: u64,
+    pub verification: Verification,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Verification {
-    signed_entry_timestamp: String,
+pub(crate) struct Verification {
+    pub signed_entry_timestamp: String,
     inclusion_proof: Proof,
 }
 
@@ -50,9 +50,7 @@ struct Proof {
 /// Returns the bundle: certificate (DER), envelope, the log's answer (the JSON map of one entry) and, if there is one, the
 /// timestamp authority's whole reply.
 pub fn assemble(certificate: &[u8], envelope: &Envelope, log_answer: &[u8], timestamp: Option<&[u8]>) -> Result<Vec<u8>, AssembleError> {
-    let entries: std::collections::BTreeMap<String, Entry> =
-        serde_json::from_slice(log_answer).map_err(|_| AssembleError::Answer("the entry"))?;
-    let [entry] = entries.into_values().collect::<Vec<_>>().try_into().map_err(|_| AssembleError::Answer("the number of entries"))?;
+    let entry = entry(log_answer)?;
     let body = STANDARD.decode(&entry.body).map_err(|_| AssembleError::Answer("body"))?;
     let body: Value = serde_json::from_slice(&body).map_err(|_| AssembleError::Answer("body"))?;
     let (Some(kind), Some(version)) = (body["kind"].as_str(), body["apiVersion"].as_str()) else {
@@ -71,6 +69,14 @@ pub fn assemble(certificate: &[u8], envelope: &Envelope, log_answer: &[u8], time
         "dsseEnvelope": envelope.to_json(),
     });
     Ok(bundle.to_string().into_bytes())
+}
+
+/// Reads the log's answer, which is a map of one entry.
+pub(crate) fn entry(log_answer: &[u8]) -> Result<Entry, AssembleError> {
+    let entries: std::collections::BTreeMap<String, Entry> =
+        serde_json::from_slice(log_answer).map_err(|_| AssembleError::Answer("the entry"))?;
+    let [entry] = entries.into_values().collect::<Vec<_>>().try_into().map_err(|_| AssembleError::Answer("the number of entries"))?;
+    Ok(entry)
 }
 
 /// Rekor writes hex where a bundle has base64, and numbers where it has texts.

@@ -7,16 +7,16 @@ use sigstore_verify::{CertificateError, Error, TransparencyLogError};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// There is nothing to check.
-    #[error("there is no signature: no sigstore bundle refers to {0} (legacy .sig tags are not read)")]
+    #[error("there is no signature: no sigstore bundle refers to {0}, and it has no .sig tag")]
     NoSignature(Digest),
     /// The policy names nobody, so nobody can satisfy it.
     #[error("the policy names no identity, so no signature can satisfy it")]
     NoPolicy,
-    /// It is no bundle, or its parts contradict each other.
-    #[error("the bundle is malformed: {0}")]
+    /// It is no signature, or its parts contradict each other.
+    #[error("the signature is malformed: {0}")]
     Malformed(String),
     /// It is of a kind that is not read.
-    #[error("the bundle is not supported: {0}")]
+    #[error("the signature is not supported: {0}")]
     Unsupported(String),
     /// It was made by somebody else.
     #[error("the signature is by {subject} from {issuer}, wanted is {wanted}")]
@@ -71,16 +71,16 @@ pub enum Refusal {
     /// The signature is not over this statement.
     #[error("the signature does not verify: {0}")]
     BadSignature(String),
-    /// Several bundles, none of them good.
-    #[error("none of {count} bundles is a good signature: {}", texts(.reasons))]
+    /// Several signatures, none of them good.
+    #[error("none of {count} signatures is good: {}", texts(.reasons))]
     NoneGood {
         /// How many there are.
         count: usize,
         /// Why the first few are refused.
         reasons: Vec<Refusal>,
     },
-    /// More bundles than are looked at.
-    #[error("none of the first {limit} bundles is a good signature, and more are not looked at")]
+    /// More signatures than are looked at.
+    #[error("none of the first {limit} signatures is good, and more are not looked at")]
     TooMany {
         /// How many are looked at.
         limit: usize,

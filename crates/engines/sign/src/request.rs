@@ -31,6 +31,18 @@ pub fn dsse_entry(envelope: &Envelope, certificate_pem: &str) -> Value {
     })
 }
 
+/// Returns the body for Rekor's `POST /api/v1/log/entries`: a `hashedrekord` 0.0.1 entry, for a signature over plain bytes.
+pub fn hashed_entry(message: &[u8], signature: &[u8], certificate_pem: &str) -> Value {
+    json!({
+        "apiVersion": "0.0.1",
+        "kind": "hashedrekord",
+        "spec": {
+            "data": { "hash": { "algorithm": "sha256", "value": hex::encode(Sha256::digest(message)) } },
+            "signature": { "content": STANDARD.encode(signature), "publicKey": { "content": STANDARD.encode(certificate_pem) } },
+        },
+    })
+}
+
 /// Returns the RFC 3161 request for a timestamp of a signature, the same 56 bytes that cosign sends (no nonce, no certificate).
 pub fn timestamp_request(signature: &[u8]) -> Vec<u8> {
     const BEFORE_HASH: [u8; 24] = [

@@ -1,4 +1,5 @@
-//! The check of a bundle: cryptography by `sigstore-verify`, and what it leaves open by us. Read first: [`verify_bundle`].
+//! The check of a signature: cryptography by `sigstore-verify`, and what it leaves open by us. Read first: [`verify_bundle`];
+//! signatures of cosign's legacy format come the same way from [`crate::legacy`].
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,9 +10,9 @@ use sigstore_verify::{VerificationPolicy, VerificationResult};
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
 
-use crate::{PREDICATE_TYPE, Policy, Refusal, TrustRoot, chain, shape};
+use crate::{Evidence, PREDICATE_TYPE, Policy, Refusal, TrustRoot, chain, shape};
 
-/// How many bundles of one digest are looked at: anybody who can push can add some.
+/// How many signatures of one digest are looked at: anybody who can push can add some.
 pub const MAX_BUNDLES: usize = 50;
 /// cosign's bundles are 6 to 9 kB.
 const LONGEST_BUNDLE: usize = 1 << 20;
@@ -43,19 +44,23 @@ pub struct Verified {
     pub times: Vec<Timestamp>,
 }
 
-/// Accepts the first good bundle. A bad one never hides a good one.
-pub fn choose<B: AsRef<[u8]>>(
+/// Accepts the first good signature. A bad one never hides a good one, in whatever form the two are.
+pub fn choose<E: std::borrow::Borrow<Evidence>>(
     root: &TrustRoot,
-    bundles: impl IntoIterator<Item = B>,
+    evidence: impl IntoIterator<Item = E>,
     subject: &Digest,
     policy: &Policy,
 ) -> Result<Verified, Refusal> {
     let mut reasons = Vec::new();
-    for bundle in bundles {
+    for each in evidence {
         if reasons.len() == MAX_BUNDLES {
             return Err(Refusal::TooMany { limit: MAX_BUNDLES });
         }
-        match verify_bundle(root, bundle.as_ref(), subject, policy) {
+        let verified = match each.borrow() {
+            Evidence::Bundle(bundle) => verify_bundle(root, bundle, subject, policy),
+            Evidence::Legacy(signature) => signature.verify(root, subject, policy),
+        };
+        match verified {
             Ok(verified) => return Ok(verified),
             Err(reason) => reasons.push(reason),
         }
@@ -83,12 +88,24 @@ pub fn verify_bundle(root: &TrustRoot, bundle: &[u8], subject: &Digest, policy: 
         .verifier
         .verify(artifact, &bundle, &VerificationPolicy::any_identity())
         .map_err(|error| Refusal::of(error, subject, &statement.digests()))?;
-    check_times(root, &bundle, &result, policy.now)?;
-    let (issuer, signer) = identity(&bundle, &result)?;
+    let verified = conclude(root, &bundle, &result, subject, policy)?;
+    statement.check(subject)?;
+    Ok(verified)
+}
+
+/// Asks what the library leaves open of a signature whose cryptography is good: when, and by whom.
+pub(crate) fn conclude(
+    root: &TrustRoot,
+    bundle: &Bundle,
+    result: &VerificationResult,
+    subject: &Digest,
+    policy: &Policy,
+) -> Result<Verified, Refusal> {
+    check_times(root, bundle, result, policy.now)?;
+    let (issuer, signer) = identity(bundle, result)?;
     if !policy.allows(&issuer, &signer) {
         return Err(Refusal::WrongIdentity { issuer, subject: signer, wanted: policy.wanted() });
     }
-    statement.check(subject)?;
     let entry = bundle.verification_material.tlog_entries.first().ok_or_else(|| Refusal::NotLogged("there is no log entry".to_owned()))?;
     Ok(Verified {
         digest: subject.clone(),

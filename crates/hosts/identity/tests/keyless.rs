@@ -13,7 +13,7 @@ use identity::{Identity, Options};
 use model::{Clock, Digest, Timestamp};
 use oci::{Descriptor, Manifest, media_type};
 use serde_json::{Value, json};
-use sign::{Envelope, EphemeralKey, Match, Policy, Refusal, Signer as _, TrustRoot, Verified};
+use sign::{Envelope, EphemeralKey, Evidence, Legacy, Match, Policy, Refusal, Signer as _, TrustRoot, Verified};
 use store::Store;
 use tower::ServiceExt as _;
 
@@ -131,6 +131,16 @@ impl World {
         let stamp = self.stamp(&envelope.signature).await;
         let (_, der) = sign::from_pem(&pem, &["CERTIFICATE"]).expect("PEM");
         sign::assemble(&der, &envelope, &logged.body, Some(&stamp)).expect("assembles")
+    }
+
+    async fn legacy(&self, payload: Vec<u8>, seed: u8) -> Legacy {
+        let key = EphemeralKey::from_randomness(&[seed; 32]).expect("a scalar");
+        let pem = self.certificate(&key).await;
+        let signature = key.sign(&payload);
+        let logged = self.log(&sign::hashed_entry(&payload, &signature, &pem)).await;
+        assert_eq!(logged.status, StatusCode::CREATED, "{}", String::from_utf8_lossy(&logged.body));
+        let stamp = self.stamp(&signature).await;
+        Legacy::assemble(payload, &signature, &pem, &logged.body, Some(&stamp)).expect("assembles")
     }
 
     fn verify(&self, bundle: &[u8], digest: &Digest) -> Result<Verified, Refusal> {
@@ -256,12 +266,77 @@ async fn everything_else_is_refused_and_says_why() {
     let mixed = TrustRoot::parse(mixed.to_string().as_bytes()).expect("a trust root");
     assert!(matches!(sign::verify_bundle(&mixed, &bundle, &digest, &world.policy("app")), Err(Refusal::NotLogged(_))));
     // Bad ones hide no good one, and too many are not looked at.
-    let bad = || std::iter::repeat_n(b"junk".to_vec(), 49);
-    assert!(sign::choose(&root, bad().chain([bundle.clone()]), &digest, &world.policy("app")).is_ok());
-    let many = sign::choose(&root, bad().chain(bad()).chain([bundle]), &digest, &world.policy("app"));
+    let bad = || std::iter::repeat_n(Evidence::Bundle(b"junk".to_vec()), 49);
+    let good = Evidence::Bundle(bundle);
+    assert!(sign::choose(&root, bad().chain([good.clone()]), &digest, &world.policy("app")).is_ok());
+    let many = sign::choose(&root, bad().chain(bad()).chain([good]), &digest, &world.policy("app"));
     assert_eq!(many, Err(Refusal::TooMany { limit: 50 }));
-    let none = sign::choose(&root, Vec::<Vec<u8>>::new(), &digest, &world.policy("app"));
+    let none = sign::choose(&root, Vec::<Evidence>::new(), &digest, &world.policy("app"));
     assert_eq!(none, Err(Refusal::NoSignature(digest)));
+}
+
+/// The same answers as for a bundle: the good one is taken, and whatever is changed about it is refused.
+#[tokio::test]
+async fn a_legacy_signature_is_checked_as_a_bundle_is() {
+    let world = world(Store::memory());
+    let root = TrustRoot::parse(&world.identity.trusted_root()).expect("a trust root");
+    let (digest, other) = (Digest::of(b"artifact"), Digest::of(b"other"));
+    let good = world.legacy(Legacy::payload("registry.internal/app", &digest), 1).await;
+    let policy = world.policy("^https://gitea\\.internal/org/app/");
+    let verified = good.verify(&root, &digest, &policy).expect("is good");
+    assert_eq!((verified.issuer.as_str(), verified.log_index, verified.times.len()), (ISSUER, 0, 2));
+    assert_eq!(sign::choose(&root, [Evidence::Bundle(b"junk".to_vec()), Evidence::Legacy(good.clone())], &digest, &policy), Ok(verified));
+
+    let (manifest, config) = good.manifest(None);
+    let manifest: Manifest = serde_json::from_slice(&manifest).expect("a manifest");
+    assert_eq!(manifest.config.digest, Digest::of(&config));
+    assert_eq!(manifest.layers[0].digest, Digest::of(good.bytes()));
+    let annotations = manifest.layers[0].annotations.clone();
+    let (again, _) = good.manifest(Some(manifest));
+    assert_eq!(serde_json::from_slice::<Manifest>(&again).expect("a manifest").layers.len(), 1, "the same signature is not added twice");
+
+    let second = world.legacy(Legacy::payload("registry.internal/app", &digest), 2).await;
+    let seconds = second.manifest(None).0;
+    let seconds = serde_json::from_slice::<Manifest>(&seconds).expect("a manifest").layers[0].annotations.clone();
+    let with = |name: &str, text: Option<&str>| {
+        let mut annotations = annotations.clone();
+        match text {
+            Some(text) => annotations.insert(name.to_owned(), text.to_owned()),
+            None => annotations.remove(name),
+        };
+        Legacy::new(good.bytes().to_vec(), annotations)
+    };
+    let (signature, certificate) = ("dev.cosignproject.cosign/signature", "dev.sigstore.cosign/certificate");
+    let log = "dev.sigstore.cosign/bundle";
+    let text = String::from_utf8(good.bytes().to_vec()).expect("text");
+    let payload = |from: &str, to: &str| text.replacen(from, to, 1).into_bytes();
+    let later = annotations[log].replace("\"integratedTime\":", "\"integratedTime\":1");
+    let cases = [
+        ("another digest", good.clone(), &other, "the statement is about sha256:"),
+        ("no signature", with(signature, None), &digest, "it has no dev.cosignproject.cosign/signature"),
+        ("another signature", with(signature, Some(&seconds[signature])), &digest, "made"),
+        ("no certificate", with(certificate, None), &digest, "only keyless signatures are read"),
+        ("another certificate", with(certificate, Some(&seconds[certificate])), &digest, ""),
+        ("no log entry", with(log, None), &digest, "not logged"),
+        ("another log entry", with(log, Some(&seconds[log])), &digest, ""),
+        ("another time", with(log, Some(&later)), &digest, "not logged"),
+        ("changed payload", Legacy::new(payload("internal/app", "internal/apq"), annotations.clone()), &digest, ""),
+        ("another type", world.legacy(payload("container image", "something"), 3).await, &digest, "not a signature"),
+        (
+            "two digests",
+            world.legacy(payload("\"image\":{", "\"image\":{\"Docker-manifest-digest\":\"x\","), 4).await,
+            &digest,
+            "duplicate field",
+        ),
+        ("no document", world.legacy(b"[]".to_vec(), 5).await, &digest, "malformed"),
+    ];
+    for (name, legacy, digest, why) in &cases {
+        let refusal = legacy.verify(&root, digest, &policy).expect_err(name);
+        assert!(refusal.to_string().contains(why), "{name}: {refusal}");
+    }
+    let wrong = good.verify(&root, &digest, &world.policy("org/evil")).expect_err("another identity");
+    assert!(matches!(wrong, Refusal::WrongIdentity { .. }), "{wrong}");
+    assert_eq!(good.verify(&root, &digest, &Policy { identities: Vec::new(), now: world.clock.now() }), Err(Refusal::NoPolicy));
 }
 
 #[tokio::test]

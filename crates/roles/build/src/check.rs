@@ -6,6 +6,8 @@ use model::{CheckState, Tree};
 
 /// Name of the check that every YAML file parses.
 const YAML: &str = "forge/yaml";
+/// Name of the check that every file can be read by what it is for.
+const FILES: &str = "forge/files";
 /// Name of the check that every overlay renders.
 const KUSTOMIZE: &str = "forge/kustomize";
 /// Most characters of a description: forges keep no more than 255.
@@ -22,10 +24,16 @@ pub struct Check {
     pub description: String,
 }
 
-/// Returns what the built-in checks say about a tree: `forge/yaml`, `forge/kustomize`, and one
-/// `forge/kustomize (apps/<app>/overlays/<env>)` for each overlay.
-pub fn checks(tree: &Tree) -> Vec<Check> {
-    let mut all = vec![every_file(tree)];
+/// Returns what the built-in checks say about a tree: `forge/yaml`, `forge/files`, `forge/kustomize`, and one
+/// `forge/kustomize (apps/<app>/overlays/<env>)` for each overlay. `malformed` is what was found in files that what they are
+/// for cannot read.
+pub fn checks(tree: &Tree, malformed: &[String]) -> Vec<Check> {
+    let files = if malformed.is_empty() {
+        Ok(format!("{} can be read", counted(tree.iter().count(), "file")))
+    } else {
+        Err(malformed.join("; also "))
+    };
+    let mut all = vec![every_file(tree), check(FILES, files)];
     let mut each = Vec::new();
     let mut failed: Option<String> = None;
     let folders = overlays(tree);
@@ -111,7 +119,7 @@ mod tests {
         let mut tree = Tree::default();
         files.iter().for_each(|(path, text)| tree.put(*path, *text));
         let shown: Vec<String> =
-            checks(&tree).iter().map(|check| format!("{:?} {}: {}\n", check.state, check.context, check.description)).collect();
+            checks(&tree, &[]).iter().map(|check| format!("{:?} {}: {}\n", check.state, check.context, check.description)).collect();
         expected.assert_eq(&shown.concat());
     }
 
@@ -125,17 +133,19 @@ mod tests {
         look(
             &[BASE, SERVICE, DEV, deep, (".git/x.yaml", "{"), ("README.md", "{")],
             &expect![[r#"
-            Success forge/yaml: 4 files parsed
-            Success forge/kustomize: 1 of 1 overlay render
-            Success forge/kustomize (apps/myapp/overlays/dev): renders 1 object
-        "#]],
+                Success forge/yaml: 4 files parsed
+                Success forge/files: 6 files can be read
+                Success forge/kustomize: 1 of 1 overlay render
+                Success forge/kustomize (apps/myapp/overlays/dev): renders 1 object
+            "#]],
         );
         look(
             &[],
             &expect![[r#"
-            Success forge/yaml: 0 files parsed
-            Success forge/kustomize: 0 of 0 overlays render
-        "#]],
+                Success forge/yaml: 0 files parsed
+                Success forge/files: 0 files can be read
+                Success forge/kustomize: 0 of 0 overlays render
+            "#]],
         );
     }
 
@@ -145,12 +155,22 @@ mod tests {
         look(
             &[BASE, SERVICE, DEV, bad, ("kargo/stages.yml", "a: 1\nb: {c\n")],
             &expect![[r#"
-            Failure forge/yaml: kargo/stages.yml: line 2, column 4: unclosed bracket '{'
-            Failure forge/kustomize: 1 of 2 overlays render; apps/myapp/overlays/prod: apps/myapp/overlays/prod/gone.yaml: no such file or directory
-            Success forge/kustomize (apps/myapp/overlays/dev): renders 1 object
-            Failure forge/kustomize (apps/myapp/overlays/prod): apps/myapp/overlays/prod/gone.yaml: no such file or directory
-        "#]],
+                Failure forge/yaml: kargo/stages.yml: line 2, column 4: unclosed bracket '{'
+                Success forge/files: 5 files can be read
+                Failure forge/kustomize: 1 of 2 overlays render; apps/myapp/overlays/prod: apps/myapp/overlays/prod/gone.yaml: no such file or directory
+                Success forge/kustomize (apps/myapp/overlays/dev): renders 1 object
+                Failure forge/kustomize (apps/myapp/overlays/prod): apps/myapp/overlays/prod/gone.yaml: no such file or directory
+            "#]],
         );
+    }
+
+    #[test]
+    fn files_that_cannot_be_read_are_named() {
+        let told = ["renovate.json:1:2: expected a name".to_owned(), "CODEOWNERS:3:1: no owner".to_owned()];
+        let all = checks(&Tree::default(), &told);
+        let files = all.iter().find(|check| check.context == FILES).expect("is there");
+        assert_eq!(files.state, CheckState::Failure);
+        assert_eq!(files.description, "renovate.json:1:2: expected a name; also CODEOWNERS:3:1: no owner");
     }
 
     #[test]

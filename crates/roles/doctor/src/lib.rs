@@ -15,6 +15,7 @@ mod patterns;
 mod read;
 mod repository;
 mod rules;
+mod schemas;
 mod scripts;
 mod steps;
 
@@ -37,9 +38,18 @@ pub fn examine(tree: &Tree) -> Vec<Finding> {
 
 /// Returns what is wrong with a repository that is read by these tools, by place.
 pub fn examine_for(tree: &Tree, audience: Audience) -> Vec<Finding> {
+    look(tree, audience, rules::all())
+}
+
+/// Returns which files Supercargo cannot read as they stand, in whatever role, by place: a part of what [`examine_for`] finds.
+pub fn malformed(tree: &Tree) -> Vec<Finding> {
+    look(tree, Audience::Supercargo, rules::malformed())
+}
+
+fn look(tree: &Tree, audience: Audience, rules: impl Iterator<Item = &'static finding::Rule>) -> Vec<Finding> {
     let repository = Repository::read(tree, audience);
     let mut findings = Vec::new();
-    for rule in rules::all() {
+    for rule in rules {
         if audience == Audience::Supercargo && rule.scope == finding::Scope::Upstream {
             continue;
         }

@@ -1,4 +1,4 @@
-//! `cosign sign`: keyless, by digest, as a sigstore bundle beside what is signed.
+//! `cosign sign`: keyless, by digest, as a sigstore bundle and in the legacy form beside what is signed.
 
 use std::ffi::OsString;
 
@@ -29,6 +29,12 @@ enum Command {
         /// What to sign: `host/name@digest` or `host/name:tag`.
         #[arg(required = true)]
         images: Vec<String>,
+        /// Signs every image that an index lists as well.
+        #[arg(short, long)]
+        recursive: bool,
+        /// Makes a sigstore bundle beside the legacy signature.
+        #[arg(long, default_value_t = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = clap::ArgAction::Set)]
+        new_bundle_format: bool,
         /// Does not ask.
         #[arg(short, long)]
         yes: bool,
@@ -56,7 +62,7 @@ pub(crate) async fn run(arguments: Vec<OsString>) -> anyhow::Result<i32> {
     };
     match arguments.command {
         Command::Version => println!("GitVersion:    v3.1.3+supercargo{}", env!("CARGO_PKG_VERSION")),
-        Command::Sign { images, yes: _, identity_token, fulcio_url, rekor_url, timestamp_server_url } => {
+        Command::Sign { images, recursive, new_bundle_format, yes: _, identity_token, fulcio_url, rekor_url, timestamp_server_url } => {
             let hosts = Hosts::from_env()?;
             let plain = |url: String| url.trim_end_matches('/').to_owned();
             let signer =
@@ -66,22 +72,40 @@ pub(crate) async fn run(arguments: Vec<OsString>) -> anyhow::Result<i32> {
                 None => job_token(&hosts.web()).await?,
             };
             for image in images {
-                sign(&hosts, &signer, &image, &token).await.with_context(|| format!("signing {image}"))?;
+                sign(&hosts, &signer, &image, Wanted { recursive, new_bundle_format }, &token)
+                    .await
+                    .with_context(|| format!("signing {image}"))?;
             }
         }
     }
     Ok(0)
 }
 
-async fn sign(hosts: &Hosts, signer: &Signer, image: &str, token: &str) -> anyhow::Result<()> {
+/// What is signed, and how.
+struct Wanted {
+    recursive: bool,
+    new_bundle_format: bool,
+}
+
+async fn sign(hosts: &Hosts, signer: &Signer, image: &str, wanted: Wanted, token: &str) -> anyhow::Result<()> {
     let place: Reference = image.parse()?;
     let registry = hosts.registry(&place.host)?;
     let digest = registry.resolve(&place).await?.with_context(|| format!("{image} is not there"))?;
     if place.digest.is_none() {
         eprintln!("WARNING: {image} is a tag; what it names now is signed: {digest}");
     }
-    signer.sign(&registry, &place.with_digest(digest.clone()), token, rand::random(), Timestamp::now()).await?;
-    eprintln!("signed {}@{digest}", place.location());
+    let mut all = vec![place.with_digest(digest)];
+    if wanted.recursive {
+        all.extend(registry.images_of(&all[0]).await?);
+    }
+    for place in all {
+        if wanted.new_bundle_format {
+            signer.sign(&registry, &place, token, rand::random(), Timestamp::now()).await?;
+        } else {
+            signer.sign_legacy(&registry, &place, token, rand::random()).await?;
+        }
+        eprintln!("signed {}@{}", place.location(), place.version());
+    }
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 mod admission;
 mod content;
 mod doors;
+mod files;
 mod registry;
 mod repository;
 mod siege;
@@ -53,4 +54,9 @@ fn hostile_content() {
 #[test]
 fn closed_doors() {
     repel(&doors::ATTEMPTS);
+}
+
+#[test]
+fn malformed_files() {
+    repel(&files::ATTEMPTS);
 }

@@ -10,8 +10,8 @@ use crate::Attempt;
 use crate::registry::evil;
 use crate::siege::Siege;
 
-const REPOSITORY: &str = "org/deployment";
-const MAIN: &str = "refs/heads/main";
+pub const REPOSITORY: &str = "org/deployment";
+pub const MAIN: &str = "refs/heads/main";
 const POINTER: &str = "clusters/dev/myapp.yaml";
 
 pub const ATTEMPTS: [(&str, &str, Attempt); 17] = [
@@ -48,7 +48,7 @@ pub const ATTEMPTS: [(&str, &str, Attempt); 17] = [
     ("a workflow that a branch brings along uses the rights of main", "DENIED", workflow),
 ];
 
-fn key(siege: &Siege, login: &str) -> anyhow::Result<SigningKey> {
+pub fn key(siege: &Siege, login: &str) -> anyhow::Result<SigningKey> {
     siege.drill.world().credentials.signing_key(login)
 }
 
@@ -82,7 +82,7 @@ fn edit(siege: &mut Siege, login: &str, path: &str, change: fn(&str) -> String) 
     add(siege, login, path, Entry::File(&changed))
 }
 
-fn read(siege: &Siege, path: &str) -> anyhow::Result<String> {
+pub fn read(siege: &Siege, path: &str) -> anyhow::Result<String> {
     let world = siege.drill.world();
     let url = format!("https://{FORGE}/{REPOSITORY}");
     let (_, tree) = siege.drill.ask(world.ports.git.checkout(&url, "main"))?.expect("main is there");

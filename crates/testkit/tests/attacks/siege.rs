@@ -114,9 +114,31 @@ impl Siege {
     /// Signs what lies in a registry as a workflow.
     pub fn sign(&self, registry: &Registry, place: &Reference, digest: &Digest, workflow: &str) -> anyhow::Result<()> {
         let token = self.workflow_token(workflow, "sigstore")?;
+        self.drill.ask(self.signer().sign(registry, &place.with_digest(digest.clone()), &token, [7; 32], self.drill.now()))?;
+        Ok(())
+    }
+
+    /// Signs what lies in a registry as a workflow, in the legacy form alone.
+    pub fn sign_legacy(&self, registry: &Registry, place: &Reference, digest: &Digest, workflow: &str) -> anyhow::Result<()> {
+        let token = self.workflow_token(workflow, "sigstore")?;
+        self.drill.ask(self.signer().sign_legacy(registry, &place.with_digest(digest.clone()), &token, [8; 32]))?;
+        Ok(())
+    }
+
+    fn signer(&self) -> Signer {
         let services = identity_url();
-        let signer = Signer { web: self.outside.web(), fulcio: services.clone(), rekor: services.clone(), timestamps: services };
-        self.drill.ask(signer.sign(registry, &place.with_digest(digest.clone()), &token, [7; 32], self.drill.now()))?;
+        Signer { web: self.outside.web(), fulcio: services.clone(), rekor: services.clone(), timestamps: services }
+    }
+
+    /// Puts what lies under one digest's `.sig` tag under another's.
+    pub fn move_legacy(&self, registry: &Registry, from: (&Reference, &Digest), to: (&Reference, &Digest)) -> anyhow::Result<()> {
+        let manifest = self.drill.ask(registry.manifest(&from.0.with_tag(sign::signature_tag(from.1).parse()?)))?;
+        let parts: oci::Manifest = serde_json::from_slice(&manifest.bytes)?;
+        for part in parts.layers.iter().chain([&parts.config]) {
+            let bytes = self.drill.ask(self.drill.world().ports.registry.blob(from.0, &part.digest))?;
+            self.drill.ask(registry.put_blob(to.0, &bytes))?;
+        }
+        self.drill.ask(registry.put_manifest(to.0, &sign::signature_tag(to.1), &manifest.media_type, &manifest.bytes))?;
         Ok(())
     }
 

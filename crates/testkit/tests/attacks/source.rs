@@ -11,12 +11,13 @@ use crate::siege::{APPLICATION, DEPLOYMENT, Siege};
 const SOURCE: &str = "source.toolkit.fluxcd.io/v1";
 const KUSTOMIZE: &str = "kustomize.toolkit.fluxcd.io/v1";
 
-pub const ATTEMPTS: [(&str, &str, Attempt); 9] = [
+pub const ATTEMPTS: [(&str, &str, Attempt); 10] = [
     ("an artifact without a signature", "there is no signature", unsigned),
     ("an artifact that the application's workflow signed", "VerificationError", other_workflow),
     ("an artifact signed on another branch", "VerificationError", other_branch),
     ("an artifact signed by another repository's workflow", "VerificationError", other_repository),
     ("an artifact with the signature of another digest", "VerificationError", other_digest),
+    ("an artifact with the legacy signature of another digest", "the statement is about", other_legacy),
     ("a source's status that somebody wrote by hand", "failed to verify the signature", status_by_hand),
     ("a Freight that somebody edited", "is not what its name says: it was edited", freight_by_hand),
     ("a Promotion with steps of somebody's own", "its steps are not those of its Stage's promotionTemplate", promotion_by_hand),
@@ -69,17 +70,29 @@ fn other_digest(siege: &mut Siege) -> anyhow::Result<String> {
     let world = siege.drill.world();
     let good: oci::Reference = "registry.internal/deployments/myapp:0.5.1".parse()?;
     let digest = siege.drill.ask(world.ports.registry.resolve(&good))?.expect("it is there");
-    let bundles = siege.drill.ask(world.ports.registry.bundles(&good.with_digest(digest.clone()), &digest, 5))?;
+    let bundles = siege.drill.ask(world.ports.registry.bundles(&good.with_digest(digest.clone()), &digest))?;
+    let sign::Evidence::Bundle(bundle) = bundles[0].clone() else { anyhow::bail!("it is no bundle") };
     let bad = evil("other-digest");
     let place = siege.publish("deployments/attack:1.0.5", &bad, DEPLOYMENT, None)?;
     let subject = oci::Descriptor::new(&bad.media_type, bad.digest.clone(), bad.manifest.len() as u64);
-    let (manifest, config) = sign::referrer(subject, &bundles[0], siege.drill.now());
+    let (manifest, config) = sign::referrer(subject, &bundle, siege.drill.now());
     let registry = siege.registry_of(DEPLOYMENT)?;
     siege.drill.ask(registry.put_blob(&place, &config))?;
-    siege.drill.ask(registry.put_blob(&place, &bundles[0]))?;
+    siege.drill.ask(registry.put_blob(&place, &bundle))?;
     let name = model::Digest::of(&manifest).to_string();
     siege.drill.ask(registry.put_manifest(&place, &name, oci::media_type::MANIFEST, &manifest))?;
     follow(siege, "other-digest", "1.0.5")
+}
+
+/// The same with what lies under the good one's `.sig` tag.
+fn other_legacy(siege: &mut Siege) -> anyhow::Result<String> {
+    let good: oci::Reference = "registry.internal/deployments/myapp:0.5.1".parse()?;
+    let digest = siege.drill.ask(siege.rogue().resolve(&good))?.expect("it is there");
+    let bad = evil("other-legacy");
+    let place = siege.publish("deployments/attack:1.0.6", &bad, DEPLOYMENT, None)?;
+    let registry = siege.registry_of(DEPLOYMENT)?;
+    siege.move_legacy(&registry, (&good, &digest), (&place, &bad.digest))?;
+    follow(siege, "other-legacy", "1.0.6")
 }
 
 /// The status of the real source is made to name an artifact that nobody signed.

@@ -5,6 +5,7 @@ mod action;
 mod caller;
 mod decision;
 mod digest;
+mod error;
 mod tree;
 mod verdict;
 
@@ -12,6 +13,7 @@ pub use action::{Action, CheckState, ClusterName, FileEdit, ObjectRef};
 pub use caller::{Caller, Clock};
 pub use decision::{Decision, Next, Reason};
 pub use digest::{Digest, DigestError};
+pub use error::chain;
 pub use jiff::Timestamp;
 pub use tree::{Tree, TreeFile};
 pub use verdict::{Code, Verdict};

@@ -45,7 +45,7 @@ impl GitRepository {
             stalled: false,
             passing,
         };
-        let tip = self.ports.git.tip(url, branch).await.map_err(|error| unreachable(crate::driver::chain(&error), error.is_passing()))?;
+        let tip = self.ports.git.tip(url, branch).await.map_err(|error| unreachable(model::chain(&error), error.is_passing()))?;
         let tip = tip.ok_or_else(|| unreachable(format!("couldn't find remote ref \"refs/heads/{branch}\""), false))?;
         let verified = self.verified(cluster, object, url, &tip).await?;
         let tree = trees::of_commit(&self.ports, url, &tip.to_string()).await;
@@ -107,7 +107,7 @@ impl GitRepository {
                 .git
                 .with_objects(url, &[tip], |objects| Ok(check(objects, &tip, None, &keys)))
                 .await
-                .map_err(|error| failed(crate::driver::chain(&error), error.is_passing()))?,
+                .map_err(|error| failed(model::chain(&error), error.is_passing()))?,
         };
         found.map(|signer| Some(format!("verified signature of commit '{tip}' with key '{signer}'"))).map_err(unverified)
     }

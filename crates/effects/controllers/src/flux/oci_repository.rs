@@ -93,7 +93,7 @@ impl OciRepository {
 }
 
 fn pull_failed(error: &RegistryError) -> Failure {
-    let message = format!("failed to determine artifact digest: {}", crate::driver::chain(error));
+    let message = format!("failed to determine artifact digest: {}", model::chain(error));
     Failure { stage: Stage::Fetch, reason: "OCIArtifactPullFailed", message, stalled: false, passing: error.is_passing() }
 }
 

@@ -26,7 +26,7 @@ impl From<String> for Unfetched {
 }
 
 fn of_registry(error: RegistryError) -> Unfetched {
-    Unfetched { text: crate::driver::chain(&error), passing: error.is_passing() }
+    Unfetched { text: model::chain(&error), passing: error.is_passing() }
 }
 
 /// Returns the content of the artifact that a source tells; the revision names the bytes.
@@ -55,8 +55,7 @@ pub(super) async fn of_commit(ports: &Ports, url: &str, commit: &str) -> Result<
         return Ok(tree);
     }
     let id = commit.parse().map_err(|_| format!("{commit:?} is no commit id"))?;
-    let tree =
-        ports.git.tree(url, &id).await.map_err(|error| Unfetched { text: crate::driver::chain(&error), passing: error.is_passing() })?;
+    let tree = ports.git.tree(url, &id).await.map_err(|error| Unfetched { text: model::chain(&error), passing: error.is_passing() })?;
     Ok(ports.trees.keep(&name, tree))
 }
 

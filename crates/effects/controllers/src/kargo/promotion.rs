@@ -32,7 +32,7 @@ impl Promotion {
     }
 
     async fn answer(&self, question: &Question) -> Result<Answer, LookError> {
-        let other = |error: &dyn std::error::Error| LookError::Other(crate::driver::chain(error));
+        let other = |error: &dyn std::error::Error| LookError::Other(model::chain(error));
         Ok(match question {
             Question::Checkout { repository, branch } => {
                 Answer::Checkout(self.ports.git.checkout(repository, branch).await.map_err(|error| other(&error))?)

@@ -38,7 +38,7 @@ impl Warehouse {
         for wanted in object["spec"]["subscriptions"].as_array().into_iter().flatten() {
             let subscription = Subscription::parse(wanted)?;
             let place: Reference = subscription.repository.parse().map_err(|error: oci::ReferenceError| error.to_string())?;
-            let tags = self.ports.registry.tags(&place).await.map_err(|error| crate::driver::chain(&error))?;
+            let tags = self.ports.registry.tags(&place).await.map_err(|error| model::chain(&error))?;
             let mut found: Vec<Found> = Vec::new();
             for tag in subscription.candidates(&tags) {
                 let known = previous.as_array().into_iter().flatten().filter(|image| image["repoURL"] == subscription.repository.as_str());
@@ -65,7 +65,7 @@ impl Warehouse {
     /// Reads a tag's manifest; one whose digest is what it was is not fetched again.
     async fn reference(&self, place: &Reference, tag: String, known: Option<&Value>) -> Result<Found, String> {
         let place = place.with_tag(tag.parse().map_err(|error: oci::ReferenceError| error.to_string())?);
-        let digest = self.ports.registry.resolve(&place).await.map_err(|error| crate::driver::chain(&error))?;
+        let digest = self.ports.registry.resolve(&place).await.map_err(|error| model::chain(&error))?;
         let digest = digest.ok_or_else(|| format!("{}:{tag} is gone", place.location()))?;
         if let Some(known) = known.filter(|known| known["digest"] == digest.as_str()) {
             let annotations = known["annotations"].as_object().into_iter().flatten();
@@ -78,8 +78,7 @@ impl Warehouse {
                 refused: None,
             });
         }
-        let fetched =
-            self.ports.registry.manifest(&place.with_digest(digest.clone())).await.map_err(|error| crate::driver::chain(&error))?;
+        let fetched = self.ports.registry.manifest(&place.with_digest(digest.clone())).await.map_err(|error| model::chain(&error))?;
         let manifest: Value = serde_json::from_slice(&fetched.bytes).map_err(|error| format!("{}:{tag}: {error}", place.location()))?;
         let annotations = manifest["annotations"].as_object().into_iter().flatten();
         let annotations: Vec<(String, String)> =

@@ -1,4 +1,5 @@
-//! The built-in checks of every branch head: observe which commits have none, let [`build::checks`] say what they are.
+//! The built-in checks of every branch head: observe which commits have none, let [`build::checks`] and [`doctor::malformed`]
+//! say what they are.
 
 use std::collections::HashSet;
 use std::sync::Mutex;
@@ -33,7 +34,7 @@ impl Checks {
     }
 
     async fn missing(&self, repository: &str) -> Result<Vec<Action>, LookError> {
-        let other = |error: &dyn std::error::Error| LookError::Other(crate::driver::chain(error));
+        let other = |error: &dyn std::error::Error| LookError::Other(model::chain(error));
         let mut actions = Vec::new();
         for tip in self.ports.git.refs(repository, &["refs/heads/"]).await.map_err(|error| other(&error))?.into_values() {
             let commit = tip.to_string();
@@ -42,7 +43,9 @@ impl Checks {
             }
             let known = self.ports.forge.statuses(repository, &commit, &self.identity).await.map_err(|error| other(&error))?;
             let tree = self.ports.git.tree(repository, &tip).await.map_err(|error| other(&error))?;
-            let lacking: Vec<build::Check> = build::checks(&tree).into_iter().filter(|check| !known.contains_key(&check.context)).collect();
+            let malformed: Vec<String> = doctor::malformed(&tree).iter().map(told).collect();
+            let lacking: Vec<build::Check> =
+                build::checks(&tree, &malformed).into_iter().filter(|check| !known.contains_key(&check.context)).collect();
             if lacking.is_empty() {
                 self.reported.lock().expect("no holder panics").insert(commit);
                 continue;
@@ -58,6 +61,12 @@ impl Checks {
         }
         Ok(actions)
     }
+}
+
+/// Says where, what and how to mend it in one line.
+fn told(finding: &doctor::Finding) -> String {
+    let remedy = finding.fix.as_ref().map(|fix| format!("; {}", fix.description)).unwrap_or_default();
+    format!("{}:{}:{}: {}{remedy}", finding.path, finding.line, finding.column, finding.message)
 }
 
 impl Controller for Checks {

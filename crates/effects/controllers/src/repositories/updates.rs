@@ -86,25 +86,25 @@ impl Updates {
 
     async fn tags(&self, repository: &str) -> Result<Vec<String>, String> {
         let place: Reference = repository.parse().map_err(|error: oci::ReferenceError| error.to_string())?;
-        self.ports.registry.tags(&place).await.map_err(|error| crate::driver::chain(&error))
+        self.ports.registry.tags(&place).await.map_err(|error| model::chain(&error))
     }
 
     async fn digest(&self, image: &str) -> Result<String, String> {
         let place: Reference = image.parse().map_err(|error: oci::ReferenceError| error.to_string())?;
-        let digest = self.ports.registry.resolve(&place).await.map_err(|error| crate::driver::chain(&error))?;
+        let digest = self.ports.registry.resolve(&place).await.map_err(|error| model::chain(&error))?;
         digest.map(|digest| digest.to_string()).ok_or_else(|| format!("{image} is not there"))
     }
 
     /// The manifest's annotation, else the image config.
     async fn created(&self, image: &str) -> Result<Option<Timestamp>, String> {
         let place: Reference = image.parse().map_err(|error: oci::ReferenceError| error.to_string())?;
-        let fetched = self.ports.registry.manifest(&place).await.map_err(|error| crate::driver::chain(&error))?;
+        let fetched = self.ports.registry.manifest(&place).await.map_err(|error| model::chain(&error))?;
         let manifest: Value = serde_json::from_slice(&fetched.bytes).map_err(|error| error.to_string())?;
         if let Some(at) = manifest["annotations"][CREATED].as_str().and_then(|text| text.parse().ok()) {
             return Ok(Some(at));
         }
         let Some(digest) = manifest["config"]["digest"].as_str().and_then(|digest| digest.parse().ok()) else { return Ok(None) };
-        let config = self.ports.registry.blob(&place, &digest).await.map_err(|error| crate::driver::chain(&error))?;
+        let config = self.ports.registry.blob(&place, &digest).await.map_err(|error| model::chain(&error))?;
         Ok(oci::read_image(&config).ok().and_then(|image| image.config.created))
     }
 
@@ -149,7 +149,7 @@ impl Updates {
 }
 
 fn other(error: &dyn std::error::Error) -> LookError {
-    LookError::Other(crate::driver::chain(error))
+    LookError::Other(model::chain(error))
 }
 
 fn pull(found: ports::forge::Pull) -> Pull {

@@ -33,3 +33,20 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
     ];
     folders.into_iter().flatten().copied()
 }
+
+/// Those after which no tool can read the file.
+const MALFORMED: [&str; 8] = [
+    "codeowners/malformed",
+    "manifest/invalid-field",
+    "manifest/unknown-field",
+    "policy/malformed",
+    "renovate/invalid",
+    "renovate/unknown-option",
+    "workflow/malformed",
+    "yaml/unreadable",
+];
+
+/// The rules that find files no tool can read.
+pub(crate) fn malformed() -> impl Iterator<Item = &'static Rule> {
+    all().filter(|rule| MALFORMED.contains(&rule.id))
+}

@@ -243,8 +243,7 @@ impl Check<'_> {
 
     fn signed(&self, stored: &Stored, digest: &Digest, identities: Vec<IdentityMatch>) -> Found {
         let policy = Policy { identities, now: self.facts.at };
-        let bundles = stored.bundles.iter().map(|bundle| bundle.0.as_slice());
-        match sign::choose(self.root()?, bundles, digest, &policy) {
+        match sign::choose(self.root()?, &stored.signatures, digest, &policy) {
             Ok(found) => {
                 let time = found.times.first().map(|time| format!(" at {time}")).unwrap_or_default();
                 Ok(vec![format!("signed by {}{time}, entry {} of the log", found.subject, found.log_index)])

@@ -62,14 +62,10 @@ pub(super) struct Stored {
     /// The layer with the files, of artifacts only.
     #[serde(with = "text", default, skip_serializing_if = "Vec::is_empty")]
     pub layer: Vec<u8>,
+    /// Bundles and legacy signatures, unchecked.
     #[serde(default)]
-    pub bundles: Vec<Bundle>,
+    pub signatures: Vec<sign::Evidence>,
 }
-
-/// Sigstore's bundle.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(transparent)]
-pub(super) struct Bundle(#[serde(with = "text")] pub Vec<u8>);
 
 /// A Git object.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use api::text;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use futures::future::{join, join_all};
+use futures::future::{join, join_all, join3};
 use git::{ObjectId, Objects};
 use jiff::Timestamp;
 use model::{ClusterName, Digest, ObjectRef};
@@ -16,7 +16,7 @@ use promote::target::{deliveries, images, target};
 use promote::{ARGO, KARGO};
 use serde_json::Value;
 
-use super::facts::{Bundle, FORMAT, Facts, Place, Stored};
+use super::facts::{FORMAT, Facts, Place, Stored};
 
 const SOURCE: &str = "source.toolkit.fluxcd.io/v1";
 const KUSTOMIZE: &str = "kustomize.toolkit.fluxcd.io/v1";
@@ -225,7 +225,9 @@ async fn stored(ports: &Ports, facts: &mut Facts) {
 
 async fn fetch(ports: &Ports, place: &Reference, whole: bool) -> anyhow::Result<Stored> {
     let digest: Digest = place.digest.clone().context("a digest")?;
-    let (fetched, bundles) = join(ports.registry.manifest(place), ports.registry.bundles(place, &digest, sign::MAX_BUNDLES)).await;
+    let (fetched, bundles, legacy) =
+        join3(ports.registry.manifest(place), ports.registry.bundles(place, &digest), ports.registry.legacy_signatures(place, &digest))
+            .await;
     let manifest = fetched?.bytes.to_vec();
     let layer = match serde_json::from_slice::<oci::Manifest>(&manifest)
         .ok()
@@ -235,7 +237,9 @@ async fn fetch(ports: &Ports, place: &Reference, whole: bool) -> anyhow::Result<
         Some(layer) => ports.registry.blob(place, &layer.digest).await?.to_vec(),
         None => Vec::new(),
     };
-    Ok(Stored { manifest, layer, bundles: bundles?.into_iter().map(|bundle| Bundle(bundle.to_vec())).collect() })
+    let mut signatures = bundles?;
+    signatures.extend(legacy?);
+    Ok(Stored { manifest, layer, signatures })
 }
 
 /// Returns the artifact that the environment has applied, as `host/name@digest`.

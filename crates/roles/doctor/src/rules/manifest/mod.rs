@@ -3,10 +3,12 @@
 mod duplicate;
 mod image_latest;
 mod image_registry;
+mod invalid_field;
 mod repeated_key;
 mod resource_missing;
 mod secret_missing;
 mod secret_plain;
+mod unknown_field;
 mod unreadable;
 
 /// The rules of this folder.
@@ -14,10 +16,12 @@ pub(super) const RULES: &[&super::Rule] = &[
     &duplicate::RULE,
     &image_latest::RULE,
     &image_registry::RULE,
+    &invalid_field::RULE,
     &repeated_key::RULE,
     &resource_missing::RULE,
     &secret_missing::RULE,
     &secret_plain::RULE,
+    &unknown_field::RULE,
     &unreadable::RULE,
 ];
 

@@ -4,6 +4,7 @@ mod cosign_experimental;
 mod gitea_id_token;
 mod id_token;
 mod login_folded;
+mod malformed;
 mod not_reproducible;
 mod overlay_missing;
 mod paths_missing;
@@ -18,6 +19,7 @@ pub(super) const RULES: &[&super::Rule] = &[
     &gitea_id_token::RULE,
     &id_token::RULE,
     &login_folded::RULE,
+    &malformed::RULE,
     &not_reproducible::RULE,
     &overlay_missing::RULE,
     &paths_missing::RULE,
