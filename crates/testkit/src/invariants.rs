@@ -70,7 +70,8 @@ impl Invariants {
     }
 
     fn tag(&mut self, key: &str, value: Option<&bytes::Bytes>) -> anyhow::Result<()> {
-        if !key.starts_with("tag:") || key.ends_with(":latest") {
+        let attached = key.rsplit(':').next().is_some_and(oci::is_attachment);
+        if !key.starts_with("tag:") || key.ends_with(":latest") || attached {
             return Ok(());
         }
         let digest = String::from_utf8_lossy(value.with_context(|| format!("{key} is gone"))?).into_owned();

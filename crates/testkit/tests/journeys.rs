@@ -27,11 +27,11 @@ fn one_seed() {
 }
 
 /// How many seeds are tried where nobody asks for more.
-const SEEDS: u64 = 50;
+const SEEDS: u64 = 20;
 /// So many run side by side.
 const LANES: u64 = 5;
 
-/// Tries every seed of one lane: up to the number in `SUPERCARGO_SEEDS`, else up to fifty.
+/// Tries every seed of one lane: up to the number in `SUPERCARGO_SEEDS`, else up to twenty.
 fn lane(at: u64) {
     let seeds = std::env::var("SUPERCARGO_SEEDS").map_or(SEEDS, |text| text.parse().expect("SUPERCARGO_SEEDS is a number"));
     for seed in (1..=seeds).filter(|seed| seed % LANES == at) {

@@ -97,9 +97,14 @@ fn freight(list: &Value, builds: u64) -> Vec<String> {
     wrong.map(|(tag, names)| format!("{tag} has {} Freight: {}", names.len(), names.join(", "))).collect()
 }
 
-/// Every version up to the last is a tag, and there are no other tags.
+/// Every version up to the last is a tag, and there are no other tags but those of signatures.
 fn artifacts(list: &Value, builds: u64) -> Vec<String> {
-    let tags: BTreeSet<String> = list["tags"].as_array().into_iter().flatten().filter_map(|tag| tag.as_str().map(str::to_owned)).collect();
+    let tags: BTreeSet<String> = list["tags"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|tag| tag.as_str().filter(|tag| !tag.ends_with(".sig")).map(str::to_owned))
+        .collect();
     let wanted: BTreeSet<String> = versions(builds).collect();
     let missing = wanted.difference(&tags).map(|tag| format!("the artifact {tag} is missing"));
     missing.chain(tags.difference(&wanted).map(|tag| format!("nobody asked for the artifact {tag}"))).collect()

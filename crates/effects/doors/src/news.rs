@@ -25,7 +25,7 @@ pub enum News {
     Tagged {
         /// `host/name`.
         repository: String,
-        /// The tag; empty for a push by digest.
+        /// The tag; empty for a push by digest, and for what is kept under a tag beside something else, such as a signature.
         tag: String,
         /// The manifest's digest.
         digest: String,
@@ -53,7 +53,7 @@ pub fn of_registry(host: &str, body: &[u8]) -> Vec<News> {
         let repository = format!("{host}/{}", target["repository"].as_str()?);
         (event["action"] == "push").then(|| News::Tagged {
             repository,
-            tag: target["tag"].as_str().unwrap_or_default().to_owned(),
+            tag: target["tag"].as_str().filter(|tag| !oci::is_attachment(tag)).unwrap_or_default().to_owned(),
             digest: target["digest"].as_str().unwrap_or_default().to_owned(),
             by: event["actor"]["name"].as_str().unwrap_or_default().to_owned(),
         })

@@ -16,6 +16,6 @@ pub use digest::AnyDigest;
 pub use image::{Image, ImageConfig, ImageError, image, read_image};
 pub use manifest::{Descriptor, Index, Manifest, Platform, media_type};
 pub use pack::{LayerContent, LayerFile, LayerSpec, gzip, tar};
-pub use reference::{Name, Reference, ReferenceError, Tag};
+pub use reference::{Name, Reference, ReferenceError, Tag, is_attachment};
 pub use rootfs::{RootEntry, RootKind, Rootfs};
 pub use unpack::{Limits, UnpackError, unpack_layer};

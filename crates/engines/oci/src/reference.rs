@@ -41,6 +41,13 @@ fn refused(what: &'static str, text: &str, why: &'static str) -> ReferenceError 
     ReferenceError { what, text: text.chars().take(300).collect(), why }
 }
 
+/// Tells whether a tag is one that clients keep beside what they are about, and rewrite: the referrers' fallback
+/// (`sha256-<hex>`), and cosign's legacy signatures and attestations (`sha256-<hex>.sig`, `.att`, `.sbom`). Such a tag names no version.
+pub fn is_attachment(tag: &str) -> bool {
+    let rest = tag.strip_prefix("sha256-").or_else(|| tag.strip_prefix("sha512-"));
+    rest.is_some_and(|rest| rest.split('.').next().is_some_and(|hex| hex.len() >= 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit())))
+}
+
 impl Reference {
     /// Reads the form that Flux uses in `spec.url`: `oci://host/name`.
     pub fn from_oci_url(url: &str) -> Result<Self, ReferenceError> {

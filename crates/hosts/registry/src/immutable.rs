@@ -16,16 +16,10 @@ impl ImmutableTags {
     pub(crate) fn covers(self, tag: &str) -> bool {
         match self {
             Self::None => false,
-            Self::All => tag != "latest" && !is_fallback(tag),
-            Self::Versions => is_version(tag) && !is_fallback(tag),
+            Self::All => tag != "latest" && !oci::is_attachment(tag),
+            Self::Versions => is_version(tag) && !oci::is_attachment(tag),
         }
     }
-}
-
-/// The client-kept tags of referrers and of cosign's legacy format, which are rewritten with every signature.
-fn is_fallback(tag: &str) -> bool {
-    let rest = tag.strip_prefix("sha256-").or_else(|| tag.strip_prefix("sha512-"));
-    rest.is_some_and(|rest| rest.split('.').next().is_some_and(|hex| hex.len() >= 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit())))
 }
 
 /// A semantic version with all three numbers; tags write `_` where the version has `+`.
