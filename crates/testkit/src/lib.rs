@@ -28,6 +28,10 @@ pub enum Release {
     Crashing,
     /// A version that the tests find wrong.
     Wrong,
+    /// A version whose tests never end.
+    Hanging,
+    /// A version that does not get into dev, where the tests pass whatever runs there: its delivery is suspended.
+    Undelivered,
 }
 
 /// Lets one release travel through a loaded world, with the faults of this seed, and returns what it took. An error names the

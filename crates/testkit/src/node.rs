@@ -29,6 +29,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Rules {
     /// Tests end with exit code 1 where this version runs.
     pub failing: Option<String>,
+    /// Tests do not end where this version runs.
+    pub hanging: Option<String>,
+    /// Tests end with exit code 0 and look at nothing.
+    pub blind: bool,
 }
 
 /// What a node needs.
@@ -153,6 +157,9 @@ impl Life {
 
     /// Runs a test: it asks until the answer is good, or patience ends.
     async fn test(&mut self) -> anyhow::Result<()> {
+        if text(&self.pod, &["status", "phase"]) == "Running" && self.hangs().await? {
+            return Ok(());
+        }
         self.bind().await?;
         let started = self.now();
         let running = self.container("", json!({"running": {"startedAt": started}}), true);
@@ -160,6 +167,9 @@ impl Life {
             json!({"phase": "Running", "startTime": started, "conditions": conditions(&started, true), "containerStatuses": [running]}),
         )
         .await?;
+        if self.hangs().await? {
+            return Ok(());
+        }
         let end = self.node.clock.now().checked_add(PATIENCE)?;
         let failure = loop {
             self.pause().await;
@@ -176,10 +186,28 @@ impl Life {
             .await
     }
 
+    /// The environment whose credentials the Pod has.
+    fn stage(&self) -> anyhow::Result<&str> {
+        let secret = text(&self.pod["spec"]["containers"][0]["envFrom"][0], &["secretRef", "name"]);
+        secret.strip_suffix("-test-credentials").context("the Pod has the credentials of an environment")
+    }
+
+    /// Tells whether the tests of what runs never end. One that runs already has nothing new to say.
+    async fn hangs(&self) -> anyhow::Result<bool> {
+        let Some(version) = &self.node.rules.hanging else { return Ok(false) };
+        let target = self.node.world.plain.clusters.get(&ClusterName(self.stage()?.to_owned()))?;
+        let workload =
+            ObjectRef { api_version: "apps/v1".into(), kind: "Deployment".into(), namespace: "myapp".into(), name: "myapp".into() };
+        let workload = target.get(&workload).await?.unwrap_or_default();
+        Ok(text(&workload["spec"]["template"]["spec"]["containers"][0], &["image"]).ends_with(&format!(":{version}")))
+    }
+
     /// Asks the target cluster whether it runs what the Stage promoted; the inner result is the answer.
     async fn ask(&self) -> anyhow::Result<Result<(), String>> {
-        let secret = text(&self.pod["spec"]["containers"][0]["envFrom"][0], &["secretRef", "name"]);
-        let stage = secret.strip_suffix("-test-credentials").context("the Pod has the credentials of an environment")?;
+        if self.node.rules.blind {
+            return Ok(Ok(()));
+        }
+        let stage = self.stage()?;
         let digest = self.promoted(stage).await?;
         let target = self.node.world.plain.clusters.get(&ClusterName(stage.to_owned()))?;
         let get = |api_version: &str, kind: &str, namespace: &str| ObjectRef {

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use controllers::Journal;
-use model::{Clock as _, FileEdit, Timestamp};
+use model::{Clock as _, ClusterName, FileEdit, ObjectRef, Timestamp};
 use ports::git::Push;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
-use serde_json::Value;
+use serde_json::{Value, json};
 use supercargo::credentials::Credentials;
 use supercargo::world::{Bootstrap, Network, Passage, Seed, Stores, World, forge_url};
 
@@ -33,8 +33,8 @@ const STEPS: u64 = 100_000;
 /// Most simulated time until a good version is verified in prod: less than the shortest interval of the example, so that nothing
 /// on its way can have waited for a poll.
 const PATIENCE: Duration = Duration::from_secs(110);
-/// For how long a bad version is watched: longer than every timeout of the example.
-const HELD: Duration = Duration::from_secs(25 * 60);
+/// For how long a bad version is watched: longer than every timeout of the example, that of its tests' Jobs being the longest.
+const HELD: Duration = Duration::from_secs(35 * 60);
 /// For how long a world is watched after the end: some of its intervals pass.
 const AFTER: Duration = Duration::from_secs(6 * 60);
 /// How often hosts send again what was not taken.
@@ -130,7 +130,11 @@ pub struct Simulation {
 impl Simulation {
     fn new(seed: u64, now: Timestamp, stores: Stores, credentials: Credentials, release: Release) -> anyhow::Result<Self> {
         let held = (release != Release::Good).then(|| SECOND.to_owned());
-        let rules = Rules { failing: held.clone().filter(|_| release == Release::Wrong) };
+        let rules = Rules {
+            failing: held.clone().filter(|_| release == Release::Wrong),
+            hanging: held.clone().filter(|_| release == Release::Hanging),
+            blind: release == Release::Undelivered,
+        };
         Ok(Self {
             random: StdRng::seed_from_u64(seed),
             clock: SimulatedClock::at(now),
@@ -322,6 +326,9 @@ impl Simulation {
             if release == Release::Crashing {
                 break_image(&world, clock.now()).await?;
             }
+            if release == Release::Undelivered {
+                suspend(&world).await?;
+            }
             world.release(SECOND, clock.now()).await?;
             done.store(true, Ordering::SeqCst);
             Ok(())
@@ -494,6 +501,19 @@ enum Choice {
     Pod,
     Claim,
     Job,
+}
+
+/// Stops the delivery of the application to dev.
+async fn suspend(world: &World) -> anyhow::Result<()> {
+    let delivery = ObjectRef {
+        api_version: "kustomize.toolkit.fluxcd.io/v1".into(),
+        kind: "Kustomization".into(),
+        namespace: "flux-system".into(),
+        name: "myapp".into(),
+    };
+    let dev = world.plain.clusters.get(&ClusterName("dev".to_owned()))?;
+    dev.patch("person", &delivery, None, &json!({"spec": {"suspend": true}})).await?;
+    Ok(())
 }
 
 /// Lets the next image of the application crash wherever it runs.

@@ -65,3 +65,14 @@ fn a_version_that_crashes_gets_as_far_as_dev() {
 fn a_version_that_fails_its_tests_gets_as_far_as_dev() {
     travel(102, Release::Wrong, "cargo test -p supercargo-testkit a_version_that_fails");
 }
+
+#[test]
+fn a_version_whose_tests_never_end_gets_as_far_as_dev() {
+    travel(103, Release::Hanging, "cargo test -p supercargo-testkit a_version_whose_tests");
+}
+
+/// Tests that pass say nothing of a version while another one runs.
+#[test]
+fn a_version_that_is_not_delivered_is_not_verified() {
+    travel(104, Release::Undelivered, "cargo test -p supercargo-testkit a_version_that_is_not_delivered");
+}

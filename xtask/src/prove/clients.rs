@@ -268,22 +268,27 @@ impl Bench<'_> {
             (Self::text(&self.credentials["registry"], "password of the registry")?, exported.root.display().to_string());
         for ((digest, _), name, identity) in [(&exported.image, "myapp", IMAGE), (&exported.artifact, "deployments/myapp", ARTIFACT)] {
             let place = format!("{address}/{name}@sha256:{digest}");
-            let arguments = [
-                "verify",
-                "--trusted-root",
-                &root,
-                "--certificate-identity",
-                identity,
-                "--certificate-oidc-issuer",
-                "https://gitea.internal",
-                "--allow-http-registry",
-                "--registry-username",
-                "admin",
-                "--registry-password",
-                password,
-                &place,
-            ];
-            program::output(&program, &arguments, self.folder, LIMIT)?;
+            // Once as a bundle, once as what lies under the `.sig` tag.
+            for form in ["--new-bundle-format=true", "--new-bundle-format=false"] {
+                let arguments = [
+                    "verify",
+                    "--offline",
+                    form,
+                    "--trusted-root",
+                    &root,
+                    "--certificate-identity",
+                    identity,
+                    "--certificate-oidc-issuer",
+                    "https://gitea.internal",
+                    "--allow-http-registry",
+                    "--registry-username",
+                    "admin",
+                    "--registry-password",
+                    password,
+                    &place,
+                ];
+                program::output(&program, &arguments, self.folder, LIMIT)?;
+            }
         }
         Ok(", cosign")
     }

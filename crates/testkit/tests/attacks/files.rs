@@ -10,7 +10,7 @@ use crate::Attempt;
 use crate::repository::{MAIN, REPOSITORY, key, read};
 use crate::siege::Siege;
 
-pub const ATTEMPTS: [(&str, &str, Attempt); 21] = [
+pub const ATTEMPTS: [(&str, &str, Attempt); 24] = [
     ("renovate.json that is no JSON", "renovate.json:1:2: ", |siege| file(siege, "renovate.json", |_| "{,}".into())),
     ("renovate.json with an option that is none", "there is no option \"extendz\"; write extends", |siege| {
         file(siege, "renovate.json", |text| text.replacen("\"extends\"", "\"extendz\"", 1))
@@ -123,12 +123,14 @@ pub const ATTEMPTS: [(&str, &str, Attempt); 21] = [
             json!({"selector": {"matchLabels": {"a": "b"}}, "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containerz": []}}}),
         )
     }),
-    ("a body that is no JSON", "400", |siege| {
-        let token = siege.drill.world().credentials.clusters.get("prod").cloned().unwrap_or_default();
-        let url = "https://prod.cluster.invalid/api/v1/namespaces/myapp/configmaps";
-        let answer = siege.drill.ask(siege.outside.send(&As::Token(&token), "POST", url, "application/json", "{\"kind\": ".into()))?;
-        Ok(format!("{} {}", answer.status(), String::from_utf8_lossy(answer.body())))
+    ("renovate.json that is nested too deeply", "renovate.json:1:", |siege| {
+        file(siege, "renovate.json", |_| format!("{}{}", "[".repeat(100_000), "]".repeat(100_000)))
     }),
+    ("a body that is nested too deeply", "400", |siege| {
+        body(siege, format!("{{\"kind\": \"ConfigMap\", \"data\": {}{}}}", "[".repeat(100_000), "]".repeat(100_000)))
+    }),
+    ("a body of ten megabytes", "413", |siege| body(siege, format!("\"{}\"", "x".repeat(10 << 20)))),
+    ("a body that is no JSON", "400", |siege| body(siege, "{\"kind\": ".to_owned())),
 ];
 
 /// A developer changes a file in a pull request and tries to merge it. Returns what the checks and the merge say.
@@ -177,4 +179,12 @@ fn object(siege: &mut Siege, cluster: &str, path: &str, api_version: &str, kind:
     let (code, told) = siege.admin(cluster, "POST", &format!("{path}?fieldValidation=Strict"), body)?;
     anyhow::ensure!(matches!(code, 400 | 422), "HTTP {code}: {told}");
     Ok(told)
+}
+
+/// The administrator posts bytes.
+fn body(siege: &mut Siege, text: String) -> anyhow::Result<String> {
+    let token = siege.drill.world().credentials.clusters.get("prod").cloned().unwrap_or_default();
+    let url = "https://prod.cluster.invalid/api/v1/namespaces/myapp/configmaps";
+    let answer = siege.drill.ask(siege.outside.send(&As::Token(&token), "POST", url, "application/json", text.into()))?;
+    Ok(format!("{} {}", answer.status(), String::from_utf8_lossy(answer.body())))
 }

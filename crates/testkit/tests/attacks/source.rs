@@ -11,7 +11,7 @@ use crate::siege::{APPLICATION, DEPLOYMENT, Siege};
 const SOURCE: &str = "source.toolkit.fluxcd.io/v1";
 const KUSTOMIZE: &str = "kustomize.toolkit.fluxcd.io/v1";
 
-pub const ATTEMPTS: [(&str, &str, Attempt); 10] = [
+pub const ATTEMPTS: [(&str, &str, Attempt); 11] = [
     ("an artifact without a signature", "there is no signature", unsigned),
     ("an artifact that the application's workflow signed", "VerificationError", other_workflow),
     ("an artifact signed on another branch", "VerificationError", other_branch),
@@ -21,6 +21,7 @@ pub const ATTEMPTS: [(&str, &str, Attempt); 10] = [
     ("a source's status that somebody wrote by hand", "failed to verify the signature", status_by_hand),
     ("a Freight that somebody edited", "is not what its name says: it was edited", freight_by_hand),
     ("a Promotion with steps of somebody's own", "its steps are not those of its Stage's promotionTemplate", promotion_by_hand),
+    ("an expression that would run for ever", "memory budget exceeded", expression_bomb),
     ("a status that somebody without rights writes", "403", status_without_rights),
 ];
 
@@ -143,6 +144,24 @@ fn promotion_by_hand(siege: &mut Siege) -> anyhow::Result<String> {
     let mut steps = stage["spec"]["promotionTemplate"]["spec"]["steps"].clone();
     steps[1]["config"]["path"] = json!("./out/clusters/prod/myapp.yaml");
     promote(siege, "dev", api::name(all.first().expect("there is Freight")), steps)
+}
+
+/// A Stage of its own whose template has the bomb.
+fn expression_bomb(siege: &mut Siege) -> anyhow::Result<String> {
+    let home = siege.cluster("management")?;
+    let all = siege.drill.ask(home.list("kargo.akuity.io/v1alpha1", "Freight", Some("kargo-myapp"), None))?;
+    let freight = api::name(all.first().expect("there is Freight")).to_owned();
+    let origin = all[0]["origin"].clone();
+    let bomb = "${{ all(1..1000000, all(1..1000000, all(1..1000000, # > 0))) }}";
+    let stage = json!({"apiVersion": "kargo.akuity.io/v1alpha1", "kind": "Stage", "metadata": {"name": "bomb", "namespace": "kargo-myapp"},
+        "spec": {"requestedFreight": [{"origin": origin, "sources": {"direct": true}}],
+            "promotionTemplate": {"spec": {"steps": [{"uses": "git-clone", "config": {"repoURL": bomb, "checkout": [{"branch": "main", "path": "./x"}]}}]}}}});
+    let path = "/apis/kargo.akuity.io/v1alpha1/namespaces/kargo-myapp/stages";
+    let (code, told) = siege.admin("management", "POST", path, stage)?;
+    anyhow::ensure!(code == 201, "{told}");
+    let told = promote(siege, "bomb", &freight, Value::Null)?;
+    siege.admin("management", "DELETE", &format!("{path}/bomb"), Value::Null)?;
+    Ok(told)
 }
 
 /// Posts a Promotion and returns how it ended.
