@@ -1,7 +1,9 @@
 //! The composition root: hosts and effects are put together here, and nowhere else do they meet.
 //! Read first: [`world::World`].
 
+mod backup;
 pub mod commands;
+mod control;
 pub mod credentials;
 pub mod data;
 pub mod example;

@@ -6,6 +6,7 @@
 //! Read first: [`Store`], [`Batch`], [`Blobs`].
 
 mod blobs;
+mod disk;
 mod log;
 
 pub use blobs::{BlobWriter, Blobs};
@@ -27,6 +28,38 @@ pub enum StoreError {
     /// The database file refused.
     #[error("the store's database failed")]
     Database(#[from] rusqlite::Error),
+    /// There is no space. Nothing was written; everything can be read, and the next commit tries again.
+    #[error("there is no space left for {path}: nothing is written until there is")]
+    Full {
+        /// Which file.
+        path: String,
+    },
+    /// A write failed before, and so nothing more is written. Everything can be read.
+    #[error("{path} is read-only since a write failed ({why}): mend the disk and start again")]
+    ReadOnly {
+        /// Which file.
+        path: String,
+        /// What failed.
+        why: String,
+    },
+    /// The file does not hold what was written.
+    #[error("{path} is damaged ({why}): nothing is served from it; put a backup in its place with `supercargo restore`")]
+    Damaged {
+        /// Which file.
+        path: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// The file is of a form that this release does not know.
+    #[error("{path} has form {found}, and this release knows forms up to {known}: start a newer release")]
+    Newer {
+        /// Which file.
+        path: String,
+        /// Its form.
+        found: i64,
+        /// The newest form that is known.
+        known: u64,
+    },
     /// The file system refused.
     #[error("the store cannot use {path}")]
     File {

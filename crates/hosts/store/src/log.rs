@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
-use rusqlite::{Connection, params};
 use tokio::sync::watch;
 
 use crate::StoreError;
+use crate::disk::{Content, Disk};
 
 /// How many changes are kept in memory for [`Store::changes_after`]. A reader further behind starts over with a scan.
 const HISTORY: usize = 10_000;
@@ -25,7 +25,7 @@ struct Inner {
     revision: u64,
     /// The changes up to this revision are no longer in `history`.
     forgotten: u64,
-    database: Option<Connection>,
+    disk: Option<Disk>,
 }
 
 /// A value and the revision that wrote it.
@@ -98,26 +98,20 @@ impl Batch {
 }
 
 impl Store {
-    /// Opens the store in this file, or makes it. The file belongs to one process at a time: a second one is refused.
+    /// Opens the store in this file, or makes it. The file belongs to one process at a time: a second one is refused. So is one
+    /// that is damaged, or that a newer release has made; one of an older release is brought to the present form.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let database = Connection::open(path)?;
-        database.execute_batch(
-            "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
-             CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, value BLOB NOT NULL, revision INTEGER NOT NULL) WITHOUT ROWID;
-             CREATE TABLE IF NOT EXISTS counter (id INTEGER PRIMARY KEY CHECK (id = 1), revision INTEGER NOT NULL);
-             INSERT OR IGNORE INTO counter VALUES (1, 0);",
-        )?;
-        let revision: i64 = database.query_row("SELECT revision FROM counter", [], |row| row.get(0))?;
-        let mut entries = BTreeMap::new();
-        let mut select = database.prepare("SELECT key, value, revision FROM entries")?;
-        let mut rows = select.query([])?;
-        while let Some(row) = rows.next()? {
-            let value: Vec<u8> = row.get(1)?;
-            entries.insert(row.get(0)?, Entry { value: value.into(), revision: row.get::<_, i64>(2)?.unsigned_abs() });
-        }
-        drop(rows);
-        drop(select);
-        Ok(Self::with(entries, revision.unsigned_abs(), Some(database)))
+        let (disk, content) = Disk::open(path)?;
+        Ok(Self::with(content.entries, content.revision, Some(disk)))
+    }
+
+    /// Writes everything as it is at one moment to a new file, which [`Store::open`] reads. Nobody waits for it.
+    pub fn save(&self, path: &Path) -> Result<(), StoreError> {
+        let content = {
+            let inner = self.lock();
+            Content { entries: inner.entries.clone(), revision: inner.revision }
+        };
+        Disk::create(path, &content)
     }
 
     /// Makes a store that lives as long as somebody holds it.
@@ -131,8 +125,8 @@ impl Store {
         Self::with(inner.entries.clone(), inner.revision, None)
     }
 
-    fn with(entries: BTreeMap<String, Entry>, revision: u64, database: Option<Connection>) -> Self {
-        let inner = Inner { entries, history: VecDeque::new(), revision, forgotten: revision, database };
+    fn with(entries: BTreeMap<String, Entry>, revision: u64, disk: Option<Disk>) -> Self {
+        let inner = Inner { entries, history: VecDeque::new(), revision, forgotten: revision, disk };
         Self { inner: Arc::new(Mutex::new(inner)), latest: Arc::new(watch::channel(revision).0) }
     }
 
@@ -178,7 +172,9 @@ impl Store {
                 return Ok(inner.revision);
             }
             let revision = inner.revision + 1;
-            inner.persist(&batch.writes, revision)?;
+            if let Some(disk) = &mut inner.disk {
+                disk.persist(&batch.writes, revision)?;
+            }
             inner.apply(batch.writes, revision);
             revision
         };
@@ -207,25 +203,6 @@ impl Store {
 }
 
 impl Inner {
-    fn persist(&mut self, writes: &[(String, Option<Bytes>)], revision: u64) -> Result<(), StoreError> {
-        let Some(database) = &mut self.database else { return Ok(()) };
-        let revision = i64::try_from(revision).expect("a store never sees 2^63 commits");
-        let transaction = database.transaction()?;
-        for (key, value) in writes {
-            match value {
-                Some(value) => transaction.prepare_cached("INSERT OR REPLACE INTO entries VALUES (?1, ?2, ?3)")?.execute(params![
-                    key,
-                    value.as_ref(),
-                    revision
-                ])?,
-                None => transaction.prepare_cached("DELETE FROM entries WHERE key = ?1")?.execute(params![key])?,
-            };
-        }
-        transaction.prepare_cached("UPDATE counter SET revision = ?1")?.execute(params![revision])?;
-        transaction.commit()?;
-        Ok(())
-    }
-
     fn apply(&mut self, writes: Vec<(String, Option<Bytes>)>, revision: u64) {
         self.revision = revision;
         for (key, value) in writes {

@@ -1,7 +1,9 @@
 //! The commands of the program itself: one file each.
 
+mod backup;
 mod demo;
 mod diff;
+mod restore;
 mod run;
 mod status;
 mod up;
@@ -53,6 +55,10 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Writes everything that is kept into one file, also while everything runs.
+    Backup(backup::Arguments),
+    /// Makes a data folder out of a backup, after checking it.
+    Restore(restore::Arguments),
     /// Makes links under the names of the tools whose verbs this program knows: cosign, flux, kargo, kustomize.
     InstallLinks {
         /// A folder on the path.
@@ -82,6 +88,8 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<i32> {
         Command::Why(arguments) => why::run(arguments).await,
         Command::VerifyExport(arguments) => cli::verify_export(&arguments),
         Command::Rollback { arguments } => cli::rollback(arguments).await,
+        Command::Backup(arguments) => backup::run(arguments).await,
+        Command::Restore(arguments) => restore::run(&arguments),
         Command::InstallLinks { folder } => cli::install_links(&folder),
         Command::Demo(arguments) => demo::run(arguments).await,
     }

@@ -23,7 +23,7 @@ use crate::data::Data;
 use crate::progress::Progress;
 use crate::tls::Tls;
 use crate::world::{Bootstrap, FORGE, IDENTITY, REGISTRY, Seed, Setup, Stores, World};
-use crate::{example, serve, story};
+use crate::{backup, control, example, serve, story};
 
 /// The version with which the example begins.
 const FIRST: &str = "1.4.2";
@@ -115,9 +115,11 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<i32> {
     let (credentials, fresh) = Credentials::open(&data.path("credentials.json"))?;
     let tls = Tls::open(&data.path("identity"), &["localhost", REGISTRY, FORGE, IDENTITY])?;
     let journal = Journal::open(&data.path("journal.jsonl")).context("the journal")?;
+    let stores = stores(&data)?;
+    let source = backup::Source::new(data.path(""), in_order(&stores));
     let setup = Setup {
         clock: Arc::new(System),
-        stores: stores(&data)?,
+        stores,
         credentials: credentials.clone(),
         journal: journal.clone(),
         authorities: vec![tls.authority.clone().into_bytes()],
@@ -137,6 +139,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<i32> {
         listeners.url("identity", "http")
     );
     let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(control::serve(control::listen(&data)?, Arc::new(source)));
     let servers: BTreeMap<String, String> = CLUSTERS.iter().map(|name| ((*name).to_owned(), listeners.url(name, "https"))).collect();
     let forge_address = listeners.url("forge", "http");
     for (name, (listener, _)) in listeners.all {
@@ -215,6 +218,12 @@ fn stores(data: &Data) -> anyhow::Result<Stores> {
         identity: open("identity/identity.db")?,
         clusters,
     })
+}
+
+/// The stores in the order of [`backup::store_names`].
+fn in_order(stores: &Stores) -> Vec<Store> {
+    let clusters = CLUSTERS.iter().filter_map(|name| stores.clusters.get(*name));
+    clusters.chain([&stores.forge, &stores.registry, &stores.identity]).cloned().collect()
 }
 
 fn start_node(world: &Arc<World>, data: &Data, table: &str, host_jobs: HostJobs, tasks: &mut tokio::task::JoinSet<()>) {
