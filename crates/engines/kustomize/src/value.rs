@@ -226,7 +226,10 @@ pub(crate) fn settle(value: &mut Value) {
     match value {
         Value::Object(map) => map.values_mut().for_each(settle),
         Value::Array(items) => items.iter_mut().for_each(settle),
+        Value::String(text) if !text.starts_with(NUL) => {}
         Value::String(text) if text.strip_prefix(NUL) == Some(FLOW) => text.clear(),
+        // The text itself, without a copy of it.
+        Value::String(text) if text[1..].starts_with(QUOTE) => drop(text.drain(..2)),
         other => {
             if is_null(other) {
                 *other = Value::Null;
