@@ -60,7 +60,8 @@ impl Fields {
         match value {
             Value::Null => Some(String::new()),
             Value::String(text) => Some(text.clone()),
-            Value::Bool(_) | Value::Number(_) if self.unknown == Some(Unknown::Ignored) => Some(value.to_string()),
+            Value::Number(number) if self.unknown == Some(Unknown::Ignored) => Some(go_number(number)),
+            Value::Bool(_) if self.unknown == Some(Unknown::Ignored) => Some(value.to_string()),
             _ => None,
         }
     }
@@ -125,6 +126,11 @@ impl Fields {
         let place = format!("{}.{name}", self.place);
         self.list(name)?.iter().map(|item| Self::new(item, &place, known, self.unknown.unwrap_or(Unknown::Refused))).collect()
     }
+}
+
+/// A number as sigs.k8s.io/yaml writes it where a text is wanted.
+fn go_number(number: &serde_json::Number) -> String {
+    number.as_f64().filter(|_| number.is_f64()).map_or_else(|| number.to_string(), yaml::go_float)
 }
 
 fn mismatch(value: &Value, place: &str, wanted: &str) -> String {

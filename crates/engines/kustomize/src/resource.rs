@@ -11,7 +11,7 @@ use crate::id::{Gvk, Id};
 use crate::merge;
 use crate::paths::{self, Step};
 use crate::schema::Schemas;
-use crate::value::{at, generated, is_null, remove, seen_at, set, text, text_at, texts_at, typed};
+use crate::value::{at, generated, is_null, remove, seen_at, set, text, text_at, texts_at};
 
 /// Most groups of entries that were added together.
 const MOST_SHARED: usize = 200;
@@ -236,7 +236,7 @@ impl Resource {
         if texts.is_empty() {
             remove(&mut self.value, &["metadata", field]);
         } else {
-            let texts = texts.into_iter().map(|(key, text)| (key, typed(text))).collect();
+            let texts = texts.into_iter().map(|(key, value)| (key, generated(text(&value)))).collect();
             set(&mut self.value, &["metadata", field], Value::Object(texts));
         }
     }

@@ -57,7 +57,8 @@ pub(crate) fn untyped(text: &str) -> Value {
     Value::String(format!("{NUL}{UNTYPED}{text}"))
 }
 
-/// A text as generators write it: in a block, in quotes, or plain.
+/// A text as generators write it, and whatever else makes texts anew: in a block, in quotes, or plain. Source: go-yaml v3
+/// `yaml.go` `SetString`.
 pub(crate) fn generated(text: String) -> Value {
     if text.contains('\n') { quoted(&text) } else { typed(Value::String(text)) }
 }

@@ -571,6 +571,33 @@ fn what_grows_without_end_is_refused() {
     assert_eq!(told, "the build exceeds the limit of 5,000 items of lists that are merged\n");
 }
 
+/// go-yaml v3 `SetString` writes a text of several lines as a block, which counts as quotes for what takes its place.
+#[test]
+fn a_number_in_place_of_lines_is_a_text() {
+    let label = |text: &str| format!("apiVersion: v1\n  kind: Pod\n  metadata: {{name: p, labels: {{l: {text}}}}}\n");
+    let patched = |first: &str| {
+        format!("patchesStrategicMerge:\n- |-\n  {}patches:\n- patch: |-\n    {}", label(first), label("7").replace("\n  ", "\n    "))
+    };
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\n";
+    for (first, last) in [("\"a\\nb\"", "    l: \"7\"\n"), ("a", "    l: 7\n")] {
+        let shown = render(&[("k/kustomization.yaml", &format!("resources: [r.yaml]\n{}", patched(first))), ("k/r.yaml", pod)], "k");
+        assert!(shown.contains(last), "{shown}");
+    }
+}
+
+/// sigs.k8s.io/yaml writes a float as Go does where a text is wanted.
+#[test]
+fn a_float_as_a_source_is_written_as_go_writes_it() {
+    let replacement = "- sourceValue: 1e-7\n  targets: [{select: {kind: ConfigMap}, fieldPaths: [data.a]}]\n";
+    let files = [
+        ("k/kustomization.yaml", "resources: [r.yaml]\nreplacements: [{path: f.yaml}]\n"),
+        ("k/r.yaml", CONFIG_MAP),
+        ("k/f.yaml", replacement),
+    ];
+    let shown = render(&files, "k");
+    assert!(shown.contains("  a: \"1e-07\"\n"), "{shown}");
+}
+
 #[test]
 fn broken_input_never_panics() {
     for text in [

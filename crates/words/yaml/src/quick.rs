@@ -410,3 +410,103 @@ fn goes_on_plain(text: &str) -> bool {
     };
     !bytes.iter().enumerate().any(odd)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{nodes, value_with};
+
+    /// A scalar with everything that a caller is told of it.
+    fn told(written: Written<'_>, value: Value) -> Value {
+        serde_json::json!([written.text, format!("{:?}", written.style), written.tagged, written.in_flow, value])
+    }
+
+    fn quickly(text: &str) -> Option<Value> {
+        value(text, Dialect::Kyaml, &told)
+    }
+
+    fn slowly(text: &str) -> Option<Value> {
+        nodes(text).ok()?.first().and_then(|node| value_with(node, Dialect::Kyaml, &told).ok())
+    }
+
+    #[test]
+    fn what_is_read_here_means_what_the_parser_says() {
+        for text in [
+            "a: 1\n",
+            "---\na: b\n",
+            "# head\na: b\n\n  # inside\nc:\n  d: e\n",
+            "a:\n- b\n- c: d\n  e: f\n- - g\n  - h\n-\n  i: j\n-\n- ~\nk: {}\n",
+            "a:\n  - b\n  -   c: 1\n      d: 2\n",
+            "a: {b: c, d: [e, 'f', \"g\", {h: i}], j: 1.10, k: x:1/y@z, l: two words}\n",
+            "a: [ ]\nb: [-1, - ]\n",
+            "a: |\n  one\n\n    two \n  # three\nb: |-\n    x\n\n\nc:\n- |\n d\n",
+            "a: one\n  two - three\n   four\nb: - c\n",
+            "a: one\n  two\nb: c\n",
+            "'a b': \"c: #d\"\n\"\": ''\n",
+            "a: --flag\nb: -1\nc: $(X)\nd: a#b\ne: http://x:1/y\nf: 2001-01-01\ng: grüße\n",
+            "a:\nb: ~\nc:   d   \n",
+            "args: [--one, -t]\n",
+        ] {
+            match quickly(text) {
+                Some(value) => assert_eq!(Some(value), slowly(text), "{text}"),
+                None => assert!(["a: [ ]", "a: one\n  two - three"].iter().any(|odd| text.starts_with(odd)), "left to the parser: {text}"),
+            }
+        }
+    }
+
+    #[test]
+    fn the_rest_is_left_to_the_parser() {
+        for text in [
+            "",
+            "a: 1",
+            "a\n",
+            "# nothing\n",
+            " a: 1\n",
+            "a: b: c\n",
+            "a: b # c\n",
+            "a: &b c\n",
+            "a: *b\n",
+            "a: !t b\n",
+            "<<: {a: b}\n",
+            "a: 1\na: 2\n",
+            "a: .inf\n",
+            "1: a\n",
+            "true: a\n",
+            "a:\tb\n",
+            "a: \"b\\n\"\n",
+            "a: 'b''c'\n",
+            "a: 'b\n  c'\n",
+            "a: >\n  b\n",
+            "a: |2\n   b\n",
+            "a: |+\n  b\n\n",
+            "a: |\n\n  b\n",
+            "a: |\n    b\n  c\n",
+            "a: b\n\n  c\n",
+            "a:\n  b: c\n d: e\n",
+            "a:\n  - b\n  c: d\n",
+            "a: b\n- c\n",
+            "a: {b: c\n}\n",
+            "a: {b}\n",
+            "a: {b: c,}\n",
+            "a: {b: }\n",
+            "a: [b: c]\n",
+            "a: 1\n---\nb: 2\n",
+            "a: 1\n...\n",
+            "%YAML 1.1\n---\na: 1\n",
+            "? a\n: b\n",
+            "a: \u{7f}\n",
+            "a: \u{85}\n",
+            "a: \u{1F600}\n",
+            "a: b\r\n",
+            "a :b\n",
+            "a:b\n",
+            "\"a\":b\n",
+            "a: {b: c} d\n",
+            "a: ...\n",
+        ] {
+            assert_eq!(quickly(text), None, "{text:?}");
+        }
+        let deep = (0..100).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect::<String>();
+        assert_eq!(quickly(&deep), None);
+    }
+}
