@@ -128,9 +128,13 @@ impl Fields {
     }
 }
 
-/// A number as sigs.k8s.io/yaml writes it where a text is wanted.
+/// A number as sigs.k8s.io/yaml writes it where a text is wanted: floats with the digits that 32 bits hold. Source:
+/// sigs.k8s.io/yaml `yaml.go` `convertToJSONableObject`.
 fn go_number(number: &serde_json::Number) -> String {
-    number.as_f64().filter(|_| number.is_f64()).map_or_else(|| number.to_string(), yaml::go_float)
+    let Some(float) = number.as_f64().filter(|_| number.is_f64()) else { return number.to_string() };
+    #[expect(clippy::cast_possible_truncation, reason = "upstream loses the same digits")]
+    let short = float as f32;
+    short.to_string().parse().map_or_else(|_| number.to_string(), yaml::go_float)
 }
 
 fn mismatch(value: &Value, place: &str, wanted: &str) -> String {

@@ -585,17 +585,17 @@ fn a_number_in_place_of_lines_is_a_text() {
     }
 }
 
-/// sigs.k8s.io/yaml writes a float as Go does where a text is wanted.
+/// sigs.k8s.io/yaml writes a float as Go does where a text is wanted, with the digits of 32 bits.
 #[test]
 fn a_float_as_a_source_is_written_as_go_writes_it() {
-    let replacement = "- sourceValue: 1e-7\n  targets: [{select: {kind: ConfigMap}, fieldPaths: [data.a]}]\n";
-    let files = [
-        ("k/kustomization.yaml", "resources: [r.yaml]\nreplacements: [{path: f.yaml}]\n"),
-        ("k/r.yaml", CONFIG_MAP),
-        ("k/f.yaml", replacement),
-    ];
-    let shown = render(&files, "k");
-    assert!(shown.contains("  a: \"1e-07\"\n"), "{shown}");
+    for (source, expected) in
+        [("1e-7", "1e-07"), ("18446744073709551616", "1.8446744e+19"), ("1.50", "1.5"), ("12", "12"), ("true", "true")]
+    {
+        let replacement = format!("- sourceValue: {source}\n  targets: [{{select: {{kind: ConfigMap}}, fieldPaths: [data.a]}}]\n");
+        let kustomization = "resources: [r.yaml]\nreplacements: [{path: f.yaml}]\n";
+        let shown = render(&[("k/kustomization.yaml", kustomization), ("k/r.yaml", CONFIG_MAP), ("k/f.yaml", &replacement)], "k");
+        assert!(shown.contains(&format!("  a: \"{expected}\"\n")), "{shown}");
+    }
 }
 
 #[test]
