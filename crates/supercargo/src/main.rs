@@ -21,6 +21,10 @@ fn main() -> ExitCode {
         Some(node::steps::STEPS) => return code(node::steps::run(Path::new(rest.get(1).unwrap_or(&OsString::new())))),
         _ => {}
     }
+    // Rendering needs neither a runtime nor its threads, and is over sooner than they are up.
+    if let Some(ended) = cli::run_at_once(&name, &rest) {
+        return code(ended);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -3,6 +3,7 @@
 
 mod compare;
 mod dice;
+mod known;
 mod overlays;
 mod patches;
 mod resources;

@@ -60,7 +60,8 @@ impl Fields {
         match value {
             Value::Null => Some(String::new()),
             Value::String(text) => Some(text.clone()),
-            Value::Bool(_) | Value::Number(_) if self.unknown == Some(Unknown::Ignored) => Some(value.to_string()),
+            Value::Number(number) if self.unknown == Some(Unknown::Ignored) => Some(go_number(number)),
+            Value::Bool(_) if self.unknown == Some(Unknown::Ignored) => Some(value.to_string()),
             _ => None,
         }
     }
@@ -125,6 +126,15 @@ impl Fields {
         let place = format!("{}.{name}", self.place);
         self.list(name)?.iter().map(|item| Self::new(item, &place, known, self.unknown.unwrap_or(Unknown::Refused))).collect()
     }
+}
+
+/// A number as sigs.k8s.io/yaml writes it where a text is wanted: floats with the digits that 32 bits hold. Source:
+/// sigs.k8s.io/yaml `yaml.go` `convertToJSONableObject`.
+fn go_number(number: &serde_json::Number) -> String {
+    let Some(float) = number.as_f64().filter(|_| number.is_f64()) else { return number.to_string() };
+    #[expect(clippy::cast_possible_truncation, reason = "upstream loses the same digits")]
+    let short = float as f32;
+    short.to_string().parse().map_or_else(|_| number.to_string(), yaml::go_float)
 }
 
 fn mismatch(value: &Value, place: &str, wanted: &str) -> String {

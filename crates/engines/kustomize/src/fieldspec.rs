@@ -1,7 +1,5 @@
 //! Walking to the fields that a field spec names. Source: kustomize `api/filters/fieldspec/fieldspec.go`.
 
-use std::borrow::Cow;
-
 use serde_json::{Map, Value};
 
 use crate::config::FieldSpec;
@@ -29,31 +27,35 @@ pub(crate) fn apply_to_any(
     create: Create,
     set: &mut dyn FnMut(&mut Value) -> Result<()>,
 ) -> Result<()> {
-    // Hardly any path has a backslash, and this is done for every object and every spec.
-    let path: Vec<Cow<'_, str>> = match spec.path.contains('\\') {
-        true => split(&spec.path, '/').into_iter().map(Cow::Owned).collect(),
-        false => spec.path.strip_prefix('/').unwrap_or(&spec.path).split('/').map(Cow::Borrowed).collect(),
-    };
     let create = if spec.create { create } else { Create::Nothing };
-    walk(object, &path, create, set).map_err(|error| {
+    // Hardly any path has a backslash, and this is done for every object and every spec.
+    let walked = match spec.path.contains('\\') {
+        true => walk(object, split(&spec.path, '/').iter().map(String::as_str), create, set),
+        false => walk(object, spec.path.strip_prefix('/').unwrap_or(&spec.path).split('/'), create, set),
+    };
+    walked.map_err(|error| {
         let gvk = Gvk::new(&text_at(object, &["apiVersion"]), &text_at(object, &["kind"]));
         let name = text_at(object, &["metadata", "name"]);
         told(error, &format!("considering field '{}' of object {gvk}/{name}", spec.path))
     })
 }
 
+/// Returns those of some specs that are for an object's kind.
+pub(crate) fn fitting<'a, T>(object: &Value, specs: &'a [T], gvk: impl Fn(&T) -> &Gvk) -> Vec<&'a T> {
+    let (kind, api_version) = (seen_at(object, &["kind"]), seen_at(object, &["apiVersion"]));
+    specs.iter().filter(|spec| is_of(&kind, &api_version, gvk(spec))).collect()
+}
+
 /// Tells whether an object is of the kinds that a spec is for.
-pub(crate) fn fits(object: &Value, wanted: &Gvk) -> bool {
+fn fits(object: &Value, wanted: &Gvk) -> bool {
+    let anything = wanted.kind.is_empty() && wanted.group.is_empty() && wanted.version.is_empty();
+    anything || is_of(&seen_at(object, &["kind"]), &seen_at(object, &["apiVersion"]), wanted)
+}
+
+fn is_of(kind: &str, api_version: &str, wanted: &Gvk) -> bool {
     let same = |value: &str, wanted: &str| wanted.is_empty() || value == wanted;
-    if !same(&seen_at(object, &["kind"]), &wanted.kind) {
-        return false;
-    }
-    if wanted.group.is_empty() && wanted.version.is_empty() {
-        return true;
-    }
-    let api_version = seen_at(object, &["apiVersion"]);
-    let (group, version) = api_version.split_once('/').unwrap_or(("", &api_version));
-    same(group, &wanted.group) && same(version, &wanted.version)
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    same(kind, &wanted.kind) && same(group, &wanted.group) && same(version, &wanted.version)
 }
 
 /// Splits a path; a backslash keeps a delimiter.
@@ -76,22 +78,28 @@ pub(crate) fn split(path: &str, delimiter: char) -> Vec<String> {
     found
 }
 
-fn walk(value: &mut Value, path: &[Cow<'_, str>], create: Create, set: &mut dyn FnMut(&mut Value) -> Result<()>) -> Result<()> {
-    let Some((first, rest)) = path.split_first() else { return set(value) };
+fn walk<'a>(
+    value: &mut Value,
+    path: impl Iterator<Item = &'a str> + Clone,
+    create: Create,
+    set: &mut dyn FnMut(&mut Value) -> Result<()>,
+) -> Result<()> {
+    let mut rest = path.clone();
+    let Some(first) = rest.next() else { return set(value) };
     if is_null(value) {
         return Ok(());
     }
     match value {
-        Value::Array(items) => items.iter_mut().try_for_each(|item| walk(item, path, create, set)),
+        Value::Array(items) => items.iter_mut().try_for_each(|item| walk(item, path.clone(), create, set)),
         Value::Object(map) => {
-            let (name, list) = first.strip_suffix("[]").map_or((first.as_ref(), false), |name| (name, true));
+            let (name, list) = first.strip_suffix("[]").map_or((first, false), |name| (name, true));
             if name.is_empty() {
                 return fail("cannot set or create an empty field name");
             }
             let make = match create {
                 Create::Nothing => None,
                 _ if list => None,
-                Create::Scalar if rest.is_empty() => Some(null_written("")),
+                Create::Scalar if rest.clone().next().is_none() => Some(null_written("")),
                 Create::Scalar | Create::Map => Some(Value::Object(Map::new())),
             };
             if list && map.get(name).is_some_and(is_null) {

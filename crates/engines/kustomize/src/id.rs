@@ -30,9 +30,10 @@ impl Gvk {
     }
 
     /// The text that sorts kinds of equal rank; `~` is behind every letter.
-    pub(crate) fn sort_text(&self) -> String {
-        let part = |text: &str, empty: &str| if text.is_empty() { empty.to_owned() } else { text.to_owned() };
-        format!("{}_{}_{}", part(&self.group, "~G"), part(&self.version, "~V"), part(&self.kind, "~K"))
+    pub(crate) fn sort_text<'a>(&'a self) -> impl Iterator<Item = u8> + 'a {
+        let or = |text: &'a str, empty: &'a str| if text.is_empty() { empty.bytes() } else { text.bytes() };
+        let (group, version, kind) = (or(&self.group, "~G"), or(&self.version, "~V"), or(&self.kind, "~K"));
+        group.chain(*b"_").chain(version).chain(*b"_").chain(kind)
     }
 }
 
@@ -74,11 +75,6 @@ impl Id {
 
     pub(crate) fn same(&self, other: &Self) -> bool {
         self.same_but_namespace(other) && self.same_namespace(other)
-    }
-
-    /// What is equal for ids that are the [`same`](Self::same).
-    pub(crate) fn key(&self) -> (Gvk, String, String) {
-        (self.gvk.clone(), self.name.clone(), self.effective_namespace().to_owned())
     }
 
     /// Tells whether every part that the selector names is equal.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::arguments::Image;
 use crate::config::FieldSpec;
 use crate::error::Result;
-use crate::fieldspec::{Create, apply, set_scalar};
+use crate::fieldspec::{Create, apply_to_any, fitting, set_scalar};
 use crate::list::List;
 use crate::value::{is_null, seen_at, text};
 
@@ -18,8 +18,8 @@ pub(crate) fn transform(list: &mut List, image: &Image, specs: &[FieldSpec]) -> 
     };
     for resource in list.items.iter_mut().filter(|resource| seen_at(&resource.value, &["kind"]) != "CustomResourceDefinition") {
         everywhere(&mut resource.value, image, &pattern)?;
-        for spec in specs {
-            apply(&mut resource.value, spec, Create::Nothing, &mut |place| match is_null(place) {
+        for spec in fitting(&resource.value, specs, |spec| &spec.gvk) {
+            apply_to_any(&mut resource.value, spec, Create::Nothing, &mut |place| match is_null(place) {
                 true => Ok(()),
                 false => change(place, image, &pattern),
             })?;

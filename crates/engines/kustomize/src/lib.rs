@@ -53,11 +53,13 @@ use loader::{Loader, join, normal};
 use resource::Resource;
 use schema::Schemas;
 use target::{Accumulator, Target};
-use value::settle;
+use value::{seen_at, settle};
 
 /// Names a kustomization file may have.
 pub const FILES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
+/// The annotation of resources that are for the build only.
+const LOCAL: &str = "config.kubernetes.io/local-config";
 /// The label that says what made a manifest, and its value.
 const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "kustomize-v5.8.1");
 
@@ -100,12 +102,10 @@ pub fn build_with(files: &dyn Files, folder: &str, options: Options) -> Result<B
     name_references::transform(&mut made.list, &made.config.name_reference)?;
     vars::resolve(&mut made.list, &made.vars, &made.config.var_reference)?;
     made.list.items.retain(|resource| !local(resource));
-    if let Some(nameless) = made
-        .list
-        .items
-        .iter()
-        .find(|resource| !resource.kind().ends_with("List") && (resource.name().is_empty() || resource.kind().is_empty()))
-    {
+    if let Some(nameless) = made.list.items.iter().find(|resource| {
+        !seen_at(&resource.value, &["kind"]).ends_with("List")
+            && (resource.seen_name().is_empty() || seen_at(&resource.value, &["kind"]).is_empty())
+    }) {
         return error::fail(format!("missing metadata.name in object {}", nameless.shown()));
     }
     order::sort(&mut made.list, target.file.sort.as_ref(), options.order)?;
@@ -115,13 +115,15 @@ pub fn build_with(files: &dyn Files, folder: &str, options: Options) -> Result<B
         labels::add(&mut made.list, &pairs, &[spec])?;
     }
     let finished = |mut resource: Resource| {
-        let mut annotations = resource.annotations();
-        for (name, kept) in [(origin::ORIGIN, origins), (origin::TRANSFORMATIONS, transformations)] {
-            if !kept {
-                annotations.remove(name);
+        if value::at(&resource.value, &["metadata", "annotations"]).is_some() {
+            let mut annotations = resource.annotations();
+            for (name, kept) in [(origin::ORIGIN, origins), (origin::TRANSFORMATIONS, transformations)] {
+                if !kept {
+                    annotations.remove(name);
+                }
             }
+            resource.set_texts("annotations", annotations);
         }
-        resource.set_texts("annotations", annotations);
         settle(&mut resource.value);
         resource.value
     };
@@ -141,9 +143,9 @@ pub fn build_with(files: &dyn Files, folder: &str, options: Options) -> Result<B
 
 /// Tells whether a text holds what upstream's last YAML reader refuses.
 fn unprintable(value: &Value) -> bool {
-    // Most texts are ASCII without controls, which a look at the bytes tells.
+    // Most texts are ASCII, which a look at the bytes tells.
     let bad = |text: &String| {
-        text.bytes().any(|byte| byte >= 0x7f)
+        (!text.is_ascii() || text.as_bytes().contains(&0x7f))
             && text.contains(|c| matches!(c, '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}'))
     };
     match value {
@@ -156,7 +158,7 @@ fn unprintable(value: &Value) -> bool {
 
 /// Tells whether a resource is for the build only.
 fn local(resource: &Resource) -> bool {
-    resource.annotations().get("config.kubernetes.io/local-config").is_some_and(|value| value != "false")
+    value::at(&resource.value, &["metadata", "annotations", LOCAL]).is_some_and(|mark| value::text(mark) != "false")
 }
 
 /// Renders a folder as Flux does: where it has no kustomization file, every manifest below it is a resource.

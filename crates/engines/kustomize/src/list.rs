@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::error::{BuildError, Result, fail};
-use crate::id::{Gvk, Id};
+use crate::id::Id;
 use crate::resource::{Behavior, Resource};
 use crate::selector::Selector;
 
@@ -25,14 +25,11 @@ impl List {
 
     /// Adds resources whose ids are new.
     pub(crate) fn append(&mut self, items: Vec<Resource>) -> Result<()> {
-        let mut known: HashSet<_> = self.items.iter().map(|item| item.id().key()).collect();
-        for item in items {
-            let id = item.id();
-            if !known.insert(id.key()) {
-                return fail(format!("may not add resource with an already registered id: {id}"));
-            }
-            self.items.push(item);
+        let mut known: HashSet<_> = self.items.iter().map(Resource::key).collect();
+        if let Some(item) = items.iter().find(|item| !known.insert(item.key())) {
+            return fail(format!("may not add resource with an already registered id: {}", item.id()));
         }
+        self.items.extend(items);
         if self.items.len() > MOST {
             return Err(BuildError::Limit("100,000 objects"));
         }
@@ -44,7 +41,7 @@ impl List {
         for mut item in items {
             let id = item.id();
             let behavior = item.notes.behavior.unwrap_or_default();
-            let matches = self.matching_any(|other| other.same(&id));
+            let matches = self.identified(&id);
             match (matches.as_slice(), behavior) {
                 ([], Behavior::Merge | Behavior::Replace) => {
                     return fail(format!("id {} does not exist; cannot merge or replace", go_id(&id)));
@@ -82,22 +79,28 @@ impl List {
         (0..self.items.len()).filter(|at| matches(&self.items[*at])).collect()
     }
 
-    /// The places of resources of a kind that have or had this name.
-    pub(crate) fn named_any(&self, name: &str, gvk: &Gvk) -> Vec<usize> {
-        let named = |item: &Resource| {
-            crate::value::seen_at(&item.value, &["metadata", "name"]) == name
-                || item.notes.previous.iter().any(|previous| previous.name == name)
-        };
-        let fits = |item: &Resource| {
-            let of_name = |id: &Id| id.name == name && id.gvk.selected_by(gvk);
-            of_name(&item.id()) || item.previous_ids().iter().any(of_name)
-        };
-        (0..self.items.len()).filter(|at| named(&self.items[*at]) && fits(&self.items[*at])).collect()
+    /// The places of resources that have or had this name.
+    pub(crate) fn named(&self, name: &str) -> Vec<usize> {
+        self.matching_name(name, |_| true)
+    }
+
+    /// The places of resources that have or had this id.
+    fn identified(&self, id: &Id) -> Vec<usize> {
+        self.matching_name(&id.name, |other| id.same(other))
+    }
+
+    /// The places of resources one of whose ids with this name fits.
+    fn matching_name(&self, name: &str, fits: impl Fn(&Id) -> bool) -> Vec<usize> {
+        // To look at names is far less than to make ids, of which hardly any has the name.
+        let named = |item: &Resource| item.seen_name() == name || item.notes.previous.iter().any(|previous| previous.name == name);
+        let fits = |id: &Id| id.name == name && fits(id);
+        let matches = |item: &Resource| named(item) && (fits(&item.id()) || item.previous_ids().iter().any(&fits));
+        (0..self.items.len()).filter(|at| matches(&self.items[*at])).collect()
     }
 
     /// The only resource that has or had this id.
     pub(crate) fn by_id(&self, id: &Id) -> Result<usize> {
-        match self.matching_any(|other| id.same(other)).as_slice() {
+        match self.identified(id).as_slice() {
             [at] => Ok(*at),
             [] => fail(format!("no matches for Id {id}; failed to find unique target for patch {id}")),
             _ => fail(format!("multiple matches for Id {id}; failed to find unique target for patch {id}")),
@@ -107,10 +110,12 @@ impl List {
     /// The places of what a selector of a patch chooses.
     pub(crate) fn select(&self, selector: &Selector) -> Vec<usize> {
         let fits = |item: &Resource| {
+            if !selector.gvk_fits(&item.gvk()) {
+                return false;
+            }
             let (now, original) = (item.id(), item.original_id());
             (selector.namespace_fits(original.effective_namespace()) || selector.namespace_fits(now.effective_namespace()))
                 && (selector.name_fits(&original.name) || selector.name_fits(&now.name))
-                && selector.gvk_fits(&now.gvk)
                 && selector.texts_fit(&item.value)
         };
         (0..self.items.len()).filter(|at| fits(&self.items[*at])).collect()

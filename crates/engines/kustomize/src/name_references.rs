@@ -42,15 +42,19 @@ pub(crate) fn transform(list: &mut List, references: &[NameReference]) -> Result
         names.into_iter().for_each(|name| by_name.entry(name.clone()).or_default().push(at));
     }
     let all = References { candidates, by_name, by_namespace };
+    // Which fields are followed depends on the kind, and there are few kinds.
+    let mut of_kind: HashMap<&Gvk, Vec<(&FieldSpec, &Gvk)>> = HashMap::new();
     for (at, resource) in list.items.iter_mut().enumerate() {
         let candidate = &all.candidates[at];
-        let original = candidate.previous.first().unwrap_or(&candidate.id).gvk.clone();
+        let original = &candidate.previous.first().unwrap_or(&candidate.id).gvk;
+        let followed = of_kind.entry(original).or_insert_with(|| {
+            let specs = references.iter().flat_map(|reference| reference.referrers.iter().map(|spec| (spec, &reference.target)));
+            specs.filter(|(spec, _)| original.selected_by(&spec.gvk)).collect()
+        });
         let (namespaces, role) = (subject_namespaces(resource)?, role_kind(&resource.value));
         let referrer = Referrer { all: &all, id: &candidate.id, affixes: &candidate.affixes, namespaces, role };
-        for reference in references {
-            for spec in reference.referrers.iter().filter(|spec| original.selected_by(&spec.gvk)) {
-                referrer.follow(&mut resource.value, spec, &reference.target)?;
-            }
+        for (spec, target) in followed {
+            referrer.follow(&mut resource.value, spec, target)?;
         }
     }
     Ok(())

@@ -53,8 +53,8 @@ pub(crate) fn transform(list: &mut List, told: &Namespace) -> Result<()> {
     }
     let mut seen = HashSet::new();
     for resource in &list.items {
-        let id = resource.id();
-        if !seen.insert(id.key()) {
+        if !seen.insert(resource.key()) {
+            let id = resource.id();
             let matches: Vec<String> = list.items.iter().filter(|other| other.id().same(&id)).map(Resource::shown).collect();
             return fail(format!("namespace transformation produces ID conflict: [{}]", matches.join(" ")));
         }

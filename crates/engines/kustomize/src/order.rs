@@ -6,6 +6,7 @@ use crate::error::{Result, fail};
 use crate::id::{Gvk, Id};
 use crate::kustomization::Sort;
 use crate::list::List;
+use crate::resource::Resource;
 
 /// In which order manifests come where the kustomization does not say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -64,27 +65,29 @@ pub(crate) fn sort(list: &mut List, asked: Option<&Sort>, order: Order) -> Resul
 }
 
 fn legacy<T: AsRef<str>>(list: &mut List, first: &[T], last: &[T]) {
-    let mut keyed: Vec<(Id, String, crate::resource::Resource)> = std::mem::take(&mut list.items)
-        .into_iter()
-        .map(|resource| {
-            let id = resource.id();
-            let text = id_text(&id);
-            (id, text, resource)
-        })
-        .collect();
-    keyed.sort_by(|(a, a_text, _), (b, b_text, _)| {
+    struct Keyed {
+        gvk: Gvk,
+        rank: i64,
+        text: String,
+        resource: Resource,
+    }
+    let keyed = |resource: Resource| {
+        let id = resource.id();
+        Keyed { text: id_text(&id), rank: rank_of(&id.gvk.kind, first, last), gvk: id.gvk, resource }
+    };
+    let mut all: Vec<Keyed> = std::mem::take(&mut list.items).into_iter().map(keyed).collect();
+    all.sort_by(|a, b| {
         if a.gvk == b.gvk {
-            return a_text.cmp(b_text);
+            return a.text.cmp(&b.text);
         }
-        let rank = rank_of(&a.gvk.kind, first, last).cmp(&rank_of(&b.gvk.kind, first, last));
-        rank.then_with(|| {
-            let texts = a.gvk.sort_text().cmp(&b.gvk.sort_text());
+        a.rank.cmp(&b.rank).then_with(|| {
+            let texts = a.gvk.sort_text().cmp(b.gvk.sort_text());
             // The core Namespace goes before those of other groups.
             let namespaces = a.gvk.kind == "Namespace" && b.gvk.kind == "Namespace" && (a.gvk.group.is_empty() || b.gvk.group.is_empty());
             if namespaces { texts.reverse() } else { texts }
         })
     });
-    list.items = keyed.into_iter().map(|(_, _, resource)| resource).collect();
+    list.items = all.into_iter().map(|keyed| keyed.resource).collect();
 }
 
 fn rank_of<T: AsRef<str>>(kind: &str, first: &[T], last: &[T]) -> i64 {
@@ -104,5 +107,5 @@ fn id_text(id: &Id) -> String {
 
 /// How field specs and references are sorted.
 pub(crate) fn compare_gvk(a: &Gvk, b: &Gvk) -> Ordering {
-    rank_of(&a.kind, &FIRST, &LAST).cmp(&rank_of(&b.kind, &FIRST, &LAST)).then_with(|| a.sort_text().cmp(&b.sort_text()))
+    rank_of(&a.kind, &FIRST, &LAST).cmp(&rank_of(&b.kind, &FIRST, &LAST)).then_with(|| a.sort_text().cmp(b.sort_text()))
 }

@@ -223,7 +223,7 @@ pub(crate) fn seen<'a>(value: &'a Value, steps: &[Step]) -> Option<&'a Value> {
 }
 
 /// The places of a field, through every item of the lists on the way.
-pub(crate) fn everywhere(value: &Value, path: &[String], so_far: &mut Vec<Step>, found: &mut Vec<Vec<Step>>) {
+pub(crate) fn everywhere(value: &Value, path: &[&str], so_far: &mut Vec<Step>, found: &mut Vec<Vec<Step>>) {
     let Some((first, rest)) = path.split_first() else {
         found.push(so_far.clone());
         return;

@@ -39,8 +39,7 @@ fn documents(text: &str, place: &str) -> Result<Vec<Value>> {
     let mut found = Vec::new();
     for part in &parts {
         let refuse = |source| BuildError::Yaml { path: place.to_owned(), source };
-        let Some(node) = yaml::nodes(part).map_err(refuse)?.into_iter().next() else { continue };
-        let mut value = yaml::value_with(&node, Dialect::Kyaml, &value::remembered).map_err(refuse)?;
+        let Some(mut value) = yaml::read_first(part, Dialect::Kyaml, &value::remembered).map_err(refuse)? else { continue };
         if is_null(&value) {
             continue;
         }
@@ -62,10 +61,7 @@ fn documents(text: &str, place: &str) -> Result<Vec<Value>> {
 /// Reads the first document of a file that is no resource, as sigs.k8s.io/yaml does.
 pub(crate) fn settings(text: &str) -> std::result::Result<Value, yaml::YamlError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    match yaml::nodes(text)?.first() {
-        Some(node) => yaml::value_of(node, Dialect::Sigs),
-        None => Ok(Value::Null),
-    }
+    Ok(yaml::read_first(text, Dialect::Sigs, &|_, value| value)?.unwrap_or_default())
 }
 
 /// Splits at lines that start with `---`; only a comment may follow there.

@@ -1,6 +1,7 @@
 //! One resource with what the build remembers of it. Upstream keeps these notes in annotations that it removes at the end
 //! (kustomize `api/resource/resource.go`). Read first: [`Resource`], [`List`](crate::list::List).
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use serde_json::{Map, Value};
@@ -10,7 +11,7 @@ use crate::id::{Gvk, Id};
 use crate::merge;
 use crate::paths::{self, Step};
 use crate::schema::Schemas;
-use crate::value::{at, generated, is_null, remove, seen_at, set, text, text_at, texts_at, typed};
+use crate::value::{at, generated, is_null, remove, seen_at, set, text, text_at, texts_at};
 
 /// Most groups of entries that were added together.
 const MOST_SHARED: usize = 200;
@@ -86,6 +87,15 @@ pub(crate) struct Notes {
     pub shared: Vec<Vec<Vec<Step>>>,
 }
 
+/// What is equal for resources with the same id; no namespace where the kind has none.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Key<'a> {
+    api_version: Cow<'a, str>,
+    kind: Cow<'a, str>,
+    name: Cow<'a, str>,
+    namespace: Option<Cow<'a, str>>,
+}
+
 /// One resource.
 #[derive(Debug, Clone)]
 pub(crate) struct Resource {
@@ -121,6 +131,27 @@ impl Resource {
         let gvk = self.gvk();
         let cluster = self.schemas.cluster_scoped(&seen_at(&self.value, &["apiVersion"]), &gvk.kind);
         Id { gvk, name: self.name(), namespace: self.namespace(), cluster }
+    }
+
+    /// The name, to look at.
+    pub(crate) fn seen_name(&self) -> Cow<'_, str> {
+        seen_at(&self.value, &["metadata", "name"])
+    }
+
+    /// What is equal for resources with the same id.
+    pub(crate) fn key(&self) -> Key<'_> {
+        let (api_version, kind) = (seen_at(&self.value, &["apiVersion"]), seen_at(&self.value, &["kind"]));
+        let namespace = match self.schemas.cluster_scoped(&api_version, &kind) {
+            true => None,
+            false => Some(seen_at(&self.value, &["metadata", "namespace"])),
+        };
+        // Without a group, the version may stand behind a slash.
+        let api_version = match api_version.strip_prefix('/').filter(|version| !version.contains('/')) {
+            Some(version) => Cow::Owned(version.to_owned()),
+            None => api_version,
+        };
+        let namespace = namespace.map(|namespace| if namespace.is_empty() { Cow::Borrowed("default") } else { namespace });
+        Key { api_version, kind, name: self.seen_name(), namespace }
     }
 
     /// Earlier names, the first one first.
@@ -205,7 +236,7 @@ impl Resource {
         if texts.is_empty() {
             remove(&mut self.value, &["metadata", field]);
         } else {
-            let texts = texts.into_iter().map(|(key, text)| (key, typed(text))).collect();
+            let texts = texts.into_iter().map(|(key, value)| (key, generated(text(&value)))).collect();
             set(&mut self.value, &["metadata", field], Value::Object(texts));
         }
     }

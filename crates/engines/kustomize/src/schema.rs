@@ -115,9 +115,10 @@ fn shape_of(text: &str) -> Shape {
 /// The schema that holds now. The first kustomization that names one decides for all that is read after it.
 ///
 /// Upstream reads its own schema late: what it had to look up in it by then stays known beside the user's.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Schemas {
-    table: RefCell<Arc<Table>>,
+    /// The user's; without one, the built-in one holds, which is read when it is asked for something.
+    own: RefCell<Option<Arc<Table>>>,
     decided: Cell<bool>,
     /// Whether something was merged by the built-in schema.
     used: Cell<bool>,
@@ -125,16 +126,10 @@ pub(crate) struct Schemas {
     asked: Cell<bool>,
 }
 
-impl Default for Schemas {
-    fn default() -> Self {
-        Self { table: RefCell::new(BUILTIN.clone()), decided: Cell::new(false), used: Cell::new(false), asked: Cell::new(false) }
-    }
-}
-
 impl Schemas {
     pub(crate) fn table(&self) -> Arc<Table> {
         self.used.set(true);
-        self.table.borrow().clone()
+        self.own.borrow().as_ref().unwrap_or(&BUILTIN).clone()
     }
 
     pub(crate) fn cluster_scoped(&self, api_version: &str, kind: &str) -> bool {
@@ -142,8 +137,9 @@ impl Schemas {
             return !namespaced;
         }
         self.asked.set(true);
-        let table = self.table.borrow();
-        !table.namespaced.is_empty() && table.namespaced.get(&(api_version.to_owned(), kind.to_owned())) == Some(&false)
+        // The built-in one says nothing of it.
+        let own = self.own.borrow();
+        own.as_ref().is_some_and(|own| own.namespaced.get(&(api_version.to_owned(), kind.to_owned())) == Some(&false))
     }
 
     /// Takes over what a kustomization's `openapi` field says.
@@ -160,7 +156,7 @@ impl Schemas {
                     (false, true) => laid_over(&custom, &BUILTIN),
                     (false, false) => custom,
                 };
-                *self.table.borrow_mut() = Arc::new(table);
+                *self.own.borrow_mut() = Some(Arc::new(table));
             }
             (None, None | Some("")) => return Ok(()),
             (None, Some(VERSION)) => {}

@@ -57,7 +57,8 @@ pub(crate) fn untyped(text: &str) -> Value {
     Value::String(format!("{NUL}{UNTYPED}{text}"))
 }
 
-/// A text as generators write it: in a block, in quotes, or plain.
+/// A text as generators write it, and whatever else makes texts anew: in a block, in quotes, or plain. Source: go-yaml v3
+/// `yaml.go` `SetString`.
 pub(crate) fn generated(text: String) -> Value {
     if text.contains('\n') { quoted(&text) } else { typed(Value::String(text)) }
 }
@@ -226,7 +227,10 @@ pub(crate) fn settle(value: &mut Value) {
     match value {
         Value::Object(map) => map.values_mut().for_each(settle),
         Value::Array(items) => items.iter_mut().for_each(settle),
+        Value::String(text) if !text.starts_with(NUL) => {}
         Value::String(text) if text.strip_prefix(NUL) == Some(FLOW) => text.clear(),
+        // The text itself, without a copy of it.
+        Value::String(text) if text[1..].starts_with(QUOTE) => drop(text.drain(..2)),
         other => {
             if is_null(other) {
                 *other = Value::Null;

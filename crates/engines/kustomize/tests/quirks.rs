@@ -571,6 +571,33 @@ fn what_grows_without_end_is_refused() {
     assert_eq!(told, "the build exceeds the limit of 5,000 items of lists that are merged\n");
 }
 
+/// go-yaml v3 `SetString` writes a text of several lines as a block, which counts as quotes for what takes its place.
+#[test]
+fn a_number_in_place_of_lines_is_a_text() {
+    let label = |text: &str| format!("apiVersion: v1\n  kind: Pod\n  metadata: {{name: p, labels: {{l: {text}}}}}\n");
+    let patched = |first: &str| {
+        format!("patchesStrategicMerge:\n- |-\n  {}patches:\n- patch: |-\n    {}", label(first), label("7").replace("\n  ", "\n    "))
+    };
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\n";
+    for (first, last) in [("\"a\\nb\"", "    l: \"7\"\n"), ("a", "    l: 7\n")] {
+        let shown = render(&[("k/kustomization.yaml", &format!("resources: [r.yaml]\n{}", patched(first))), ("k/r.yaml", pod)], "k");
+        assert!(shown.contains(last), "{shown}");
+    }
+}
+
+/// sigs.k8s.io/yaml writes a float as Go does where a text is wanted, with the digits of 32 bits.
+#[test]
+fn a_float_as_a_source_is_written_as_go_writes_it() {
+    for (source, expected) in
+        [("1e-7", "1e-07"), ("18446744073709551616", "1.8446744e+19"), ("1.50", "1.5"), ("12", "12"), ("true", "true")]
+    {
+        let replacement = format!("- sourceValue: {source}\n  targets: [{{select: {{kind: ConfigMap}}, fieldPaths: [data.a]}}]\n");
+        let kustomization = "resources: [r.yaml]\nreplacements: [{path: f.yaml}]\n";
+        let shown = render(&[("k/kustomization.yaml", kustomization), ("k/r.yaml", CONFIG_MAP), ("k/f.yaml", &replacement)], "k");
+        assert!(shown.contains(&format!("  a: \"{expected}\"\n")), "{shown}");
+    }
+}
+
 #[test]
 fn broken_input_never_panics() {
     for text in [

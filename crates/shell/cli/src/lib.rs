@@ -30,6 +30,19 @@ pub const NAMES: [&str; 6] = ["cosign", "docker", "flux", "kargo", "kustomize", 
 /// The names under which it answers in workflow jobs: those, and what reaches the hosts of the table.
 pub const JOB_NAMES: [&str; 7] = ["cosign", "curl", "docker", "flux", "kargo", "kustomize", "sudo"];
 
+/// Runs what needs no runtime, under the tool's name or behind the program's own, and returns its exit code.
+pub fn run_at_once(name: &str, arguments: &[OsString]) -> Option<i32> {
+    if name == "kustomize" {
+        return Some(code(kustomize_build::run(arguments.to_vec())));
+    }
+    let (word, rest) = arguments.split_first().filter(|_| !NAMES.contains(&name))?;
+    match word.to_str()? {
+        "build" => Some(code(kustomize_build::run_build(rest.to_vec()))),
+        "kustomize" => Some(code(kustomize_build::run(rest.to_vec()))),
+        _ => None,
+    }
+}
+
 /// Runs the tool of this name, if it is one of ours, and returns its exit code.
 pub async fn run_as(name: &str, arguments: Vec<OsString>) -> Option<i32> {
     let result = match name {
@@ -44,12 +57,14 @@ pub async fn run_as(name: &str, arguments: Vec<OsString>) -> Option<i32> {
         "sudo" => sudo::run(arguments),
         _ => return None,
     };
-    Some(match result {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("Error: {}", chain(&error));
-            1
-        }
+    Some(code(result))
+}
+
+/// Says what went wrong, if something did.
+fn code(result: anyhow::Result<i32>) -> i32 {
+    result.unwrap_or_else(|error| {
+        eprintln!("Error: {}", chain(&error));
+        1
     })
 }
 

@@ -12,20 +12,31 @@ const WIDTH: usize = 80;
 /// Writes one document, without `---`.
 pub fn write(value: &Value) -> String {
     let mut out = String::new();
-    match value {
-        Value::Object(map) if !map.is_empty() => block_map(map, 0, &mut out),
-        Value::Array(items) if !items.is_empty() => block_list(items, 0, &mut out),
-        other => {
-            inline(other, 0, 0, &mut out);
-            out.push('\n');
-        }
-    }
+    document(value, &mut out);
     out
 }
 
 /// Writes documents with `---` between them.
 pub fn write_all<'a>(values: impl IntoIterator<Item = &'a Value>) -> String {
-    values.into_iter().map(write).collect::<Vec<_>>().join("---\n")
+    let mut out = String::new();
+    for value in values {
+        if !out.is_empty() {
+            out.push_str("---\n");
+        }
+        document(value, &mut out);
+    }
+    out
+}
+
+fn document(value: &Value, out: &mut String) {
+    match value {
+        Value::Object(map) if !map.is_empty() => block_map(map, 0, out),
+        Value::Array(items) if !items.is_empty() => block_list(items, 0, out),
+        other => {
+            inline(other, 0, 0, out);
+            out.push('\n');
+        }
+    }
 }
 
 fn block_map(map: &serde_json::Map<String, Value>, indent: usize, out: &mut String) {
@@ -39,19 +50,16 @@ fn block_map(map: &serde_json::Map<String, Value>, indent: usize, out: &mut Stri
 }
 
 fn entry(key: &str, value: &Value, indent: usize, out: &mut String) {
-    let mut text = String::new();
     let long = key.len() > 128;
-    write_string(key, indent, usize::MAX, true, &mut text);
     if long {
         out.push_str("? ");
-        out.push_str(&text);
+    }
+    write_string(key, indent, usize::MAX, true, out);
+    if long {
         out.push('\n');
         pad(indent, out);
-        out.push(':');
-    } else {
-        out.push_str(&text);
-        out.push(':');
     }
+    out.push(':');
     after(value, indent, out);
 }
 
@@ -132,7 +140,7 @@ fn pad(indent: usize, out: &mut String) {
 }
 
 fn column(out: &str) -> usize {
-    out.rsplit('\n').next().map_or(0, |line| line.chars().count())
+    out.bytes().rev().take_while(|byte| *byte != b'\n').filter(|byte| is_first_byte(*byte)).count()
 }
 
 fn write_string(text: &str, indent: usize, column: usize, key: bool, out: &mut String) {
@@ -223,7 +231,6 @@ struct Facts {
 
 impl Facts {
     fn of(text: &str) -> Self {
-        let chars: Vec<char> = text.chars().collect();
         let mut plain = true;
         let mut block = true;
         let mut special = false;
@@ -231,31 +238,32 @@ impl Facts {
         if text.starts_with("---") || text.starts_with("...") {
             plain = false;
         }
-        let blank = |c: Option<&char>| c.is_none_or(|c| matches!(c, ' ' | '\t' | '\n' | '\r'));
-        for (at, c) in chars.iter().enumerate() {
-            let before = at.checked_sub(1).and_then(|at| chars.get(at));
-            let next = chars.get(at + 1);
-            if at == 0 {
+        let blank = |c: Option<char>| c.is_none_or(|c| matches!(c, ' ' | '\t' | '\n' | '\r'));
+        let (mut before, mut chars) = (None, text.chars().peekable());
+        while let Some(c) = chars.next() {
+            let next = chars.peek().copied();
+            if before.is_none() {
                 plain &= !matches!(c, '#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`');
                 plain &= !(matches!(c, '?' | ':' | '-') && blank(next));
             } else {
-                plain &= !(*c == ':' && blank(next));
-                plain &= !(*c == '#' && blank(before));
+                plain &= !(c == ':' && blank(next));
+                plain &= !(c == '#' && blank(before));
             }
             match c {
                 '\t' => tab = true,
                 '\n' => plain = false,
-                c if !printable(*c) => special = true,
+                c if !printable(c) => special = true,
                 _ => {}
             }
-            if *c == ' ' && next == Some(&'\n') {
+            if c == ' ' && next == Some('\n') {
                 block = false;
             }
+            before = Some(c);
         }
-        if matches!(chars.first(), Some(' ')) || matches!(chars.last(), Some(' ')) {
+        if text.starts_with(' ') || text.ends_with(' ') {
             plain = false;
         }
-        if matches!(chars.last(), Some(' ')) {
+        if text.ends_with(' ') {
             block = false;
         }
         block &= !special && !tab;
@@ -272,20 +280,26 @@ fn folded(text: &str, indent: usize, column: usize, out: &mut String) {
     if column == usize::MAX || column + text.len() <= WIDTH {
         return out.push_str(text);
     }
-    let chars: Vec<char> = text.chars().collect();
-    let mut column = column;
-    for (at, c) in chars.iter().enumerate() {
-        let inner = at > 0 && at + 1 < chars.len();
-        let single = *c == ' ' && inner && chars[at + 1] != ' ' && chars[at - 1] != ' ';
-        if single && column > WIDTH {
+    let bytes = text.as_bytes();
+    let (mut column, mut written) = (column, 0);
+    for (at, byte) in bytes.iter().enumerate() {
+        let inner = at > 0 && at + 1 < bytes.len();
+        if *byte == b' ' && column > WIDTH && inner && bytes[at + 1] != b' ' && bytes[at - 1] != b' ' {
+            out.push_str(&text[written..at]);
             out.push('\n');
             pad(indent.max(2), out);
             column = indent.max(2);
-        } else {
-            out.push(*c);
+            written = at + 1;
+        } else if is_first_byte(*byte) {
             column += 1;
         }
     }
+    out.push_str(&text[written..]);
+}
+
+/// Tells whether a character begins with this byte.
+fn is_first_byte(byte: u8) -> bool {
+    byte & 0xc0 != 0x80
 }
 
 fn double_quoted(text: &str, indent: usize, column: usize, out: &mut String) {

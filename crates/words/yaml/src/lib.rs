@@ -8,6 +8,7 @@ mod emit;
 mod expressions;
 mod key_order;
 mod node;
+mod quick;
 mod resolve;
 mod safe;
 
@@ -15,7 +16,7 @@ pub use edit::{EditError, Path, Step, append, delete, insert, replace, set, set_
 pub use emit::{go_float, write, write_all};
 pub use expressions::{expressions, mask, quote_expressions};
 pub use node::{Content, Node, Style, nodes};
-pub use resolve::{Dialect, Written, plain_digits, plain_scalar, read, read_all, value_of, value_with};
+pub use resolve::{Dialect, Written, plain_digits, plain_scalar, read, read_all, read_first, value_of, value_with};
 pub use safe::write_safe;
 
 /// Why a text is not read. Lines count from 1.

@@ -9,7 +9,7 @@ use crate::YamlError;
 /// Deepest nesting that is read.
 const DEPTH: usize = 200;
 /// Longest text that is read, in bytes.
-const SIZE: usize = 32 << 20;
+pub(crate) const SIZE: usize = 32 << 20;
 
 /// One node of a document.
 #[derive(Debug, Clone, PartialEq)]

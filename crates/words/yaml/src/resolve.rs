@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use base64::Engine as _;
 use serde_json::{Map, Number, Value};
 
-use crate::{Content, Node, Style, YamlError, nodes};
+use crate::{Content, Node, Style, YamlError, nodes, quick};
 
 /// How many nodes aliases may add to a document.
 const ALIAS_BUDGET: usize = 100_000;
@@ -41,6 +41,15 @@ pub fn read_all(text: &str, dialect: Dialect) -> Result<Vec<Value>, YamlError> {
         }
     }
     Ok(values)
+}
+
+/// Reads the first document of a text, in which the caller chooses what stands for each scalar that is no key. A text
+/// without documents gives nothing.
+pub fn read_first(text: &str, dialect: Dialect, choose: &dyn Fn(Written<'_>, Value) -> Value) -> Result<Option<Value>, YamlError> {
+    if let Some(value) = quick::value(text, dialect, choose) {
+        return Ok(Some(value));
+    }
+    nodes(text)?.first().map(|node| value_with(node, dialect, choose)).transpose()
 }
 
 /// Returns a document's value.
@@ -209,13 +218,14 @@ fn scalar(text: &str, style: Style, node: &Node, dialect: Dialect) -> Result<Val
     }
 }
 
-enum Plain {
+/// What a plain scalar means.
+pub(crate) enum Plain {
     Value(Value),
     NotJson,
     Text,
 }
 
-fn plain(text: &str, dialect: Dialect) -> Plain {
+pub(crate) fn plain(text: &str, dialect: Dialect) -> Plain {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Plain::Value(Value::Null),
         "true" | "True" | "TRUE" => return Plain::Value(Value::Bool(true)),

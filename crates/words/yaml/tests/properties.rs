@@ -92,6 +92,17 @@ fn document() -> impl Strategy<Value = Value> {
     btree_map(words(), values(), 1..5).prop_map(|map| Value::Object(map.into_iter().collect::<Map<_, _>>()))
 }
 
+/// Lines as manifests have them, in any order and at any column.
+fn lines() -> impl Strategy<Value = String> {
+    let parts = [
+        "a: ", "b: ", "c:", "- ", "-", "x", "'y'", "\"z\"", "1", "{a: b}", "[c, 'd']", "|", "|-", ">", "one two", "# e", " # f", "~",
+        "--g", "k:v", "'a': ", "&h ",
+    ];
+    let line =
+        (0..4usize, vec(select(parts.to_vec()), 0..4)).prop_map(|(column, parts)| format!("{}{}\n", "  ".repeat(column), parts.concat()));
+    vec(line, 1..10).prop_map(|lines| lines.concat())
+}
+
 /// YAML's own characters, in any order.
 fn texts() -> impl Strategy<Value = String> {
     let parts = [
@@ -166,6 +177,17 @@ proptest! {
         }
         if let Ok(edited) = yaml::delete(&text, &path) {
             prop_assert_eq!(yaml::read(&edited, Dialect::Sigs), Ok(expected), "{}", edited);
+        }
+    }
+
+    #[test]
+    fn the_quick_reader_reads_what_the_parser_reads(text in lines(), odd in texts(), value in document()) {
+        let choose = |written: yaml::Written<'_>, value| serde_json::json!([written.text, format!("{:?}", written.style), written.in_flow, value]);
+        for text in [text, odd, yaml::write(&value), yaml::write_safe(&value)] {
+            for dialect in [Dialect::Sigs, Dialect::Kyaml] {
+                let parsed = yaml::nodes(&text).and_then(|all| all.first().map(|node| yaml::value_with(node, dialect, &choose)).transpose());
+                prop_assert_eq!(yaml::read_first(&text, dialect, &choose), parsed, "{:?}", text);
+            }
         }
     }
 

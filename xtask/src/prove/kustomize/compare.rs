@@ -1,5 +1,6 @@
 //! Builds random trees with both programs and compares what comes out.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 
 use super::first_difference;
+use super::known;
 use super::overlays::{Grown, folders, grown};
 use crate::place::{Settings, root};
 use crate::program;
@@ -19,6 +21,8 @@ const VERSION: &str = "v5.8.1";
 const MODULE: &str = "sigs.k8s.io/kustomize/kustomize/v5";
 /// How long one build may take.
 const LIMIT: Duration = Duration::from_secs(60);
+/// How much of a reason is kept: upstream shows whole objects before it says what is wrong with them.
+const REASON: usize = 50_000;
 /// How many differences are shown.
 const SHOWN: usize = 5;
 
@@ -40,6 +44,8 @@ enum Outcome {
     Refused(String),
     /// The real program crashed.
     Crashed,
+    /// They differ as this row says.
+    Known(&'static str),
     /// They differ, so.
     Different(String),
 }
@@ -51,6 +57,7 @@ pub fn run(settings: &Settings, ours: &Path) -> anyhow::Result<()> {
     let end = first + settings.builds;
     let (next, same, refused, crashed) = (AtomicU64::new(first), AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
     let different = Mutex::new(Vec::new());
+    let known = Mutex::new(BTreeMap::<&str, u64>::new());
     let work = || -> anyhow::Result<()> {
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
@@ -64,6 +71,14 @@ pub fn run(settings: &Settings, ours: &Path) -> anyhow::Result<()> {
                     refused.fetch_add(1, Ordering::Relaxed);
                     if settings.keep {
                         println!("seed {seed} is refused: {reason}");
+                    }
+                }
+                Outcome::Known(row) => {
+                    if settings.keep {
+                        println!("seed {seed} is a known difference: {row}");
+                    }
+                    if let Ok(mut all) = known.lock() {
+                        *all.entry(row).or_default() += 1;
                     }
                 }
                 Outcome::Different(how) => {
@@ -91,6 +106,9 @@ pub fn run(settings: &Settings, ours: &Path) -> anyhow::Result<()> {
         real.program.display(),
         if real.newest { VERSION } else { "(built into kubectl)" }
     );
+    for (row, count) in known.into_inner().unwrap_or_default() {
+        println!("  {count} differ by {row}");
+    }
     if different.is_empty() {
         return Ok(());
     }
@@ -107,20 +125,36 @@ pub fn run(settings: &Settings, ours: &Path) -> anyhow::Result<()> {
 }
 
 fn build(seed: u64, real: &Real, ours: &Path) -> anyhow::Result<Outcome> {
-    let folder = tempfile::tempdir()?;
     let tree = grown(seed, real.newest);
-    lay_out(&tree, folder.path())?;
+    let (wanted, told) = both(&tree, real, ours)?;
+    let outcome = compared(&wanted, &told);
+    if !matches!(outcome, Outcome::Different(_)) {
+        return Ok(outcome);
+    }
+    let agree = |tree: &Grown| {
+        let (wanted, told) = both(tree, real, ours)?;
+        Ok(matches!(compared(&wanted, &told), Outcome::Same))
+    };
+    Ok(known::name(&tree, &wanted, &told, agree)?.map_or(outcome, Outcome::Known))
+}
+
+/// What both programs make of a tree.
+fn both(tree: &Grown, real: &Real, ours: &Path) -> anyhow::Result<(Result<String, String>, Result<String, String>)> {
+    let folder = tempfile::tempdir()?;
+    lay_out(tree, folder.path())?;
     let place = folder.path().join(&tree.folder);
-    let wanted = ended(&real.program, real.command, &tree, &place)?;
-    let told = ended(ours, "build", &tree, &place)?;
-    Ok(match (wanted, told) {
+    Ok((ended(&real.program, real.command, tree, &place)?, ended(ours, "build", tree, &place)?))
+}
+
+fn compared(wanted: &Result<String, String>, told: &Result<String, String>) -> Outcome {
+    match (wanted, told) {
         (Ok(wanted), Ok(told)) if wanted == told => Outcome::Same,
         (Err(reason), _) if reason.contains("goroutine 1 [running]") => Outcome::Crashed,
-        (Err(reason), Err(_)) => Outcome::Refused(reason),
-        (Ok(wanted), Ok(told)) => Outcome::Different(lines(&wanted, &told)),
+        (Err(reason), Err(_)) => Outcome::Refused(reason.clone()),
+        (Ok(wanted), Ok(told)) => Outcome::Different(lines(wanted, told)),
         (Ok(_), Err(error)) => Outcome::Different(format!("only we refuse it: {error}")),
         (Err(error), Ok(_)) => Outcome::Different(format!("only upstream refuses it: {error}")),
-    })
+    }
 }
 
 /// The lines where two texts begin to differ.
@@ -167,7 +201,7 @@ fn ended(program: &Path, command: &str, tree: &Grown, place: &Path) -> anyhow::R
 /// What a program says after its warnings.
 fn reason(error: &str) -> String {
     let told = ["panic: ", "Error: "].iter().find_map(|word| error.find(word)).map_or(error, |at| &error[at..]);
-    told.chars().take(2000).collect()
+    told.chars().take(REASON).collect()
 }
 
 /// Finds the real program: v5.8.1 where Go is on the machine, else the one that kubectl has.
