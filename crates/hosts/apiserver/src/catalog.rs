@@ -8,8 +8,9 @@ use schema::Schema;
 use serde_json::Value;
 use store::Store;
 
+use crate::accept::Encodings;
 use crate::kinds::{Builtin, Generation, Scope};
-use crate::{builtin, crd};
+use crate::{builtin, crd, typed};
 
 /// Where CustomResourceDefinitions lie in the store.
 pub(crate) const CRD_PREFIX: &str = "/registry/apiextensions.k8s.io/customresourcedefinitions/";
@@ -104,6 +105,16 @@ impl Resource {
     /// Returns the kind as patches name it.
     pub fn type_ref(&self) -> TypeRef {
         TypeRef::new(&self.api_version, &self.kind)
+    }
+
+    /// Returns the Go struct of one of Kubernetes' own kinds.
+    pub fn form(&self) -> Option<&'static typed::Struct> {
+        if self.custom.is_some() { None } else { typed::by_kind(&self.api_version, &self.kind) }
+    }
+
+    /// Returns in which encodings the kind is answered.
+    pub fn encodings(&self) -> Encodings {
+        if self.custom.is_some() { Encodings::Text } else { Encodings::All }
     }
 
     /// Returns the apiVersion in which objects are stored.

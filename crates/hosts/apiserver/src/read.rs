@@ -20,7 +20,7 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(3);
 
 /// Answers GET on an object.
 pub(crate) async fn get(call: &Call) -> ApiResult<Response> {
-    let wanted = form(&call.headers)?;
+    let wanted = form(&call.headers, call.resource.encodings())?;
     if let Some(text) = call.query.get("resourceVersion") {
         let revision: u64 =
             text.parse().map_err(|_| ApiError::new(500, "", format!("strconv.ParseUint: parsing {text:?}: invalid syntax")))?;
@@ -128,7 +128,7 @@ fn at_revision(call: &Call, prefix: &str, revision: u64) -> Option<Vec<(String, 
 
 /// Answers GET on a collection.
 pub(crate) async fn list(call: &Call) -> ApiResult<Response> {
-    let wanted = form(&call.headers)?;
+    let wanted = form(&call.headers, call.resource.encodings())?;
     check_options(call, false)?;
     let (resource, query, store) = (&call.resource, &call.query, &call.server.store);
     let selector = Selector::read(query.get("labelSelector"), query.get("fieldSelector"), resource)?;

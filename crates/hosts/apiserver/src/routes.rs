@@ -19,7 +19,7 @@ use crate::request::{Place, Query, place, verb};
 use crate::selector::Selector;
 use crate::status::{ApiError, ApiResult, json_response};
 use crate::write::Call;
-use crate::{Server, auth, decode, delete, patches, read, reviews, scale, token, watch, write};
+use crate::{Server, accept, auth, decode, delete, patches, read, reviews, scale, token, watch, write};
 
 /// The Kubernetes version whose ways this server has.
 pub(crate) const VERSION: &str = "v1.33.0";
@@ -30,10 +30,17 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
 }
 
 async fn answer(State(server): State<Arc<Server>>, request: Request) -> Response {
-    match handle(server, request).await {
+    let place = place(request.uri().path());
+    let catalog = server.catalog();
+    let found = place.as_ref().and_then(|place| catalog.find(&place.group, &place.version, &place.resource));
+    let encodings = found.map_or(accept::Encodings::All, |resource| resource.encodings());
+    // Who wants what nobody has is told so in JSON.
+    let media = accept::negotiate(request.headers(), encodings).map_or(accept::Media::Json, |(_, media)| media);
+    let response = match handle(server, request).await {
         Ok(response) => response,
         Err(error) => error.into_response(),
-    }
+    };
+    accept::encoded(response, media).await
 }
 
 async fn handle(server: Arc<Server>, request: Request) -> ApiResult<Response> {
@@ -59,8 +66,8 @@ async fn handle(server: Arc<Server>, request: Request) -> ApiResult<Response> {
         if parts.method != Method::POST {
             return Err(ApiError::method_not_allowed());
         }
-        let (review, _) = decode::body(&parts.headers, &body)?;
-        return reviews::answer(&server, &caller, &place, kind, review);
+        let document = decode::body(&parts.headers, &body, kind)?;
+        return reviews::answer(&server, &caller, &place, kind, document.value());
     }
     let catalog = server.catalog();
     let Some(resource) = catalog.find(&place.group, &place.version, &place.resource).cloned() else {
@@ -192,7 +199,7 @@ async fn dispatch(call: Call, method: Method) -> ApiResult<Response> {
         },
         "token" if resource.subresources.others.iter().any(|one| one == "token") => match method {
             Method::POST => {
-                let (review, _) = decode::body(&call.headers, &call.body)?;
+                let review = decode::body(&call.headers, &call.body, "TokenRequest")?.value();
                 Ok(json_response(StatusCode::CREATED, token::request(&call, &review)?.to_string().into_bytes()))
             }
             _ => Err(ApiError::method_not_allowed()),

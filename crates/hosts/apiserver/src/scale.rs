@@ -25,7 +25,7 @@ pub(crate) async fn answer(call: &Call, method: &Method) -> ApiResult<Response> 
         }
         Method::PUT => {
             let options = call.options("UpdateOptions", false)?;
-            let (body, _) = decode::body(&call.headers, &call.body)?;
+            let body = decode::body(&call.headers, &call.body, "Scale")?.value();
             let make = |live: &Value| scaled(resource, live, &scale, &body).map(|object| made(live, &scale, object));
             write::change(call, &options, "scale", make).await?
         }
@@ -46,9 +46,9 @@ fn made(live: &Value, scale: &Scale, object: Value) -> Made {
 }
 
 async fn patch(call: &Call, scale: &Scale) -> ApiResult<(Value, Vec<String>)> {
-    let apply = decode::media_type(&call.headers) == "application/apply-patch+yaml";
-    let options = call.options("PatchOptions", apply)?;
-    let (patch, _) = patches::read(call)?;
+    let form = patches::patch_type(call)?;
+    let options = call.options("PatchOptions", form == patches::PatchType::Apply)?;
+    let (patch, _) = patches::read(call, form)?;
     if let Patch::Apply(config) = &patch {
         // What is applied to a scale is applied to the place where the object keeps it.
         let now = call.server.now();

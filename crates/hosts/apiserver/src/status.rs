@@ -84,7 +84,10 @@ impl ApiError {
             .iter()
             .map(|violation| json!({"reason": violation.cause.reason(), "message": violation.text, "field": violation.field}))
             .collect();
-        let mut details = json!({"kind": kind, "causes": causes});
+        let mut details = json!({"causes": causes});
+        if !kind.is_empty() {
+            details["kind"] = json!(kind);
+        }
         if !group.is_empty() {
             details["group"] = json!(group);
         }

@@ -14,10 +14,12 @@ use store::{Batch, StoreError};
 use crate::admission::{self, Ask};
 use crate::catalog::Resource;
 use crate::checks::{check_account, check_grants, check_namespace_lives, checked_namespace, namespace_guard};
+use crate::decode::Document;
 use crate::object::{self, finalizers, meta, meta_mut};
 use crate::request::{FieldValidation, Place, Query, WriteOptions};
 use crate::status::{ApiError, ApiResult};
-use crate::{Server, bootstrap, decode, defaults, delete, strategy, table, token, validation};
+use crate::typed::json::Node;
+use crate::{Server, bootstrap, decode, defaults, delete, strategy, table, token, typed, validation};
 
 /// How often a write that depends on no revision starts over when somebody else wrote first.
 const TRIES: usize = 5;
@@ -75,13 +77,27 @@ impl Call {
 }
 
 /// Fits a decoded body into its kind and fills in what it leaves out. Returns warnings.
-pub(crate) fn fit(resource: &Resource, object: &mut Value, duplicates: &[String], validation: FieldValidation) -> ApiResult<Vec<String>> {
-    let mut warnings = decode::coerce(resource, object, duplicates, validation)?;
+pub(crate) fn fit(resource: &Resource, document: &Document, validation: FieldValidation) -> ApiResult<(Value, Vec<String>)> {
+    let (mut object, mut warnings) = decode::coerce(resource, document, validation)?;
+    in_go_form(resource, &mut object);
     if resource.custom.is_none() {
-        defaults::native(resource, object);
+        defaults::native(resource, &mut object);
+        in_go_form(resource, &mut object);
     }
-    warnings.extend(unique_owners(object));
-    Ok(warnings)
+    warnings.extend(unique_owners(&mut object));
+    Ok((object, warnings))
+}
+
+/// Fits an object that this server made from others.
+pub(crate) fn refit(resource: &Resource, object: &Value, validation: FieldValidation) -> ApiResult<(Value, Vec<String>)> {
+    fit(resource, &Document { node: Node::from(object), repeated: Vec::new() }, validation)
+}
+
+/// Leaves out and fills in what Go does when it writes one of Kubernetes' own kinds.
+pub(crate) fn in_go_form(resource: &Resource, object: &mut Value) {
+    if let Some(form) = resource.form() {
+        typed::write(form, object);
+    }
 }
 
 fn unique_owners(object: &mut Value) -> Option<String> {
@@ -104,8 +120,8 @@ fn unique_owners(object: &mut Value) -> Option<String> {
 /// Answers POST on a collection.
 pub(crate) async fn create(call: &Call) -> ApiResult<Response> {
     let options = call.options("CreateOptions", false)?;
-    let (mut object, duplicates) = decode::body(&call.headers, &call.body)?;
-    let mut warnings = fit(&call.resource, &mut object, &duplicates, options.validation)?;
+    let document = decode::body(&call.headers, &call.body, &call.resource.kind)?;
+    let (object, mut warnings) = fit(&call.resource, &document, options.validation)?;
     if !call.place.name.is_empty() {
         return Err(ApiError::method_not_allowed());
     }
@@ -159,6 +175,7 @@ pub(crate) async fn create_object(
         let ask = Ask::of(call, "CREATE", options);
         new = mutated(call, options, &ask, new, None, "", &now, warnings).await?;
         strategy::prepare_create(server, resource, &mut new, &now);
+        in_go_form(resource, &mut new);
         let violations = validation::check(resource, &new, None);
         if !violations.is_empty() {
             return Err(ApiError::invalid(&resource.group, &resource.kind, meta(&new, "name"), &violations));
@@ -213,7 +230,7 @@ async fn mutated(
     if after == before {
         return Ok(after);
     }
-    fit(&call.resource, &mut after, &[], FieldValidation::Ignore)?;
+    (after, _) = refit(&call.resource, &after, FieldValidation::Ignore)?;
     for field in ["name", "namespace", "uid", "creationTimestamp"] {
         if let Some(value) = before["metadata"].get(field) {
             meta_mut(&mut after).insert(field.to_owned(), value.clone());
@@ -261,6 +278,7 @@ pub(crate) async fn change(
         tidy_ownership(&mut object);
         let part = if subresource == "scale" { "" } else { subresource };
         let mut new = strategy::prepare_update(server, resource, part, &old, object, &now);
+        in_go_form(resource, &mut new);
         if ownership == Ownership::Track {
             track_update(Some(&old), &mut new, call.writer(options, subresource, &now), &resource.shape);
         }
@@ -362,7 +380,7 @@ pub(crate) fn written(server: &Arc<Server>, resource: &Resource, object: &Value,
 /// Answers POST on a Pod's `binding`: says on which node it runs.
 pub(crate) async fn bind(call: &Call) -> ApiResult<Response> {
     let options = call.options("CreateOptions", false)?;
-    let (binding, _) = decode::body(&call.headers, &call.body)?;
+    let binding = decode::body(&call.headers, &call.body, "Binding")?.value();
     let node = binding.pointer("/target/name").and_then(Value::as_str).unwrap_or_default().to_owned();
     if binding.get("kind").is_some_and(|kind| kind != "Binding") || node.is_empty() {
         return Err(ApiError::bad_request("the body of the request must be a Binding with target.name"));
@@ -395,12 +413,12 @@ pub(crate) async fn bind(call: &Call) -> ApiResult<Response> {
 /// Answers PUT on an object or its status.
 pub(crate) async fn update(call: &Call) -> ApiResult<Response> {
     let options = call.options("UpdateOptions", false)?;
-    let (mut object, duplicates) = decode::body(&call.headers, &call.body)?;
+    let document = decode::body(&call.headers, &call.body, &call.resource.kind)?;
     let (resource, name) = (&call.resource, call.place.name.as_str());
     if name.is_empty() {
         return Err(ApiError::method_not_allowed());
     }
-    let mut warnings = fit(resource, &mut object, &duplicates, options.validation)?;
+    let (mut object, mut warnings) = fit(resource, &document, options.validation)?;
     match meta(&object, "name") {
         "" => {
             return Err(ApiError::bad_request(format!(
