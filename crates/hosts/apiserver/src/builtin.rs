@@ -67,6 +67,10 @@ pub(crate) fn definition_name(builtin: &Builtin) -> String {
         "apiextensions.k8s.io" => {
             return format!("io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.{}.{}", builtin.version, builtin.kind);
         }
+        "apiregistration.k8s.io" => {
+            return format!("io.k8s.kube-aggregator.pkg.apis.apiregistration.{}.{}", builtin.version, builtin.kind);
+        }
+        "flowcontrol.apiserver.k8s.io" => "flowcontrol",
         "" => "core",
         "rbac.authorization.k8s.io" => "rbac",
         group => group.strip_suffix(".k8s.io").unwrap_or(group),

@@ -10,7 +10,7 @@ use store::Store;
 
 use crate::accept::Encodings;
 use crate::kinds::{Builtin, Generation, Scope};
-use crate::{builtin, crd, typed};
+use crate::{builtin, crd, kinds, typed};
 
 /// Where CustomResourceDefinitions lie in the store.
 pub(crate) const CRD_PREFIX: &str = "/registry/apiextensions.k8s.io/customresourcedefinitions/";
@@ -150,7 +150,9 @@ impl Resource {
             schema::prune(&self.schema, object, true);
             schema::default(&self.schema, object);
         } else if self.kind == "Event" {
-            crate::defaults::convert_event(object, self.group == "events.k8s.io");
+            crate::conversion::event(object, self.group == "events.k8s.io");
+        } else if self.kind == "HorizontalPodAutoscaler" {
+            crate::conversion::autoscaler(object, self.version == "v2");
         }
     }
 
@@ -253,5 +255,6 @@ fn groups(all: &[Arc<Resource>]) -> Vec<Group> {
             kinds.sort_by(|left, right| left.plural.cmp(&right.plural));
         }
     }
+    groups.sort_by(|left, right| kinds::place(&left.name).cmp(&kinds::place(&right.name)));
     groups
 }

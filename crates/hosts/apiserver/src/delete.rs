@@ -140,7 +140,7 @@ pub(crate) async fn answer(call: &Call) -> ApiResult<Response> {
     let mut warnings = Vec::new();
     let unsaid = options.get("propagationPolicy").is_none() && options.get("orphanDependents").is_none();
     if resource.kind == "Job" && resource.custom.is_none() && unsaid {
-        warnings.push(PRESERVED.to_owned());
+        call.say(&[PRESERVED.to_owned()]);
     }
     let outcome = remove_admitted(call, &call.place.namespace, name, &removal, &options, &mut warnings).await?;
     let (object, gone) = match outcome {
@@ -150,7 +150,14 @@ pub(crate) async fn answer(call: &Call) -> ApiResult<Response> {
     let whole = resource.custom.is_none()
         && matches!(
             resource.kind.as_str(),
-            "Pod" | "Service" | "ServiceAccount" | "PersistentVolumeClaim" | "PersistentVolume" | "ResourceQuota" | "Namespace"
+            "Pod"
+                | "Service"
+                | "ServiceAccount"
+                | "PersistentVolumeClaim"
+                | "PersistentVolume"
+                | "PodTemplate"
+                | "ResourceQuota"
+                | "Namespace"
         );
     if !gone || whole {
         return call.answer(StatusCode::OK, &object, &warnings);
@@ -158,9 +165,8 @@ pub(crate) async fn answer(call: &Call) -> ApiResult<Response> {
     let mut details = details(resource, name);
     details["uid"] = json!(meta(&object, "uid"));
     let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details});
-    let mut response = crate::status::json_response(StatusCode::OK, status.to_string().into_bytes());
-    call.warn(&mut response, &warnings);
-    Ok(response)
+    call.say(&warnings);
+    Ok(crate::status::json_response(StatusCode::OK, status.to_string().into_bytes()))
 }
 
 /// Answers DELETE on a collection.
@@ -195,9 +201,17 @@ pub(crate) async fn collection(call: &Call) -> ApiResult<Response> {
         }
     }
     let list = json!({"kind": resource.list_kind, "apiVersion": resource.api_version, "metadata": {"resourceVersion": revision.to_string()}, "items": items});
-    let mut response = crate::status::json_response(StatusCode::OK, list.to_string().into_bytes());
-    call.warn(&mut response, &warnings);
-    Ok(response)
+    call.say(&warnings);
+    Ok(crate::status::json_response(StatusCode::OK, list.to_string().into_bytes()))
+}
+
+/// Removes the Pod of a call whose budgets allow it.
+pub(crate) async fn evicted(call: &Call, removal: &Removal) -> ApiResult<()> {
+    let options = json!({"kind": "DeleteOptions", "apiVersion": "meta.k8s.io/v1"});
+    let mut warnings = Vec::new();
+    remove_admitted(call, &call.place.namespace, &call.place.name, removal, &options, &mut warnings).await?;
+    call.say(&warnings);
+    Ok(())
 }
 
 async fn remove_admitted(

@@ -7,6 +7,24 @@ const NANO: i128 = 1_000_000_000;
 const DECIMAL: &[(&str, u32)] = &[("n", 0), ("u", 3), ("m", 6), ("", 9), ("k", 12), ("M", 15), ("G", 18), ("T", 21), ("P", 24), ("E", 27)];
 const BINARY: &[&str] = &["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
 
+/// Returns an amount in billionths; `None` when it is none or beyond all measure.
+pub(crate) fn nanos(text: &str) -> Option<i128> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let end = digits.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(digits.len());
+    let (number, suffix) = digits.split_at(end);
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let exponent = suffix.strip_prefix(['e', 'E']).and_then(|power| power.parse::<i32>().ok());
+    let decimal = DECIMAL.iter().find(|(name, _)| *name == suffix).map(|(_, power)| *power);
+    let binary = BINARY.iter().position(|name| *name == suffix).filter(|power| *power > 0);
+    let found = match (exponent, decimal, binary) {
+        (_, Some(power), _) => scaled(whole, fraction, i32::try_from(power).ok()?, 1),
+        (_, _, Some(power)) => scaled(whole, fraction, 9, 1024_i128.checked_pow(u32::try_from(power).ok()?)?),
+        (Some(power), _, _) => scaled(whole, fraction, power.checked_add(9)?, 1),
+        (None, None, None) => None,
+    }?;
+    Some(if text.starts_with('-') { -found } else { found })
+}
+
 /// Returns the one way of writing an amount; `None` when it is none. Amounts beyond all measure stay as they are.
 pub(crate) fn canonical(text: &str) -> Option<String> {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);

@@ -33,9 +33,7 @@ pub(crate) async fn get(call: &Call) -> ApiResult<Response> {
     }
     let mut body = Vec::with_capacity(entry.value.len() + 40);
     splice(&mut body, &entry, entry.revision, resource, Identity::Whole);
-    let mut response = json_response(StatusCode::OK, body);
-    call.warn(&mut response, &[]);
-    Ok(response)
+    Ok(json_response(StatusCode::OK, body))
 }
 
 /// Waits until the store has reached a revision.
@@ -228,9 +226,7 @@ pub(crate) async fn list(call: &Call) -> ApiResult<Response> {
                 .into_bytes()
         }
     };
-    let mut response = json_response(StatusCode::OK, body);
-    call.warn(&mut response, &[]);
-    Ok(response)
+    Ok(json_response(StatusCode::OK, body))
 }
 
 /// A page of a state that is forgotten: the answer holds a token that goes on with the present state.

@@ -1,6 +1,6 @@
 //! From a request to its answer: who calls, may they, what is at this path, and which verb is it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -19,10 +19,10 @@ use crate::request::{Place, Query, place, verb};
 use crate::selector::Selector;
 use crate::status::{ApiError, ApiResult, json_response};
 use crate::write::Call;
-use crate::{Server, accept, auth, decode, delete, patches, read, reviews, scale, token, watch, write};
+use crate::{Server, accept, auth, decode, delete, evict, patches, read, reviews, scale, token, watch, write};
 
 /// The Kubernetes version whose ways this server has.
-pub(crate) const VERSION: &str = "v1.33.0";
+pub(crate) const VERSION: &str = "v1.36.3";
 
 /// Returns the router: everything goes through one function, in the order of the real server.
 pub(crate) fn router(server: Arc<Server>) -> Router {
@@ -70,11 +70,27 @@ async fn handle(server: Arc<Server>, request: Request) -> ApiResult<Response> {
         return reviews::answer(&server, &caller, &place, kind, document.value());
     }
     let catalog = server.catalog();
+    let mut place = place;
+    if place.group.is_empty() && place.resource == "bindings" && place.name.is_empty() {
+        if parts.method != Method::POST {
+            return Err(ApiError::method_not_allowed());
+        }
+        // A Binding names its Pod by its own name.
+        let binding = decode::body(&parts.headers, &body, "Binding")?.value();
+        place.resource = "pods".to_owned();
+        place.name = crate::object::meta(&binding, "name").to_owned();
+        place.subresource = "binding".to_owned();
+    }
     let Some(resource) = catalog.find(&place.group, &place.version, &place.resource).cloned() else {
         return Err(nothing(&catalog, &place.group));
     };
-    let call = Call { server, resource, place, query, headers: parts.headers, caller, body };
-    dispatch(call, parts.method).await
+    let call = Call { server, resource, place, query, headers: parts.headers, caller, body, said: Mutex::default() };
+    let mut response = match dispatch(&call, parts.method).await {
+        Ok(response) => response,
+        Err(error) => error.into_response(),
+    };
+    call.tell(&mut response);
+    Ok(response)
 }
 
 /// A group of Kubernetes' own answers with a Status, all others do not know the path.
@@ -155,7 +171,7 @@ fn other(server: &Server, path: &str, query: &Query, headers: &HeaderMap) -> Opt
         "/healthz/ping" | "/livez/ping" | "/readyz/ping" => return Some(text("ok".to_owned())),
         "/version" => {
             let version = json!({
-                "major": "1", "minor": "33", "gitVersion": VERSION, "gitCommit": "", "gitTreeState": "clean", "buildDate": "1970-01-01T00:00:00Z",
+                "major": "1", "minor": "36", "gitVersion": VERSION, "gitCommit": "", "gitTreeState": "clean", "buildDate": "1970-01-01T00:00:00Z",
                 "goVersion": "", "compiler": "rustc", "platform": format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH),
             });
             return Some(json_response(StatusCode::OK, version.to_string().into_bytes()));
@@ -169,7 +185,7 @@ fn other(server: &Server, path: &str, query: &Query, headers: &HeaderMap) -> Opt
     catalog.discovery.get_or_init(|| Answers::make(&catalog)).answer(path, headers)
 }
 
-async fn dispatch(call: Call, method: Method) -> ApiResult<Response> {
+async fn dispatch(call: &Call, method: Method) -> ApiResult<Response> {
     let (resource, place) = (&call.resource, &call.place);
     let misplaced = !resource.namespaced && !place.namespace.is_empty() && resource.plural != "namespaces";
     let nowhere = resource.namespaced && place.namespace.is_empty() && !place.name.is_empty() && !place.watch;
@@ -180,27 +196,24 @@ async fn dispatch(call: Call, method: Method) -> ApiResult<Response> {
         return Err(if resource.custom.is_some() { ApiError::no_such_path() } else { ApiError::no_such_way() });
     }
     match place.subresource.as_str() {
-        "" => whole(&call, &method).await,
+        "" => whole(call, &method).await,
         "status" if resource.subresources.status => match method {
-            Method::GET | Method::HEAD => read::get(&call).await,
-            Method::PUT => write::update(&call).await,
-            Method::PATCH => patches::answer(&call).await,
+            Method::GET | Method::HEAD => read::get(call).await,
+            Method::PUT => write::update(call).await,
+            Method::PATCH => patches::answer(call).await,
             _ => Err(ApiError::method_not_allowed()),
         },
         "status" if resource.custom.is_some() => Err(ApiError::not_found(resource, &place.name)),
-        "binding" if resource.kind == "Pod" && resource.custom.is_none() => match method {
-            Method::POST => write::bind(&call).await,
-            _ => Err(ApiError::method_not_allowed()),
-        },
-        "scale" => scale::answer(&call, &method).await,
+        name if resource.custom.is_none() && resource.kind == "Pod" && name != "log" => pod_part(call, name, &method).await,
+        "scale" => scale::answer(call, &method).await,
         "finalize" if resource.subresources.others.iter().any(|one| one == "finalize") => match method {
-            Method::PUT => write::update(&call).await,
+            Method::PUT => write::update(call).await,
             _ => Err(ApiError::method_not_allowed()),
         },
         "token" if resource.subresources.others.iter().any(|one| one == "token") => match method {
             Method::POST => {
                 let review = decode::body(&call.headers, &call.body, "TokenRequest")?.value();
-                Ok(json_response(StatusCode::CREATED, token::request(&call, &review)?.to_string().into_bytes()))
+                Ok(json_response(StatusCode::CREATED, token::request(call, &review)?.to_string().into_bytes()))
             }
             _ => Err(ApiError::method_not_allowed()),
         },
@@ -209,6 +222,28 @@ async fn dispatch(call: Call, method: Method) -> ApiResult<Response> {
             Err(ApiError::new(501, "NotImplemented", "this server does not keep the logs of Pods; ask the node that runs them")
                 .with(json!({})))
         }
+        _ => Err(ApiError::no_such_way()),
+    }
+}
+
+/// Answers what a Pod has besides itself. Whoever runs the Pods keeps their insides; this server has no way to them.
+async fn pod_part(call: &Call, name: &str, method: &Method) -> ApiResult<Response> {
+    let resource = &call.resource;
+    match (name, method) {
+        ("ephemeralcontainers" | "resize", &Method::GET) => read::get(call).await,
+        ("ephemeralcontainers" | "resize", &Method::PUT) => write::update(call).await,
+        ("ephemeralcontainers" | "resize", &Method::PATCH) => patches::answer(call).await,
+        ("binding", &Method::POST) => write::bind(call).await,
+        ("eviction", &Method::POST) => evict::answer(call).await,
+        ("exec" | "attach" | "portforward", &Method::GET | &Method::POST) | ("proxy", _) => {
+            let entry = call.server.store.get(&call.key()).ok_or_else(|| ApiError::not_found(resource, &call.place.name))?;
+            let pod = crate::object::decode(&entry, resource);
+            if pod.pointer("/spec/nodeName").and_then(serde_json::Value::as_str).unwrap_or_default().is_empty() {
+                return Err(ApiError::bad_request(format!("pod {} does not have a host assigned", call.place.name)));
+            }
+            Err(ApiError::new(501, "NotImplemented", "this server has no way into Pods; ask the node that runs them").with(json!({})))
+        }
+        _ if resource.subresources.others.iter().any(|one| one == name) => Err(ApiError::method_not_allowed()),
         _ => Err(ApiError::no_such_way()),
     }
 }

@@ -33,9 +33,8 @@ pub(crate) async fn answer(call: &Call, method: &Method) -> ApiResult<Response> 
         _ => return Err(ApiError::method_not_allowed()),
     };
     let (object, warnings) = object;
-    let mut response = json_response(StatusCode::OK, shown(&object, resource, &scale).to_string().into_bytes());
-    call.warn(&mut response, &warnings);
-    Ok(response)
+    call.say(&warnings);
+    Ok(json_response(StatusCode::OK, shown(&object, resource, &scale).to_string().into_bytes()))
 }
 
 /// Who scales becomes an owner only where somebody owns the replicas already.

@@ -77,7 +77,13 @@ impl ApiError {
 
     /// The object is wrong: every fault in one answer.
     pub fn invalid(group: &str, kind: &str, name: &str, violations: &[Violation]) -> Self {
-        let sentences: Vec<String> = violations.iter().map(Violation::sentence).collect();
+        let mut sentences: Vec<String> = Vec::new();
+        // What is found twice is told once, though each is a cause.
+        for sentence in violations.iter().map(Violation::sentence) {
+            if !sentences.contains(&sentence) {
+                sentences.push(sentence);
+            }
+        }
         let list = if let [only] = &sentences[..] { only.clone() } else { format!("[{}]", sentences.join(", ")) };
         let qualified = if group.is_empty() { kind.to_owned() } else { format!("{kind}.{group}") };
         let causes: Vec<Value> = violations

@@ -98,9 +98,7 @@ pub(crate) fn answer(call: &Call) -> ApiResult<Response> {
         Some((Ok::<Bytes, Infallible>(line), watch))
     });
     let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-cache, private")];
-    let mut response = (headers, Body::from_stream(stream)).into_response();
-    call.warn(&mut response, &[]);
-    Ok(response)
+    Ok((headers, Body::from_stream(stream)).into_response())
 }
 
 impl Watch {

@@ -1,7 +1,7 @@
 //! The way of a change: read, fitted into its kind, owned, admitted, validated, and committed against the revision that was
 //! read. Read first: [`create`], [`update`]; patches are in `patches`, deletions in `delete`.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::response::Response;
 use bytes::Bytes;
@@ -19,7 +19,7 @@ use crate::object::{self, finalizers, meta, meta_mut};
 use crate::request::{FieldValidation, Place, Query, WriteOptions};
 use crate::status::{ApiError, ApiResult};
 use crate::typed::json::Node;
-use crate::{Server, bootstrap, decode, defaults, delete, strategy, table, token, typed, validation};
+use crate::{Server, bootstrap, decode, defaults, delete, kinds, strategy, table, token, typed, validation};
 
 /// How often a write that depends on no revision starts over when somebody else wrote first.
 const TRIES: usize = 5;
@@ -37,6 +37,8 @@ pub(crate) struct Call {
     pub headers: HeaderMap,
     pub caller: Caller,
     pub body: Bytes,
+    /// What is said with the answer, whatever it is.
+    pub said: Mutex<Vec<String>>,
 }
 
 impl Call {
@@ -54,15 +56,29 @@ impl Call {
     /// Answers with an object in the form that the client wants.
     pub fn answer(&self, code: StatusCode, object: &Value, warnings: &[String]) -> ApiResult<Response> {
         let body = table::in_form(&self.headers, &self.resource, object, &self.query, self.server.clock.now())?;
-        let mut response = crate::status::json_response(code, body);
-        self.warn(&mut response, warnings);
-        Ok(response)
+        self.say(warnings);
+        Ok(crate::status::json_response(code, body))
     }
 
-    /// Adds warnings, those about the version among them.
-    pub fn warn(&self, response: &mut Response, warnings: &[String]) {
-        let deprecation = self.resource.custom.as_ref().and_then(|custom| custom.deprecation.clone());
-        for warning in deprecation.iter().chain(warnings) {
+    /// Says something with the answer, once.
+    pub fn say(&self, warnings: &[String]) {
+        let mut said = self.said.lock().expect("no holder of the warnings' lock panics");
+        for warning in warnings {
+            if !said.contains(warning) {
+                said.push(warning.clone());
+            }
+        }
+    }
+
+    /// Writes what was said into the answer's head, what is to be said of the kind first.
+    pub fn tell(&self, response: &mut Response) {
+        let custom = self.resource.custom.as_ref();
+        let own = custom.map_or_else(
+            || kinds::deprecation(&self.resource.group, &self.resource.kind).map(str::to_owned),
+            |custom| custom.deprecation.clone(),
+        );
+        let said = self.said.lock().expect("no holder of the warnings' lock panics");
+        for warning in own.iter().chain(said.iter()) {
             let quoted: String =
                 warning.chars().filter(|one| !one.is_control()).collect::<String>().replace('\\', "\\\\").replace('"', "\\\"");
             if let Ok(value) = format!("299 - \"{quoted}\"").parse() {
@@ -122,6 +138,7 @@ pub(crate) async fn create(call: &Call) -> ApiResult<Response> {
     let options = call.options("CreateOptions", false)?;
     let document = decode::body(&call.headers, &call.body, &call.resource.kind)?;
     let (object, mut warnings) = fit(&call.resource, &document, options.validation)?;
+    call.say(&warnings);
     if !call.place.name.is_empty() {
         return Err(ApiError::method_not_allowed());
     }
@@ -155,9 +172,13 @@ pub(crate) async fn create_object(
         let why = "create not allowed while custom resource definition is terminating";
         return Err(ApiError::new(405, "MethodNotAllowed", why).with(json!({})));
     }
+    if let Some(why) = kinds::not_carried_out(&resource.group, &resource.kind).filter(|_| resource.custom.is_none()) {
+        return Err(ApiError::forbidden(resource, meta(&object, "name"), why));
+    }
     check_namespace_lives(server, resource, &object, &namespace)?;
     object::meta_mut(&mut object).remove("selfLink");
     if resource.subresources.status
+        && !(resource.kind == "Node" && resource.custom.is_none())
         && let Value::Object(map) = &mut object
     {
         map.remove("status");
@@ -176,7 +197,7 @@ pub(crate) async fn create_object(
         new = mutated(call, options, &ask, new, None, "", &now, warnings).await?;
         strategy::prepare_create(server, resource, &mut new, &now);
         in_go_form(resource, &mut new);
-        let violations = validation::check(resource, &new, None);
+        let violations = validation::check(resource, "", &new, None);
         if !violations.is_empty() {
             return Err(ApiError::invalid(&resource.group, &resource.kind, meta(&new, "name"), &violations));
         }
@@ -284,7 +305,7 @@ pub(crate) async fn change(
         }
         let ask = Ask::of(call, "UPDATE", options);
         new = mutated(call, options, &ask, new, Some(&old), subresource, &now, &mut warnings).await?;
-        let violations = validation::check(resource, &new, Some(&old));
+        let violations = validation::check(resource, part, &new, Some(&old));
         if !violations.is_empty() {
             return Err(ApiError::invalid(&resource.group, &resource.kind, name, &violations));
         }
@@ -419,6 +440,7 @@ pub(crate) async fn update(call: &Call) -> ApiResult<Response> {
         return Err(ApiError::method_not_allowed());
     }
     let (mut object, mut warnings) = fit(resource, &document, options.validation)?;
+    call.say(&warnings);
     match meta(&object, "name") {
         "" => {
             return Err(ApiError::bad_request(format!(
