@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use patch::{Shape, TypeRef};
 use schema::Schema;
-use serde_json::Value;
+use serde_json::{Value, json};
 use store::Store;
 
 use crate::accept::Encodings;
@@ -35,6 +35,8 @@ pub(crate) struct Resource {
     pub custom: Option<Custom>,
     /// How a stored object of this version begins.
     pub head: String,
+    /// What an empty object of the kind looks like.
+    pub empty: Value,
 }
 
 /// What a kind answers to besides its objects.
@@ -77,7 +79,12 @@ impl Resource {
     pub fn builtin(builtin: &Builtin, schema: Arc<Schema>, subresources: Subresources) -> Self {
         let api_version =
             if builtin.group.is_empty() { builtin.version.to_owned() } else { format!("{}/{}", builtin.group, builtin.version) };
+        let mut empty = json!({});
+        if let Some(form) = typed::by_kind(&api_version, builtin.kind) {
+            typed::write(form, &mut empty);
+        }
         Self {
+            empty,
             group: builtin.group.to_owned(),
             version: builtin.version.to_owned(),
             head: head(&api_version, builtin.kind),

@@ -25,6 +25,16 @@ pub(crate) struct Document {
     pub node: Node,
     /// What is wrong with the text though it can be read: lines of YAML whose keys stood before.
     pub repeated: Vec<String>,
+    pub nulls: Nulls,
+    /// How the body begins, for errors.
+    pub start: String,
+}
+
+/// What becomes of the nulls in an object of a custom kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Nulls {
+    Dropped,
+    Kept,
 }
 
 impl Document {
@@ -49,14 +59,14 @@ pub(crate) fn body(headers: &HeaderMap, bytes: &[u8], kind: &str) -> ApiResult<D
     match media_type(headers).as_str() {
         "application/json" => {
             let node = parse(bytes).map_err(|why| unread(&format!("couldn't get version/kind; json parse error: {why}")))?;
-            Ok(Document { node, repeated: Vec::new() })
+            Ok(Document { node, repeated: Vec::new(), nulls: Nulls::Dropped, start: summary(bytes) })
         }
         "application/yaml" => {
             let (value, repeated) = yaml(bytes).map_err(|why| unread(&format!("yaml: {why}")))?;
-            Ok(Document { node: Node::from(&value), repeated })
+            Ok(Document { node: Node::from(&value), repeated, nulls: Nulls::Dropped, start: summary(bytes) })
         }
         "application/vnd.kubernetes.protobuf" => match typed::from_protobuf(bytes) {
-            Ok(object) => Ok(Document { node: Node::from(&object), repeated: Vec::new() }),
+            Ok(object) => Ok(Document { node: Node::from(&object), repeated: Vec::new(), nulls: Nulls::Dropped, start: summary(bytes) }),
             Err(Fault::Unread { api_version, kind: given }) => Err(ApiError::bad_request(format!(
                 "{given} in version {:?} cannot be handled as a {kind}: {}",
                 version_of(&api_version),
@@ -167,13 +177,12 @@ fn unhandled(resource: &Resource, why: &str) -> ApiError {
 }
 
 /// Reads what an object says it is; absent is what the path says.
-fn identity(resource: &Resource, node: &Node) -> ApiResult<(String, String)> {
+fn identity(resource: &Resource, document: &Document) -> ApiResult<(String, String)> {
+    let node = &document.node;
     let unread = |why: String| {
-        let text = node.value().to_string();
         ApiError::bad_request(format!(
             "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse error: {why} ({})",
-            resource.kind,
-            summary(text.as_bytes())
+            resource.kind, document.start
         ))
     };
     let fields = match node {
@@ -228,7 +237,7 @@ fn misplaced(resource: &Resource, node: &Node, api_version: &str, kind: &str) ->
 
 /// One of Kubernetes' own kinds.
 fn native(resource: &Resource, document: &Document) -> ApiResult<(Value, Vec<String>)> {
-    let (api_version, kind) = identity(resource, &document.node)?;
+    let (api_version, kind) = identity(resource, document)?;
     if kind != resource.kind || api_version != resource.api_version {
         return Err(misplaced(resource, &document.node, &api_version, &kind));
     }
@@ -244,7 +253,7 @@ fn native(resource: &Resource, document: &Document) -> ApiResult<(Value, Vec<Str
 
 /// A custom resource: its metadata is ObjectMeta, its nulls go, what is unknown is pruned and named.
 fn custom(resource: &Resource, document: &Document) -> ApiResult<(Value, Vec<String>)> {
-    let (api_version, kind) = identity(resource, &document.node)?;
+    let (api_version, kind) = identity(resource, document)?;
     let mut object = document.node.value();
     if object.is_null() {
         object = json!({});
@@ -270,7 +279,9 @@ fn custom(resource: &Resource, document: &Document) -> ApiResult<(Value, Vec<Str
         faults.extend(unknown.iter().map(|fault| fault.replacen("field \"", "field \"metadata.", 1)));
         object["metadata"] = metadata;
     }
-    schema::drop_nulls(&resource.schema, &mut object);
+    if document.nulls == Nulls::Dropped {
+        schema::drop_nulls(&resource.schema, &mut object);
+    }
     let mut unknown = schema::prune(&resource.schema, &mut object, true);
     unknown.sort();
     faults.extend(unknown.iter().map(|field| format!("unknown field \"{field}\"")));

@@ -24,6 +24,9 @@ pub(crate) fn native(resource: &Resource, value: &mut Value) {
                 pod_spec(spec);
                 fill(spec, "enableServiceLinks", json!(true));
             }
+            if let Some(status) = object(value, "status") {
+                addresses(status);
+            }
         }
         ("", "Service") => service(value),
         ("", "Secret") => {
@@ -133,6 +136,23 @@ fn fill_in(value: &mut Value, name: &str, default: Value) {
 
 fn each<'a>(value: &'a mut Value, name: &str) -> impl Iterator<Item = &'a mut Value> {
     value.get_mut(name).and_then(Value::as_array_mut).into_iter().flatten()
+}
+
+/// The first of a Pod's addresses and the address alone are the same (kubernetes `pkg/apis/core/v1/conversion.go`).
+fn addresses(status: &mut Map<String, Value>) {
+    for (one, all) in [("podIP", "podIPs"), ("hostIP", "hostIPs")] {
+        let alone = status.get(one).filter(|ip| ip.as_str().is_some_and(|ip| !ip.is_empty())).cloned();
+        let first = status.get(all).and_then(|all| all.get(0)).and_then(|first| first.get("ip")).cloned();
+        match (alone, first) {
+            (Some(alone), first) if first.as_ref() != Some(&alone) => {
+                status.insert(all.to_owned(), json!([{"ip": alone}]));
+            }
+            (None, Some(first)) => {
+                status.insert(one.to_owned(), first);
+            }
+            _ => {}
+        }
+    }
 }
 
 fn claim(value: &mut Value) {

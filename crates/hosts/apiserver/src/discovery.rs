@@ -77,7 +77,7 @@ fn own_kind(resource: &Resource) -> Value {
 }
 
 /// Returns the subresources with their kinds and verbs.
-fn subresources(resource: &Resource) -> Vec<(String, Value, Vec<&'static str>)> {
+pub(crate) fn subresources(resource: &Resource) -> Vec<(String, Value, Vec<&'static str>)> {
     let own = own_kind(resource);
     let mut found: Vec<(String, Value, Vec<&'static str>)> = resource
         .subresources
@@ -265,7 +265,12 @@ impl Answers {
         match parts[..] {
             ["api"] if accept::aggregated(headers) => Some(whole(&self.aggregated_core, headers)),
             ["apis"] if accept::aggregated(headers) => Some(whole(&self.aggregated_groups, headers)),
-            ["api"] => Some(plain(&self.core)),
+            ["api"] => {
+                let mut core = self.core.clone();
+                let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+                core["serverAddressByClientCIDRs"][0]["serverAddress"] = json!(host);
+                Some(plain(&core))
+            }
             ["apis"] => Some(plain(&self.groups)),
             ["api", version] => self.versions.get(version).map(plain),
             ["apis", group] => self.by_group.get(group).map(plain),

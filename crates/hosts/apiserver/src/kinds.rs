@@ -7,6 +7,7 @@ use k8s_openapi::api::{
     policy, rbac, resource, scheduling, storage,
 };
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions;
+use k8s_openapi::apimachinery::pkg::apis::meta;
 use k8s_openapi::kube_aggregator::pkg::apis::apiregistration;
 use schemars::{JsonSchema, SchemaGenerator};
 
@@ -47,6 +48,17 @@ pub(crate) struct Builtin {
 
 fn define<T: JsonSchema>(generator: &mut SchemaGenerator) {
     generator.subschema_for::<T>();
+}
+
+/// Adds the definitions that are no kinds of their own: what is sent to subresources and said in answers.
+pub(crate) fn define_shared(generator: &mut SchemaGenerator) {
+    define::<meta::v1::ListMeta>(generator);
+    define::<meta::v1::Status>(generator);
+    define::<meta::v1::DeleteOptions>(generator);
+    define::<autoscaling::v1::Scale>(generator);
+    define::<k8s_openapi::api::authentication::v1::TokenRequest>(generator);
+    define::<policy::v1::Eviction>(generator);
+    define::<core::v1::Binding>(generator);
 }
 
 const NO: &[&str] = &[];

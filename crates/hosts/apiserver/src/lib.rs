@@ -20,6 +20,7 @@ mod evict;
 mod garbage;
 mod jsonpath;
 mod kinds;
+mod labels;
 mod names;
 mod object;
 mod openapi;

@@ -234,8 +234,8 @@ fn check_config(call: &Call, config: &mut Value) -> ApiResult<()> {
     if call.resource.namespaced {
         let stated = metadata.get("namespace").and_then(Value::as_str).unwrap_or_default();
         if !stated.is_empty() && stated != place {
-            let message = format!("the namespace of the object ({stated}) does not match the namespace on the request ({place})");
-            return Err(ApiError::bad_request(message));
+            let why = "the namespace of the provided object does not match the namespace sent on the request";
+            return Err(ApiError::bad_request(why));
         }
         metadata.insert("namespace".to_owned(), json!(place));
     }
@@ -264,9 +264,15 @@ fn applied(
     stated: &str,
 ) -> ApiResult<Made> {
     let resource = &call.resource;
-    let writer = Writer { manager: &options.manager, api_version: &resource.api_version, subresource: &call.place.subresource, now };
+    let writer = Writer {
+        manager: &options.manager,
+        api_version: &resource.api_version,
+        subresource: &call.place.subresource,
+        now,
+        empty: &resource.empty,
+    };
     let object = patch::apply(live, config, writer, options.force, &resource.shape, reset).map_err(|error| refusal(call, error, stated))?;
-    let (mut object, warnings) = write::refit(resource, &object, FieldValidation::Ignore)?;
+    let (mut object, warnings) = write::refit_applied(resource, &object)?;
     if let (Some(live), None) = (live, config["metadata"].get("resourceVersion")) {
         // What the configuration does not say is no precondition.
         meta_mut(&mut object).insert("resourceVersion".to_owned(), json!(""));

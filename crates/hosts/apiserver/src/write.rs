@@ -14,7 +14,7 @@ use store::{Batch, StoreError};
 use crate::admission::{self, Ask};
 use crate::catalog::Resource;
 use crate::checks::{check_account, check_grants, check_namespace_lives, checked_namespace, namespace_guard};
-use crate::decode::Document;
+use crate::decode::{Document, Nulls};
 use crate::object::{self, finalizers, meta, meta_mut};
 use crate::request::{FieldValidation, Place, Query, WriteOptions};
 use crate::status::{ApiError, ApiResult};
@@ -88,7 +88,7 @@ impl Call {
     }
 
     fn writer<'a>(&'a self, options: &'a WriteOptions, subresource: &'a str, now: &'a str) -> Writer<'a> {
-        Writer { manager: &options.manager, api_version: &self.resource.api_version, subresource, now }
+        Writer { manager: &options.manager, api_version: &self.resource.api_version, subresource, now, empty: &self.resource.empty }
     }
 }
 
@@ -106,7 +106,16 @@ pub(crate) fn fit(resource: &Resource, document: &Document, validation: FieldVal
 
 /// Fits an object that this server made from others.
 pub(crate) fn refit(resource: &Resource, object: &Value, validation: FieldValidation) -> ApiResult<(Value, Vec<String>)> {
-    fit(resource, &Document { node: Node::from(object), repeated: Vec::new() }, validation)
+    fit(resource, &Document { node: Node::from(object), repeated: Vec::new(), nulls: Nulls::Dropped, start: String::new() }, validation)
+}
+
+/// Fits what an apply made: its nulls are values.
+pub(crate) fn refit_applied(resource: &Resource, object: &Value) -> ApiResult<(Value, Vec<String>)> {
+    fit(
+        resource,
+        &Document { node: Node::from(object), repeated: Vec::new(), nulls: Nulls::Kept, start: String::new() },
+        FieldValidation::Ignore,
+    )
 }
 
 /// Leaves out and fills in what Go does when it writes one of Kubernetes' own kinds.

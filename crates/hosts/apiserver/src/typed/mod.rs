@@ -12,5 +12,5 @@ mod write;
 
 pub(crate) use protobuf::{Fault, encode, from_protobuf};
 pub(crate) use read::{Unread, read};
-pub(crate) use table::{Struct, Type, by_kind, by_name, definitions};
+pub(crate) use table::{Struct, Type, by_kind, by_name};
 pub(crate) use write::{in_go_order, write};

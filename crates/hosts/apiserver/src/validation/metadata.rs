@@ -62,6 +62,10 @@ pub(crate) fn update(object: &Value, old: &Value, faults: &mut Faults) {
     for field in ["name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"] {
         faults.immutable(object, old, &["metadata", field]);
     }
+    let metadata = object.get("metadata").unwrap_or(&Value::Null);
+    faults.labels("metadata.labels", set(metadata, "labels"));
+    faults.annotations("metadata.annotations", set(metadata, "annotations"));
+    owners(metadata, faults);
 }
 
 fn owners(metadata: &Value, faults: &mut Faults) {

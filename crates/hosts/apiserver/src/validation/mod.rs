@@ -14,6 +14,7 @@ mod networking;
 mod node;
 mod pod;
 mod pod_update;
+mod policies;
 mod policy;
 mod rbac;
 mod scheduling;
@@ -106,6 +107,7 @@ fn native(subject: &Subject<'_>, faults: &mut Faults) {
         ("coordination.k8s.io", _) => coordination::check(subject, faults),
         ("scheduling.k8s.io" | "node.k8s.io", _) => scheduling::check(subject, faults),
         ("rbac.authorization.k8s.io", _) => rbac::check(subject, faults),
+        ("admissionregistration.k8s.io", kind) if kind.contains("AdmissionPolicy") => policies::check(subject, faults),
         _ => by_schema(subject, faults),
     }
 }
