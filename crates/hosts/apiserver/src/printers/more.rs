@@ -47,7 +47,7 @@ pub(super) fn cells(resource: &Resource, object: &Value, name: Cell, age: Cell) 
         }
         ("apps", "ControllerRevision") => {
             let owner = list_at(object, "/metadata/ownerReferences").iter().find(|one| one["controller"] == json!(true));
-            let shown = owner.map_or_else(|| "<none>".to_owned(), |owner| controller(owner));
+            let shown = owner.map_or_else(|| "<none>".to_owned(), controller);
             vec![
                 name,
                 text("Controller", &shown),

@@ -71,7 +71,7 @@ pub(crate) fn spec(spec: &Value, path: &str, faults: &mut Faults) {
 }
 
 fn spread(constraint: &Value, path: &str, faults: &mut Faults) {
-    if let Some(skew) = constraint.get("maxSkew").filter(|skew| !skew.as_i64().is_some_and(|number| number > 0)) {
+    if let Some(skew) = constraint.get("maxSkew").filter(|skew| skew.as_i64().is_none_or(|number| number <= 0)) {
         faults.invalid(&format!("{path}.maxSkew"), skew, "must be greater than zero");
     }
     let key = text(constraint, "topologyKey");
@@ -368,7 +368,7 @@ fn probe(probe: &Value, path: &str, faults: &mut Faults) {
     for field in ["initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold"] {
         faults.not_negative(probe, path, field);
     }
-    if let Some(seconds) = set(probe, "terminationGracePeriodSeconds").filter(|value| !value.as_i64().is_some_and(|number| number > 0)) {
+    if let Some(seconds) = set(probe, "terminationGracePeriodSeconds").filter(|value| value.as_i64().is_none_or(|number| number <= 0)) {
         faults.invalid(&format!("{path}.terminationGracePeriodSeconds"), seconds, "must be greater than 0");
     }
 }

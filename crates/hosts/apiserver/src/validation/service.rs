@@ -18,15 +18,8 @@ pub(crate) fn check(subject: &Subject<'_>, faults: &mut Faults) {
     let headless = text(spec, "clusterIP") == "None";
     let ports = list(spec, "ports");
     match kind {
-        "LoadBalancer" => {
-            if headless {
-                faults.invalid("spec.clusterIPs[0]", &json!("None"), "may not be set to 'None' for LoadBalancer services");
-            }
-        }
-        "NodePort" => {
-            if headless {
-                faults.invalid("spec.clusterIPs[0]", &json!("None"), "may not be set to 'None' for NodePort services");
-            }
+        "LoadBalancer" | "NodePort" if headless => {
+            faults.invalid("spec.clusterIPs[0]", &json!("None"), &format!("may not be set to 'None' for {kind} services"));
         }
         "ExternalName" => external_name(spec, faults),
         _ => {}

@@ -47,11 +47,7 @@ pub(crate) fn check(subject: &Subject<'_>, faults: &mut Faults) {
                 faults.required("parameters", "must contain at least one key/value pair");
             }
         }
-        "CSIStorageCapacity" => {
-            if text(subject.object, "storageClassName").is_empty() {
-                faults.required("storageClassName", "");
-            }
-        }
+        "CSIStorageCapacity" if text(subject.object, "storageClassName").is_empty() => faults.required("storageClassName", ""),
         _ => {}
     }
 }

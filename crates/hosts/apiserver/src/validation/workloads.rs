@@ -33,19 +33,14 @@ pub(crate) fn check(subject: &Subject<'_>, faults: &mut Faults) {
         subject.metadata_update(faults);
     }
     let Some(old) = old else { return };
+    let moved = or_null(object, &["spec", "selector"]) != or_null(old, &["spec", "selector"]);
     match kind {
         "StatefulSet" => stateful_change(object, old, faults),
-        "Deployment" | "ReplicaSet" | "DaemonSet" => {
-            if or_null(object, &["spec", "selector"]) != or_null(old, &["spec", "selector"]) {
-                selector_fault(subject, "field is immutable", faults);
-            }
+        "Deployment" | "ReplicaSet" | "DaemonSet" if moved => {
+            faults.invalid("spec.selector", or_null(object, &["spec", "selector"]), "field is immutable");
         }
         _ => {}
     }
-}
-
-fn selector_fault(subject: &Subject<'_>, why: &str, faults: &mut Faults) {
-    faults.invalid("spec.selector", or_null(subject.object, &["spec", "selector"]), why);
 }
 
 fn revision(object: &Value, old: Option<&Value>, faults: &mut Faults) {
