@@ -25,6 +25,8 @@ pub struct Writer<'a> {
     pub subresource: &'a str,
     /// The time as it is written into `managedFields`: RFC 3339, seconds, `Z`.
     pub now: &'a str,
+    /// What an empty object of the kind looks like: what stands there already is nobody's work.
+    pub empty: &'a Value,
 }
 
 /// Somebody else owns fields that an apply wants to change.
@@ -118,6 +120,10 @@ pub fn apply(
     }
     refresh_last_applied(&mut result, config, writer);
     let changed = typed::compare(Some(&bare), Some(&result), shape);
+    if live.is_some() && changed.is_same() {
+        // Only a change has a time; who merely joins in keeps the time of before, if any.
+        own.time = last.as_ref().and_then(|last| last.time.clone());
+    }
     let mut touched = changed.modified;
     touched.union(&changed.added);
     let conflicts = conflicts(&entries, &touched);
@@ -135,7 +141,9 @@ pub fn apply(
 }
 
 fn before_first_apply(live: &Value, writer: Writer<'_>, shape: &Shape) -> Entry {
-    let mut fields = typed::compare(Some(&Value::Object(Map::new())), Some(live), shape).added;
+    let changed = typed::compare(Some(writer.empty), Some(live), shape);
+    let mut fields = changed.added;
+    fields.union(&changed.modified);
     fields.subtract(&NEVER_OWNED);
     Entry {
         manager: BEFORE_FIRST_APPLY.to_owned(),
@@ -204,7 +212,7 @@ pub fn track_update(old: Option<&Value>, new: &mut Value, writer: Writer<'_>, sh
         managed::encode(new, entries);
         return;
     }
-    let before = old.map_or_else(|| Value::Object(Map::new()), managed::strip);
+    let before = old.map_or_else(|| writer.empty.clone(), managed::strip);
     let changed = typed::compare(Some(&before), Some(&managed::strip(new)), shape);
     let mut taken = changed.modified;
     taken.union(&changed.added);

@@ -110,9 +110,13 @@ fn missing(path: &[String]) -> PatchError {
     PatchError::Failed(format!("the path {} does not exist", pointer(path)))
 }
 
-fn index(part: &str, most: usize) -> Option<usize> {
+/// Returns the place in a list that has so many; `-1` is the last one, as evanphx/json-patch counts.
+fn index(part: &str, length: usize) -> Option<usize> {
+    if let Some(back) = part.strip_prefix('-') {
+        return length.checked_sub(back.parse().ok().filter(|back| *back > 0)?);
+    }
     let canonical = part == "0" || !part.starts_with(['0', '+']);
-    part.parse().ok().filter(|index| canonical && *index <= most)
+    part.parse().ok().filter(|index| canonical && *index < length)
 }
 
 fn find<'a>(document: &'a mut Value, path: &[String]) -> Option<&'a mut Value> {
@@ -134,7 +138,7 @@ fn add(document: &mut Value, path: &[String], value: Value) -> Result<(), PatchE
             Ok(())
         }
         Some(Value::Array(list)) => {
-            let at = if last == "-" { Some(list.len()) } else { index(last, list.len()) };
+            let at = if last == "-" { Some(list.len()) } else { index(last, list.len() + 1) };
             list.insert(at.ok_or_else(|| missing(path))?, value);
             Ok(())
         }
@@ -148,7 +152,7 @@ fn remove(document: &mut Value, path: &[String]) -> Result<Value, PatchError> {
     };
     match find(document, parents) {
         Some(Value::Object(map)) => map.remove(last).ok_or_else(|| missing(path)),
-        Some(Value::Array(list)) => match index(last, list.len()).filter(|index| *index < list.len()) {
+        Some(Value::Array(list)) => match index(last, list.len()) {
             Some(index) => Ok(list.remove(index)),
             None => Err(missing(path)),
         },

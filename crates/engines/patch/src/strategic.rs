@@ -67,7 +67,7 @@ fn merge_field(
             let order = patch.get(&format!("{ORDER}{name}")).and_then(Value::as_array);
             Value::Array(merge_list(before, change, order, field)?)
         }
-        (_, value) => without_directives(value),
+        (_, value) => without_nulls(value),
     };
     original.insert(name.to_owned(), merged);
     Ok(())
@@ -134,7 +134,7 @@ fn merge_list(original: Vec<Value>, patch: &[Value], order: Option<&Vec<Value>>,
         }
     }
     if replace {
-        return Ok(wanted.into_iter().map(|item| without_directives(&Value::Object(item.clone()))).collect());
+        return Ok(wanted.into_iter().cloned().map(Value::Object).collect());
     }
     for item in &wanted {
         let Some(value) = item.get(key) else {
@@ -145,7 +145,7 @@ fn merge_list(original: Vec<Value>, patch: &[Value], order: Option<&Vec<Value>>,
                 let inner = merge_map(std::mem::take(other), item, field.and_then(Field::inner))?;
                 *other = inner;
             }
-            _ => merged.push(without_directives(&Value::Object((*item).clone()))),
+            _ => merged.push(Value::Object((*item).clone())),
         }
     }
     let patched: Vec<Value> = wanted.into_iter().cloned().map(Value::Object).collect();
@@ -172,20 +172,13 @@ fn normalize(merged: Vec<Value>, order: &[Value], before: &[Value], key: Option<
     }
 }
 
-/// What is taken over as it is loses its directives and nulls.
-fn without_directives(value: &Value) -> Value {
+/// What is new is taken over as it is, directives and all, without the nulls of its maps: whoever reads it says what is
+/// strange about it (apimachinery `pkg/util/strategicpatch/patch.go` `mergeMap`).
+fn without_nulls(value: &Value) -> Value {
     match value {
         Value::Object(map) => Value::Object(
-            map.iter()
-                .filter(|(name, inner)| {
-                    !inner.is_null() && *name != DIRECTIVE && *name != RETAIN && !name.starts_with(ORDER) && !name.starts_with(DELETE_FROM)
-                })
-                .map(|(name, inner)| (name.clone(), without_directives(inner)))
-                .collect(),
+            map.iter().filter(|(_, inner)| !inner.is_null()).map(|(name, inner)| (name.clone(), without_nulls(inner))).collect(),
         ),
-        Value::Array(list) => Value::Array(
-            list.iter().filter(|one| one.get(DIRECTIVE).and_then(Value::as_str) != Some("delete")).map(without_directives).collect(),
-        ),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+        other => other.clone(),
     }
 }

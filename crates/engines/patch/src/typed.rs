@@ -25,6 +25,13 @@ pub(crate) struct Comparison {
     pub removed: FieldSet,
 }
 
+impl Comparison {
+    /// Tells whether nothing differs.
+    pub fn is_same(&self) -> bool {
+        self.added.is_empty() && self.modified.is_empty() && self.removed.is_empty()
+    }
+}
+
 const FREE: Shape = Shape::Free;
 
 /// A list item's step, `k:{…}`; `None` when it has none of the keys.
@@ -287,6 +294,7 @@ fn merge_lists(live: &[Value], config: &[Value], step: impl Fn(&Value) -> Option
 pub(crate) fn remove(value: &mut Value, shape: &Shape, last: &FieldSet, keep: &FieldSet) {
     match (shape, &mut *value) {
         (Shape::Map { .. } | Shape::Free, Value::Object(map)) => {
+            let filled = !map.is_empty();
             for (step, below) in &last.children {
                 let Some(name) = step.strip_prefix("f:") else { continue };
                 match keep.children.get(step).filter(|kept| !kept.is_empty()) {
@@ -300,8 +308,13 @@ pub(crate) fn remove(value: &mut Value, shape: &Shape, last: &FieldSet, keep: &F
                     }
                 }
             }
+            // structured-merge-diff leaves nothing where everything was taken.
+            if filled && map.is_empty() {
+                *value = Value::Null;
+            }
         }
         (Shape::List { keys, item }, Value::Array(list)) => {
+            let filled = !list.is_empty();
             list.retain_mut(|one| {
                 let Some(step) = item_step(keys, one) else { return true };
                 let Some(below) = last.children.get(&step) else { return true };
@@ -313,11 +326,20 @@ pub(crate) fn remove(value: &mut Value, shape: &Shape, last: &FieldSet, keep: &F
                     }
                 }
             });
+            if filled && list.is_empty() {
+                *value = Value::Null;
+            }
         }
-        (Shape::Set, Value::Array(list)) => list.retain(|one| {
-            let step = format!("v:{one}");
-            !last.children.contains_key(&step) || keep.children.contains_key(&step)
-        }),
+        (Shape::Set, Value::Array(list)) => {
+            let filled = !list.is_empty();
+            list.retain(|one| {
+                let step = format!("v:{one}");
+                !last.children.contains_key(&step) || keep.children.contains_key(&step)
+            });
+            if filled && list.is_empty() {
+                *value = Value::Null;
+            }
+        }
         _ => {}
     }
 }

@@ -1,5 +1,7 @@
 //! Who is calling: in process the request's extensions say, over a socket a bearer token does.
 
+use std::collections::BTreeMap;
+
 use http::{HeaderMap, header, request::Parts};
 use model::Caller;
 use serde_json::json;
@@ -20,7 +22,7 @@ pub(crate) fn caller(server: &Server, parts: &Parts) -> ApiResult<Caller> {
 }
 
 fn anonymous() -> Caller {
-    Caller { name: "system:anonymous".to_owned(), groups: vec!["system:unauthenticated".to_owned()] }
+    Caller { name: "system:anonymous".to_owned(), groups: vec!["system:unauthenticated".to_owned()], ..Caller::default() }
 }
 
 fn authenticated(mut caller: Caller) -> Caller {
@@ -67,13 +69,17 @@ fn impersonated(server: &Server, caller: Caller, headers: &HeaderMap) -> ApiResu
     let user = text("impersonate-user");
     let groups: Vec<String> =
         headers.get_all("impersonate-group").iter().filter_map(|value| value.to_str().ok().map(str::to_owned)).collect();
-    if user.is_empty() {
-        let stray = !groups.is_empty() || headers.keys().any(|name| name.as_str().starts_with("impersonate-"));
-        return if stray { Err(ApiError::bad_request("requested impersonation without impersonating a user name")) } else { Ok(caller) };
+    let uid = text("impersonate-uid").to_owned();
+    let mut extra: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, value) in headers {
+        let Some(key) = name.as_str().strip_prefix("impersonate-extra-") else { continue };
+        extra.entry(crate::request::decode(key)).or_default().extend(value.to_str().ok().map(str::to_owned));
     }
-    if let Some(header) = headers.keys().find(|name| name.as_str().starts_with("impersonate-extra-") || name.as_str() == "impersonate-uid")
-    {
-        return Err(ApiError::bad_request(format!("this server does not impersonate with the header {header}")));
+    if user.is_empty() {
+        if groups.is_empty() && uid.is_empty() && extra.is_empty() {
+            return Ok(caller);
+        }
+        return Err(ApiError::bad_request(format!("requested {} without impersonating a user name", in_go(&groups, &uid, &extra))));
     }
     let mut wanted = Vec::new();
     match user.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split_once(':')) {
@@ -81,9 +87,18 @@ fn impersonated(server: &Server, caller: Caller, headers: &HeaderMap) -> ApiResu
         None => wanted.push(("users", String::new(), user.to_owned())),
     }
     wanted.extend(groups.iter().map(|group| ("groups", String::new(), group.clone())));
-    for (resource, namespace, name) in wanted {
-        let attributes =
-            Attributes { verb: "impersonate".to_owned(), resource: resource.to_owned(), namespace, name, ..Attributes::default() };
+    let told = extra.iter().flat_map(|(key, values)| values.iter().map(move |value| ("userextras", key.clone(), value.clone())));
+    wanted.extend((!uid.is_empty()).then(|| ("uids", String::new(), uid.clone())));
+    wanted.extend(told);
+    for (resource, place, name) in wanted {
+        let mut attributes = Attributes { verb: "impersonate".to_owned(), resource: resource.to_owned(), name, ..Attributes::default() };
+        match resource {
+            "userextras" => attributes.subresource = place,
+            _ => attributes.namespace = place,
+        }
+        if matches!(resource, "uids" | "userextras") {
+            attributes.group = "authentication.k8s.io".to_owned();
+        }
         if !server.rules().allows(&caller, &attributes) {
             let message = format!("{resource} {:?} is forbidden: {}", attributes.name, attributes.refusal(&caller));
             return Err(ApiError::new(403, "Forbidden", message).with(json!({"kind": resource, "name": attributes.name})));
@@ -92,5 +107,21 @@ fn impersonated(server: &Server, caller: Caller, headers: &HeaderMap) -> ApiResu
     if user == "system:anonymous" {
         return Ok(anonymous());
     }
-    Ok(authenticated(Caller { name: user.to_owned(), groups }))
+    Ok(authenticated(Caller { name: user.to_owned(), groups, uid, extra }))
+}
+
+/// Who was asked for, as Go prints it (`%#v` of apiserver `pkg/authentication/user.DefaultInfo`).
+fn in_go(groups: &[String], uid: &str, extra: &BTreeMap<String, Vec<String>>) -> String {
+    let list = |all: &[String]| {
+        let quoted: Vec<String> = all.iter().map(|one| format!("{one:?}")).collect();
+        format!("[]string{{{}}}", quoted.join(", "))
+    };
+    let groups = if groups.is_empty() { "[]string(nil)".to_owned() } else { list(groups) };
+    let extra = if extra.is_empty() {
+        "map[string][]string(nil)".to_owned()
+    } else {
+        let all: Vec<String> = extra.iter().map(|(key, values)| format!("{key:?}:{}", list(values))).collect();
+        format!("map[string][]string{{{}}}", all.join(", "))
+    };
+    format!("&user.DefaultInfo{{Name:\"\", UID:{uid:?}, Groups:{groups}, Extra:{extra}}}")
 }

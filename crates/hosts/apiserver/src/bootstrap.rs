@@ -10,6 +10,8 @@ use crate::token;
 const NAMESPACES: &[&str] = &["default", "kube-node-lease", "kube-public", "kube-system"];
 const READ: &[&str] = &["get", "list", "watch"];
 const WRITE: &[&str] = &["create", "delete", "deletecollection", "patch", "update"];
+/// The role that may ask how tokens are checked.
+const ISSUER: &str = "system:service-account-issuer-discovery";
 const RBAC: &str = "rbac.authorization.k8s.io";
 
 /// Writes what is missing; what is there stays as somebody made it.
@@ -153,6 +155,19 @@ fn roles() -> Vec<Value> {
             ],
         ),
         role("system:discovery", &[], vec![paths(SYSTEM, &["get"])]),
+        role(
+            ISSUER,
+            &[],
+            vec![paths(
+                &["/.well-known/openid-configuration", "/.well-known/openid-configuration/", "/openid/v1/jwks", "/openid/v1/jwks/"],
+                &["get"],
+            )],
+        ),
+        role(
+            "system:monitoring",
+            &[],
+            vec![paths(&["/healthz", "/healthz/*", "/livez", "/livez/*", "/metrics", "/metrics/slis", "/readyz", "/readyz/*"], &["get"])],
+        ),
         role("system:public-info-viewer", &[], vec![paths(&["/healthz", "/livez", "/readyz", "/version", "/version/"], &["get"])]),
     ]
 }
@@ -170,6 +185,8 @@ fn bindings() -> Vec<Value> {
         bind("cluster-admin", &["system:masters"]),
         bind("system:basic-user", &["system:authenticated"]),
         bind("system:discovery", &["system:authenticated"]),
+        bind(ISSUER, &["system:serviceaccounts"]),
+        bind("system:monitoring", &["system:monitoring"]),
         bind("system:public-info-viewer", &["system:authenticated", "system:unauthenticated"]),
     ]
 }

@@ -30,6 +30,7 @@ pub(crate) static DEFINITIONS: LazyLock<BTreeMap<String, Value>> = LazyLock::new
     for builtin in KINDS {
         (builtin.define)(&mut generator);
     }
+    crate::kinds::define_shared(&mut generator);
     let mut definitions = BTreeMap::new();
     for (name, definition) in generator.take_definitions(false) {
         let mut definition = definition;
@@ -40,10 +41,35 @@ pub(crate) static DEFINITIONS: LazyLock<BTreeMap<String, Value>> = LazyLock::new
         if name.ends_with(".v1.JSON") {
             definition = json!({"x-kubernetes-preserve-unknown-fields": true});
         }
+        mark(&name, &mut definition);
         definitions.insert(name, definition);
     }
     definitions
 });
+
+/// Says of lists and maps that they merge as a whole where their Go types do.
+fn mark(name: &str, definition: &mut Value) {
+    let mut parts = name.rsplit('.');
+    let (Some(own), Some(version), Some(package)) = (parts.next(), parts.next(), parts.next()) else { return };
+    let Some(form) = crate::typed::by_name(&format!("{package}.{version}.{own}")) else { return };
+    let keep = |place: &mut Value, keyword: &str| {
+        if let Value::Object(map) = place {
+            map.entry(keyword).or_insert_with(|| json!("atomic"));
+        }
+    };
+    if form.atomic {
+        keep(definition, "x-kubernetes-map-type");
+    }
+    for field in form.members() {
+        let Some(property) = definition.pointer_mut(&format!("/properties/{}", field.name.replace('/', "~1"))) else { continue };
+        if field.atomic_list {
+            keep(property, "x-kubernetes-list-type");
+        }
+        if field.atomic_map {
+            keep(property, "x-kubernetes-map-type");
+        }
+    }
+}
 
 /// The kinds, compiled.
 pub(crate) static RESOURCES: LazyLock<Vec<Arc<Resource>>> = LazyLock::new(|| {
@@ -67,6 +93,10 @@ pub(crate) fn definition_name(builtin: &Builtin) -> String {
         "apiextensions.k8s.io" => {
             return format!("io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.{}.{}", builtin.version, builtin.kind);
         }
+        "apiregistration.k8s.io" => {
+            return format!("io.k8s.kube-aggregator.pkg.apis.apiregistration.{}.{}", builtin.version, builtin.kind);
+        }
+        "flowcontrol.apiserver.k8s.io" => "flowcontrol",
         "" => "core",
         "rbac.authorization.k8s.io" => "rbac",
         group => group.strip_suffix(".k8s.io").unwrap_or(group),

@@ -5,11 +5,12 @@ use std::sync::{Arc, OnceLock};
 
 use patch::{Shape, TypeRef};
 use schema::Schema;
-use serde_json::Value;
+use serde_json::{Value, json};
 use store::Store;
 
+use crate::accept::Encodings;
 use crate::kinds::{Builtin, Generation, Scope};
-use crate::{builtin, crd};
+use crate::{builtin, crd, kinds, typed};
 
 /// Where CustomResourceDefinitions lie in the store.
 pub(crate) const CRD_PREFIX: &str = "/registry/apiextensions.k8s.io/customresourcedefinitions/";
@@ -34,6 +35,8 @@ pub(crate) struct Resource {
     pub custom: Option<Custom>,
     /// How a stored object of this version begins.
     pub head: String,
+    /// What an empty object of the kind looks like.
+    pub empty: Value,
 }
 
 /// What a kind answers to besides its objects.
@@ -76,7 +79,12 @@ impl Resource {
     pub fn builtin(builtin: &Builtin, schema: Arc<Schema>, subresources: Subresources) -> Self {
         let api_version =
             if builtin.group.is_empty() { builtin.version.to_owned() } else { format!("{}/{}", builtin.group, builtin.version) };
+        let mut empty = json!({});
+        if let Some(form) = typed::by_kind(&api_version, builtin.kind) {
+            typed::write(form, &mut empty);
+        }
         Self {
+            empty,
             group: builtin.group.to_owned(),
             version: builtin.version.to_owned(),
             head: head(&api_version, builtin.kind),
@@ -104,6 +112,16 @@ impl Resource {
     /// Returns the kind as patches name it.
     pub fn type_ref(&self) -> TypeRef {
         TypeRef::new(&self.api_version, &self.kind)
+    }
+
+    /// Returns the Go struct of one of Kubernetes' own kinds.
+    pub fn form(&self) -> Option<&'static typed::Struct> {
+        if self.custom.is_some() { None } else { typed::by_kind(&self.api_version, &self.kind) }
+    }
+
+    /// Returns in which encodings the kind is answered.
+    pub fn encodings(&self) -> Encodings {
+        if self.custom.is_some() { Encodings::Text } else { Encodings::All }
     }
 
     /// Returns the apiVersion in which objects are stored.
@@ -139,7 +157,9 @@ impl Resource {
             schema::prune(&self.schema, object, true);
             schema::default(&self.schema, object);
         } else if self.kind == "Event" {
-            crate::defaults::convert_event(object, self.group == "events.k8s.io");
+            crate::conversion::event(object, self.group == "events.k8s.io");
+        } else if self.kind == "HorizontalPodAutoscaler" {
+            crate::conversion::autoscaler(object, self.version == "v2");
         }
     }
 
@@ -242,5 +262,6 @@ fn groups(all: &[Arc<Resource>]) -> Vec<Group> {
             kinds.sort_by(|left, right| left.plural.cmp(&right.plural));
         }
     }
+    groups.sort_by(|left, right| kinds::place(&left.name).cmp(&kinds::place(&right.name)));
     groups
 }

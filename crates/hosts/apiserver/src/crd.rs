@@ -257,6 +257,7 @@ fn resource(definition: &Value, version: &Value, index: usize, path: &str) -> Re
             deprecation,
         }),
         head: head(&api_version, &kind),
+        empty: json!({}),
         kind,
         api_version,
         group,

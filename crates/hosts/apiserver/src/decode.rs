@@ -1,17 +1,48 @@
-//! From the bytes of a request to an object of its kind: read, checked field by field, stripped of what is unknown.
+//! From the bytes of a request to an object of its kind. Kubernetes' own kinds are read as Go reads them (see `typed`),
+//! custom kinds by their schema. Follows AS `pkg/endpoints/handlers/create.go` and `rest.go`, AM
+//! `pkg/runtime/serializer/json/json.go`.
 
 use base64::Engine as _;
 use http::{HeaderMap, header};
-use schema::{Cause, Schema, Type, validate};
 use serde_json::{Value, json};
 
-use crate::builtin;
 use crate::catalog::Resource;
 use crate::request::FieldValidation;
 use crate::status::{ApiError, ApiResult};
+use crate::typed::json::{Node, parse};
+use crate::typed::{self, Fault, Unread};
 
 /// The largest body that is read.
 pub(crate) const LARGEST: usize = 3 * 1024 * 1024;
+/// What Go's scheme calls itself in errors.
+const SCHEME: &str = "pkg/runtime/scheme.go:111";
+/// How Go writes the type into which it reads only apiVersion and kind.
+const IDENTITY: &str = r#"struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }"#;
+
+/// A body, read.
+#[derive(Debug, Clone)]
+pub(crate) struct Document {
+    pub node: Node,
+    /// What is wrong with the text though it can be read: lines of YAML whose keys stood before.
+    pub repeated: Vec<String>,
+    pub nulls: Nulls,
+    /// How the body begins, for errors.
+    pub start: String,
+}
+
+/// What becomes of the nulls in an object of a custom kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Nulls {
+    Dropped,
+    Kept,
+}
+
+impl Document {
+    /// Returns the document as a value.
+    pub fn value(&self) -> Value {
+        self.node.value()
+    }
+}
 
 /// Returns the media type of the body without parameters; absent counts as JSON.
 pub(crate) fn media_type(headers: &HeaderMap) -> String {
@@ -20,68 +51,121 @@ pub(crate) fn media_type(headers: &HeaderMap) -> String {
     if plain.is_empty() { "application/json".to_owned() } else { plain }
 }
 
-/// Reads a body as JSON or YAML and tells which fields stood twice.
-pub(crate) fn body(headers: &HeaderMap, bytes: &[u8]) -> ApiResult<(Value, Vec<String>)> {
+/// Reads a body that should hold an object of this kind.
+pub(crate) fn body(headers: &HeaderMap, bytes: &[u8], kind: &str) -> ApiResult<Document> {
+    let unread = |why: &str| {
+        ApiError::bad_request(format!("the object provided is unrecognized (must be of type {kind}): {why} ({})", summary(bytes)))
+    };
     match media_type(headers).as_str() {
-        "application/json" => json_body(bytes),
-        "application/yaml" => Ok((yaml_body(bytes)?, Vec::new())),
-        "application/vnd.kubernetes.protobuf" => match crate::protobuf::read(bytes) {
-            Ok(object) => Ok((object, Vec::new())),
-            Err(crate::protobuf::Fault::Unread(why)) => {
-                Err(unsupported_media(&format!("the body of the request was application/vnd.kubernetes.protobuf: {why}")))
-            }
-            Err(crate::protobuf::Fault::Broken(why)) => Err(ApiError::bad_request(format!("the object provided is unrecognized: {why}"))),
+        "application/json" => {
+            let node = parse(bytes).map_err(|why| unread(&format!("couldn't get version/kind; json parse error: {why}")))?;
+            Ok(Document { node, repeated: Vec::new(), nulls: Nulls::Dropped, start: summary(bytes) })
+        }
+        "application/yaml" => {
+            let (value, repeated) = yaml(bytes).map_err(|why| unread(&format!("yaml: {why}")))?;
+            Ok(Document { node: Node::from(&value), repeated, nulls: Nulls::Dropped, start: summary(bytes) })
+        }
+        "application/vnd.kubernetes.protobuf" => match typed::from_protobuf(bytes) {
+            Ok(object) => Ok(Document { node: Node::from(&object), repeated: Vec::new(), nulls: Nulls::Dropped, start: summary(bytes) }),
+            Err(Fault::Unread { api_version, kind: given }) => Err(ApiError::bad_request(format!(
+                "{given} in version {:?} cannot be handled as a {kind}: {}",
+                version_of(&api_version),
+                not_registered(&api_version, &given)
+            ))),
+            Err(Fault::Broken(why)) => Err(unread(&why)),
         },
-        other => Err(unsupported_media(&format!(
-            "the body of the request was in an unknown format ({other}) - accepted media types include: application/json, application/yaml"
-        ))),
+        _ => Err(unsupported_media("application/json, application/yaml, application/vnd.kubernetes.protobuf")),
     }
 }
 
-pub(crate) fn unsupported_media(message: &str) -> ApiError {
-    ApiError::new(415, "UnsupportedMediaType", message).with(json!({}))
-}
-
-pub(crate) fn json_body(bytes: &[u8]) -> ApiResult<(Value, Vec<String>)> {
-    let parsed = schema::parse_strict(bytes)
-        .map_err(|error| ApiError::bad_request(format!("couldn't get version/kind; json parse error: {error}")))?;
-    Ok((parsed.value, parsed.duplicates))
-}
-
-pub(crate) fn yaml_body(bytes: &[u8]) -> ApiResult<Value> {
-    let text = std::str::from_utf8(bytes).map_err(|_| ApiError::bad_request("error decoding YAML: the body is not UTF-8"))?;
-    yaml::read(text, yaml::Dialect::Sigs).map_err(|error| ApiError::bad_request(format!("error decoding YAML: {error}")))
-}
-
-/// Fits an object into its kind: apiVersion and kind, unknown fields, types. Returns warnings.
-pub(crate) fn coerce(
-    resource: &Resource,
-    object: &mut Value,
-    duplicates: &[String],
-    validation: FieldValidation,
-) -> ApiResult<Vec<String>> {
-    let Value::Object(map) = object else {
-        return Err(ApiError::bad_request(format!("cannot be handled as a {}: the body must be an object", resource.kind)));
-    };
-    map.entry("apiVersion").or_insert_with(|| json!(resource.api_version));
-    map.entry("kind").or_insert_with(|| json!(resource.kind));
-    identity(resource, object)?;
-    let unknown = match &resource.custom {
-        Some(_) => custom(resource, object)?,
-        None => native(resource, object)?,
-    };
-    if validation == FieldValidation::Ignore || (unknown.is_empty() && duplicates.is_empty()) {
-        return Ok(Vec::new());
+/// Returns how Kubernetes shows the beginning of a body that it could not read.
+fn summary(bytes: &[u8]) -> String {
+    const MOST: usize = 30;
+    let (start, more) = if bytes.len() > MOST { (&bytes[..MOST], " ...") } else { (bytes, "") };
+    match bytes.first() {
+        None => "<empty>".to_owned(),
+        Some(b'{') => format!("{}{more}", String::from_utf8_lossy(start)),
+        Some(_) => format!("{}{more}", hex::encode(start)),
     }
-    let faults: Vec<String> = duplicates
-        .iter()
-        .map(|field| format!("duplicate field \"{field}\""))
-        .chain(unknown.iter().map(|field| format!("unknown field \"{field}\"")))
-        .collect();
+}
+
+fn version_of(api_version: &str) -> &str {
+    api_version.rsplit('/').next().unwrap_or_default()
+}
+
+/// Returns Go's sentence about a kind that it does not have.
+pub(crate) fn not_registered(api_version: &str, kind: &str) -> String {
+    format!("no kind {kind:?} is registered for version {api_version:?} in scheme {SCHEME:?}")
+}
+
+/// Refuses a body in an encoding that nobody reads.
+pub(crate) fn unsupported_media(accepted: &str) -> ApiError {
+    let message = format!("the body of the request was in an unknown format - accepted media types include: {accepted}");
+    ApiError::new(415, "UnsupportedMediaType", message)
+}
+
+/// Reads the first document of a YAML text, with the keys that stood twice in it; the error is the YAML library's sentence.
+pub(crate) fn yaml(bytes: &[u8]) -> Result<(Value, Vec<String>), String> {
+    if bytes.iter().find(|byte| !matches!(byte, b' ' | b'\n' | b'\r')) == Some(&b'\t') {
+        return Err("found character that cannot start any token".to_owned());
+    }
+    let text = std::str::from_utf8(bytes).map_err(|_| "invalid leading UTF-8 octet".to_owned())?;
+    let documents = yaml::nodes(text).map_err(|error| match error {
+        yaml::YamlError::Syntax { line, text, .. } => in_go_yaml_words(line, &text),
+        other => other.to_string(),
+    })?;
+    let Some(first) = documents.first() else { return Ok((Value::Null, Vec::new())) };
+    let mut repeated = Vec::new();
+    repeated_keys(first, &mut repeated);
+    let value = yaml::value_of(first, yaml::Dialect::Sigs).map_err(|error| error.to_string())?;
+    Ok((value, repeated))
+}
+
+/// go-yaml counts lines from 0, names none on the first one, and has its own words for the commonest mistakes.
+fn in_go_yaml_words(line: usize, text: &str) -> String {
+    let (words, own_line) = if text.contains("unclosed bracket") {
+        ("did not find expected node content", line.saturating_sub(1).max(1))
+    } else {
+        (text, line.saturating_sub(1))
+    };
+    if own_line == 0 { words.to_owned() } else { format!("line {own_line}: {words}") }
+}
+
+fn repeated_keys(node: &yaml::Node, found: &mut Vec<String>) {
+    match &node.content {
+        yaml::Content::Map(fields, _) => {
+            let mut seen: Vec<&str> = Vec::new();
+            for (key, value) in fields {
+                if let yaml::Content::Scalar(text, _) = &key.content {
+                    if seen.contains(&text.as_str()) {
+                        found.push(format!("line {}: key {text:?} already set in map", key.line));
+                    }
+                    seen.push(text);
+                }
+                repeated_keys(value, found);
+            }
+        }
+        yaml::Content::List(list, _) => list.iter().for_each(|one| repeated_keys(one, found)),
+        yaml::Content::Scalar(..) | yaml::Content::Alias(_) => {}
+    }
+}
+
+/// Fits a document into its kind: apiVersion and kind, unknown fields, types. Returns the object and warnings.
+pub(crate) fn coerce(resource: &Resource, document: &Document, validation: FieldValidation) -> ApiResult<(Value, Vec<String>)> {
+    let (object, faults) = match &resource.custom {
+        Some(_) => custom(resource, document)?,
+        None => native(resource, document)?,
+    };
+    let nothing = faults.is_empty() && document.repeated.is_empty();
+    if validation == FieldValidation::Ignore || nothing {
+        return Ok((object, Vec::new()));
+    }
     if validation == FieldValidation::Strict {
-        return Err(unhandled(resource, &format!("strict decoding error: {}", faults.join(", "))));
+        let repeated = (!document.repeated.is_empty()).then(|| format!("yaml: unmarshal errors:\n  {}", document.repeated.join("\n  ")));
+        let all: Vec<String> = repeated.into_iter().chain(faults).collect();
+        return Err(unhandled(resource, &format!("strict decoding error: {}", all.join(", "))));
     }
-    Ok(faults)
+    Ok((object, document.repeated.iter().cloned().chain(faults).collect()))
 }
 
 fn unhandled(resource: &Resource, why: &str) -> ApiError {
@@ -92,9 +176,90 @@ fn unhandled(resource: &Resource, why: &str) -> ApiError {
     ))
 }
 
-fn identity(resource: &Resource, object: &Value) -> ApiResult<()> {
-    let text = |name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default();
-    let (api_version, kind) = (text("apiVersion"), text("kind"));
+/// Reads what an object says it is; absent is what the path says.
+fn identity(resource: &Resource, document: &Document) -> ApiResult<(String, String)> {
+    let node = &document.node;
+    let unread = |why: String| {
+        ApiError::bad_request(format!(
+            "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse error: {why} ({})",
+            resource.kind, document.start
+        ))
+    };
+    let fields = match node {
+        Node::Map(fields) => fields.as_slice(),
+        Node::Null => &[],
+        other => return Err(unread(format!("json: cannot unmarshal {} into Go value of type {IDENTITY}", other.word()))),
+    };
+    let (mut api_version, mut kind) = (String::new(), String::new());
+    for (name, value) in fields {
+        let place = match name.as_str() {
+            "apiVersion" => &mut api_version,
+            "kind" => &mut kind,
+            _ => continue,
+        };
+        match value {
+            Node::Text(text) => text.clone_into(place),
+            Node::Null => {}
+            other => return Err(unread(format!("json: cannot unmarshal {} into Go struct field .{name} of type string", other.word()))),
+        }
+    }
+    if api_version.is_empty() {
+        resource.api_version.clone_into(&mut api_version);
+    }
+    if kind.is_empty() {
+        resource.kind.clone_into(&mut kind);
+    }
+    Ok((api_version, kind))
+}
+
+/// Refuses an object of another kind, or of another version of the kind.
+fn misplaced(resource: &Resource, node: &Node, api_version: &str, kind: &str) -> ApiError {
+    let refused = |why: &str| {
+        ApiError::bad_request(format!("{kind} in version {:?} cannot be handled as a {}: {why}", version_of(api_version), resource.kind))
+    };
+    let Some(form) = typed::by_kind(api_version, kind) else { return refused(&not_registered(api_version, kind)) };
+    if let Err(Unread(why)) = typed::read(form, node) {
+        return refused(&why);
+    }
+    let group = |api_version: &str| api_version.rsplit_once('/').map_or(String::new(), |(group, _)| group.to_owned());
+    if kind == resource.kind && (group(api_version) == resource.group || resource.kind == "Event") {
+        return ApiError::bad_request(format!(
+            "the API version in the data ({api_version}) does not match the expected API version ({})",
+            resource.api_version
+        ));
+    }
+    let package = match resource.group.split('.').next().unwrap_or_default() {
+        "" => "core",
+        first => first,
+    };
+    refused(&format!("converting ({}.{kind}) to ({package}.{}): unknown conversion", version_of(api_version), resource.kind))
+}
+
+/// One of Kubernetes' own kinds.
+fn native(resource: &Resource, document: &Document) -> ApiResult<(Value, Vec<String>)> {
+    let (api_version, kind) = identity(resource, document)?;
+    if kind != resource.kind || api_version != resource.api_version {
+        return Err(misplaced(resource, &document.node, &api_version, &kind));
+    }
+    let form = resource.form().ok_or_else(|| ApiError::internal(not_registered(&api_version, &kind)))?;
+    let (mut object, faults) = typed::read(form, &document.node).map_err(|Unread(why)| unhandled(resource, &why))?;
+    object["apiVersion"] = json!(api_version);
+    object["kind"] = json!(kind);
+    if resource.kind == "Secret" {
+        secret(&mut object);
+    }
+    Ok((object, faults))
+}
+
+/// A custom resource: its metadata is ObjectMeta, its nulls go, what is unknown is pruned and named.
+fn custom(resource: &Resource, document: &Document) -> ApiResult<(Value, Vec<String>)> {
+    let (api_version, kind) = identity(resource, document)?;
+    let mut object = document.node.value();
+    if object.is_null() {
+        object = json!({});
+    }
+    object["apiVersion"] = json!(api_version);
+    object["kind"] = json!(kind);
     if kind != resource.kind {
         return Err(ApiError::bad_request(format!(
             "{kind} in version {api_version:?} cannot be handled as a {}: no kind {kind:?} is registered for this path",
@@ -107,137 +272,34 @@ fn identity(resource: &Resource, object: &Value) -> ApiResult<()> {
             resource.api_version
         )));
     }
-    Ok(())
-}
-
-fn metadata_schema() -> Option<&'static Schema> {
-    builtin::RESOURCES.first()?.schema.properties.get("metadata").map(AsRef::as_ref)
-}
-
-/// A custom resource: its metadata is ObjectMeta, its nulls go, what is unknown is pruned and named.
-fn custom(resource: &Resource, object: &mut Value) -> ApiResult<Vec<String>> {
-    let mut unknown = Vec::new();
-    if let (Some(schema), Some(metadata)) = (metadata_schema(), object.get_mut("metadata")) {
-        schema::drop_nulls(schema, metadata);
-        let pruned = schema::prune(schema, metadata, false);
-        unknown.extend(pruned.iter().map(|field| format!("metadata.{field}")));
-        types(resource, schema, metadata, "ObjectMeta")?;
+    let mut faults: Vec<String> = document.node.duplicates().iter().map(|field| format!("duplicate field \"{field}\"")).collect();
+    if let (Some(form), Some(metadata)) = (typed::by_name("meta.v1.ObjectMeta"), object.get("metadata").filter(|one| !one.is_null())) {
+        let (mut metadata, unknown) = typed::read(form, &Node::from(metadata)).map_err(|Unread(why)| unhandled(resource, &why))?;
+        typed::write(form, &mut metadata);
+        faults.extend(unknown.iter().map(|fault| fault.replacen("field \"", "field \"metadata.", 1)));
+        object["metadata"] = metadata;
     }
-    schema::drop_nulls(&resource.schema, object);
-    unknown.extend(schema::prune(&resource.schema, object, true));
-    schema::default(&resource.schema, object);
-    Ok(unknown)
-}
-
-/// One of Kubernetes' own kinds: nulls and empty optional collections are as good as absent.
-fn native(resource: &Resource, object: &mut Value) -> ApiResult<Vec<String>> {
-    empty_texts(&resource.schema, object);
-    schema::drop_nulls(&resource.schema, object);
-    let unknown = schema::prune(&resource.schema, object, false);
-    crate::quantity::normalize(&resource.schema, object).map_err(|why| unhandled(resource, &why))?;
-    types(resource, &resource.schema, object, &resource.kind)?;
-    tidy(&resource.schema, object);
-    if resource.kind == "Secret" {
-        secret(resource, object)?;
+    if document.nulls == Nulls::Dropped {
+        schema::drop_nulls(&resource.schema, &mut object);
     }
-    Ok(unknown)
-}
-
-/// In a map of texts, Go reads null as the empty text.
-fn empty_texts(schema: &Schema, value: &mut Value) {
-    match value {
-        Value::Object(map) => {
-            let texts = schema.additional.as_ref().is_some_and(|field| field.kind == Some(Type::String));
-            for (name, inner) in map.iter_mut() {
-                if texts && inner.is_null() && !schema.properties.contains_key(name) {
-                    *inner = json!("");
-                } else if let Some(field) = schema.field(name) {
-                    empty_texts(field, inner);
-                }
-            }
-        }
-        Value::Array(list) => {
-            if let Some(items) = &schema.items {
-                list.iter_mut().for_each(|one| empty_texts(items, one));
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
-
-fn types(resource: &Resource, schema: &Schema, value: &Value, owner: &str) -> ApiResult<()> {
-    for violation in validate(schema, value, None) {
-        if violation.cause == Cause::TypeInvalid {
-            let mut words = violation.text.split('"');
-            let found = words.nth(1).unwrap_or_default();
-            let found = if found == "integer" {
-                "number"
-            } else if found == "boolean" {
-                "bool"
-            } else {
-                found
-            };
-            let wanted = violation.text.rsplit_once("must be of type ").map_or("", |(_, rest)| rest.split(':').next().unwrap_or_default());
-            let wanted = match wanted {
-                "boolean" => "bool",
-                "integer" => "int64",
-                "array" => "[]",
-                "object" => "struct",
-                other => other,
-            };
-            let path: String = violation.field.split('[').map(|part| part.split_once(']').map_or(part, |(_, rest)| rest)).collect();
-            return Err(unhandled(
-                resource,
-                &format!("json: cannot unmarshal {found} into Go struct field {owner}.{path} of type {wanted}"),
-            ));
-        }
-        if violation.cause == Cause::Invalid && violation.text.contains("must be of type byte") {
-            return Err(unhandled(resource, &format!("illegal base64 data at {}", violation.field)));
-        }
-        if violation.cause == Cause::Invalid && violation.text.contains("must be of type date-time") {
-            return Err(unhandled(resource, &format!("parsing time at {}: {}", violation.field, violation.text)));
-        }
-    }
-    Ok(())
-}
-
-/// Drops empty lists and maps of optional fields, which Go leaves out when it writes.
-fn tidy(schema: &Schema, value: &mut Value) {
-    match value {
-        Value::Object(map) => {
-            for (name, inner) in map.iter_mut() {
-                if let Some(field) = schema.field(name) {
-                    tidy(field, inner);
-                }
-            }
-            map.retain(|name, inner| {
-                let Some(field) = schema.properties.get(name) else { return true };
-                let empty = match inner {
-                    Value::Array(list) => list.is_empty(),
-                    Value::Object(map) => map.is_empty() && field.additional.is_some(),
-                    _ => false,
-                };
-                !(empty && field.kind.is_some_and(|kind| matches!(kind, Type::Array | Type::Object)) && !schema.required.contains(name))
-            });
-        }
-        Value::Array(list) => {
-            if let Some(items) = &schema.items {
-                list.iter_mut().for_each(|one| tidy(items, one));
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
+    let mut unknown = schema::prune(&resource.schema, &mut object, true);
+    unknown.sort();
+    faults.extend(unknown.iter().map(|field| format!("unknown field \"{field}\"")));
+    schema::default(&resource.schema, &mut object);
+    Ok((object, faults))
 }
 
 /// `stringData` is written into `data` and never stored.
-fn secret(resource: &Resource, object: &mut Value) -> ApiResult<()> {
-    let Some(Value::Object(plain)) = object.as_object_mut().and_then(|map| map.remove("stringData")) else { return Ok(()) };
+fn secret(object: &mut Value) {
+    let Some(Value::Object(plain)) = object.as_object_mut().and_then(|map| map.remove("stringData")) else { return };
+    if plain.is_empty() {
+        return;
+    }
     if !object.get("data").is_some_and(Value::is_object) {
         object["data"] = json!({});
     }
     for (key, value) in plain {
-        let Some(text) = value.as_str() else { return Err(unhandled(resource, "stringData holds texts only")) };
+        let text = value.as_str().unwrap_or_default();
         object["data"][key] = json!(base64::engine::general_purpose::STANDARD.encode(text));
     }
-    Ok(())
 }

@@ -24,6 +24,9 @@ pub(crate) fn native(resource: &Resource, value: &mut Value) {
                 pod_spec(spec);
                 fill(spec, "enableServiceLinks", json!(true));
             }
+            if let Some(status) = object(value, "status") {
+                addresses(status);
+            }
         }
         ("", "Service") => service(value),
         ("", "Secret") => {
@@ -31,9 +34,36 @@ pub(crate) fn native(resource: &Resource, value: &mut Value) {
                 fill(map, "type", json!("Opaque"));
             }
         }
-        ("", "PersistentVolumeClaim") => {
+        ("", "PersistentVolumeClaim") => claim(value),
+        ("", "PersistentVolume") => {
+            if let Some(status) = object(value, "status") {
+                fill(status, "phase", json!("Pending"));
+            }
             if let Some(spec) = object(value, "spec") {
+                fill(spec, "persistentVolumeReclaimPolicy", json!("Retain"));
                 fill(spec, "volumeMode", json!("Filesystem"));
+                if let Some(Value::Object(path)) = spec.get_mut("hostPath") {
+                    fill(path, "type", json!(""));
+                }
+            }
+        }
+        ("", "Node") => {
+            if let Some(status) = object(value, "status")
+                && let Some(capacity) = status.get("capacity").cloned()
+            {
+                fill(status, "allocatable", capacity);
+            }
+        }
+        ("", "Endpoints") => {
+            for subset in each(value, "subsets") {
+                each(subset, "ports").for_each(|port| fill_in(port, "protocol", json!("TCP")));
+            }
+        }
+        ("", "LimitRange") => limit_range(value),
+        ("", "ReplicationController") => controller(value),
+        ("", "PodTemplate") => {
+            if let Some(spec) = value.get_mut("template").and_then(|template| object(template, "spec")) {
+                pod_spec(spec);
             }
         }
         ("apps", kind) => apps(kind, value),
@@ -44,6 +74,11 @@ pub(crate) fn native(resource: &Resource, value: &mut Value) {
         }
         ("batch", "CronJob") => cron_job(value),
         ("networking.k8s.io", "NetworkPolicy") => network_policy(value),
+        ("autoscaling", _) if resource.version == "v1" => {
+            if let Some(spec) = object(value, "spec") {
+                fill(spec, "minReplicas", json!(1));
+            }
+        }
         ("autoscaling", _) => {
             if let Some(spec) = object(value, "spec") {
                 fill(spec, "minReplicas", json!(1));
@@ -53,6 +88,34 @@ pub(crate) fn native(resource: &Resource, value: &mut Value) {
             }
         }
         ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding") => binding(value),
+        ("networking.k8s.io", "IngressClass") => {
+            if let Some(Value::Object(parameters)) = value.pointer_mut("/spec/parameters") {
+                fill(parameters, "scope", json!("Cluster"));
+            }
+        }
+        ("discovery.k8s.io", _) => each(value, "ports").for_each(|port| {
+            fill_in(port, "name", json!(""));
+            fill_in(port, "protocol", json!("TCP"));
+        }),
+        ("scheduling.k8s.io", _) => fill_in(value, "preemptionPolicy", json!("PreemptLowerPriority")),
+        ("storage.k8s.io", "CSIDriver") => {
+            if let Some(spec) = object(value, "spec") {
+                fill(spec, "attachRequired", json!(true));
+                fill(spec, "podInfoOnMount", json!(false));
+                fill(spec, "storageCapacity", json!(false));
+                fill(spec, "fsGroupPolicy", json!("ReadWriteOnceWithFSType"));
+                fill(spec, "volumeLifecycleModes", json!(["Persistent"]));
+                fill(spec, "requiresRepublish", json!(false));
+                fill(spec, "seLinuxMount", json!(false));
+            }
+        }
+        ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy") => {
+            if let Some(spec) = object(value, "spec") {
+                fill(spec, "failurePolicy", json!("Fail"));
+                matched(spec.get_mut("matchConstraints"));
+            }
+        }
+        ("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding") => matched(value.pointer_mut("/spec/matchResources")),
         ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration" | "MutatingWebhookConfiguration") => webhooks(resource, value),
         ("apiextensions.k8s.io", _) => crate::crd::default(value),
         ("storage.k8s.io", "StorageClass") => {
@@ -62,6 +125,88 @@ pub(crate) fn native(resource: &Resource, value: &mut Value) {
             }
         }
         _ => {}
+    }
+}
+
+fn fill_in(value: &mut Value, name: &str, default: Value) {
+    if let Value::Object(map) = value {
+        fill(map, name, default);
+    }
+}
+
+fn each<'a>(value: &'a mut Value, name: &str) -> impl Iterator<Item = &'a mut Value> {
+    value.get_mut(name).and_then(Value::as_array_mut).into_iter().flatten()
+}
+
+/// The first of a Pod's addresses and the address alone are the same (kubernetes `pkg/apis/core/v1/conversion.go`).
+fn addresses(status: &mut Map<String, Value>) {
+    for (one, all) in [("podIP", "podIPs"), ("hostIP", "hostIPs")] {
+        let alone = status.get(one).filter(|ip| ip.as_str().is_some_and(|ip| !ip.is_empty())).cloned();
+        let first = status.get(all).and_then(|all| all.get(0)).and_then(|first| first.get("ip")).cloned();
+        match (alone, first) {
+            (Some(alone), first) if first.as_ref() != Some(&alone) => {
+                status.insert(all.to_owned(), json!([{"ip": alone}]));
+            }
+            (None, Some(first)) => {
+                status.insert(one.to_owned(), first);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn claim(value: &mut Value) {
+    if let Some(spec) = object(value, "spec") {
+        fill(spec, "volumeMode", json!("Filesystem"));
+    }
+    if let Some(status) = object(value, "status") {
+        fill(status, "phase", json!("Pending"));
+    }
+}
+
+/// What a container may have at most is also what it gets, unless something else is said.
+fn limit_range(value: &mut Value) {
+    let Some(spec) = value.get_mut("spec") else { return };
+    for limit in each(spec, "limits") {
+        let Value::Object(limit) = limit else { continue };
+        if limit.get("type") != Some(&json!("Container")) {
+            continue;
+        }
+        for (from, to) in [("max", "default"), ("default", "defaultRequest"), ("min", "defaultRequest")] {
+            let Some(Value::Object(amounts)) = limit.get(from).cloned() else { continue };
+            if let Some(target) = ensure(limit, to) {
+                amounts.into_iter().for_each(|(name, amount)| fill(target, &name, amount));
+            }
+        }
+    }
+}
+
+fn controller(value: &mut Value) {
+    let labels =
+        value.pointer("/spec/template/metadata/labels").filter(|labels| labels.as_object().is_some_and(|map| !map.is_empty())).cloned();
+    if let Some(labels) = labels {
+        let metadata = crate::object::meta_mut(value);
+        fill(metadata, "labels", labels.clone());
+        if let Some(spec) = object(value, "spec") {
+            fill(spec, "selector", labels);
+        }
+    }
+    let Some(spec) = object(value, "spec") else { return };
+    fill(spec, "replicas", json!(1));
+    if let Some(template) = spec.get_mut("template").and_then(|template| object(template, "spec")) {
+        pod_spec(template);
+    }
+}
+
+fn matched(constraints: Option<&mut Value>) {
+    let Some(Value::Object(map)) = constraints else { return };
+    fill(map, "matchPolicy", json!("Equivalent"));
+    fill(map, "namespaceSelector", json!({}));
+    fill(map, "objectSelector", json!({}));
+    for rules in ["resourceRules", "excludeResourceRules"] {
+        for rule in map.get_mut(rules).and_then(Value::as_array_mut).into_iter().flatten() {
+            fill_in(rule, "scope", json!("*"));
+        }
     }
 }
 
@@ -91,6 +236,11 @@ fn apps(kind: &str, value: &mut Value) {
             fill(spec, "revisionHistoryLimit", json!(10));
             fill(spec, "podManagementPolicy", json!("OrderedReady"));
             fill(spec, "persistentVolumeClaimRetentionPolicy", json!({"whenDeleted": "Retain", "whenScaled": "Retain"}));
+            for template in spec.get_mut("volumeClaimTemplates").and_then(Value::as_array_mut).into_iter().flatten() {
+                fill_in(template, "apiVersion", json!("v1"));
+                fill_in(template, "kind", json!("PersistentVolumeClaim"));
+                claim(template);
+            }
             if let Some(strategy) = ensure(spec, "updateStrategy") {
                 fill(strategy, "type", json!("RollingUpdate"));
                 if strategy.get("type") == Some(&json!("RollingUpdate")) {
@@ -122,7 +272,7 @@ fn job_spec(spec: &mut Map<String, Value>) {
     fill(spec, "manualSelector", json!(false));
     fill(spec, "podReplacementPolicy", json!(if spec.contains_key("podFailurePolicy") { "Failed" } else { "TerminatingOrFailed" }));
     if let Some(template) = spec.get_mut("template").and_then(|template| object(template, "spec")) {
-        pod_spec_with(template, None);
+        pod_spec(template);
     }
 }
 
@@ -134,19 +284,12 @@ fn cron_job(value: &mut Value) {
     fill(spec, "failedJobsHistoryLimit", json!(1));
     let template = spec.get_mut("jobTemplate").and_then(|template| template.get_mut("spec"));
     if let Some(pod) = template.and_then(|spec| spec.get_mut("template")).and_then(|template| object(template, "spec")) {
-        pod_spec_with(pod, None);
+        pod_spec(pod);
     }
 }
 
 fn pod_spec(spec: &mut Map<String, Value>) {
-    pod_spec_with(spec, Some("Always"));
-}
-
-/// Jobs have no default restart policy: they must name one.
-fn pod_spec_with(spec: &mut Map<String, Value>, restart: Option<&str>) {
-    if let Some(policy) = restart {
-        fill(spec, "restartPolicy", json!(policy));
-    }
+    fill(spec, "restartPolicy", json!("Always"));
     fill(spec, "dnsPolicy", json!("ClusterFirst"));
     fill(spec, "schedulerName", json!("default-scheduler"));
     fill(spec, "securityContext", json!({}));
@@ -254,6 +397,9 @@ fn service(value: &mut Value) {
     let Some(spec) = object(value, "spec") else { return };
     fill(spec, "type", json!("ClusterIP"));
     fill(spec, "sessionAffinity", json!("None"));
+    if spec.get("sessionAffinity") == Some(&json!("ClientIP")) {
+        fill(spec, "sessionAffinityConfig", json!({"clientIP": {"timeoutSeconds": 10800}}));
+    }
     let kind = spec.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
     if kind != "ExternalName" {
         fill(spec, "ipFamilies", json!(["IPv4"]));
@@ -269,8 +415,10 @@ fn service(value: &mut Value) {
     for port in spec.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
         if let Value::Object(port) = port {
             fill(port, "protocol", json!("TCP"));
-            if let Some(number) = port.get("port").cloned() {
-                fill(port, "targetPort", number);
+            if let Some(number) = port.get("port").cloned()
+                && port.get("targetPort").is_none_or(|target| *target == json!(0) || *target == json!(""))
+            {
+                port.insert("targetPort".to_owned(), number);
             }
         }
     }
@@ -326,26 +474,6 @@ fn webhooks(resource: &Resource, value: &mut Value) {
             if let Value::Object(rule) = rule {
                 fill(rule, "scope", json!("*"));
             }
-        }
-    }
-}
-
-/// An Event as the other of its two groups shows it.
-pub(crate) fn convert_event(event: &mut Value, new: bool) {
-    const NAMES: &[(&str, &str)] = &[
-        ("involvedObject", "regarding"),
-        ("message", "note"),
-        ("reportingComponent", "reportingController"),
-        ("source", "deprecatedSource"),
-        ("firstTimestamp", "deprecatedFirstTimestamp"),
-        ("lastTimestamp", "deprecatedLastTimestamp"),
-        ("count", "deprecatedCount"),
-    ];
-    let Value::Object(map) = event else { return };
-    for (old_name, new_name) in NAMES {
-        let (from, to) = if new { (old_name, new_name) } else { (new_name, old_name) };
-        if let Some(value) = map.remove(*from) {
-            map.insert((*to).to_owned(), value);
         }
     }
 }

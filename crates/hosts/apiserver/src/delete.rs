@@ -13,6 +13,7 @@ use crate::kinds::Generation;
 use crate::object::{self, finalizers, meta, meta_mut};
 use crate::selector::Selector;
 use crate::status::{ApiError, ApiResult, details};
+use crate::typed::{self, Unread};
 use crate::write::{Call, is_finished};
 use crate::{Server, crd, decode, garbage};
 
@@ -46,6 +47,24 @@ pub(crate) struct Removal {
     pub dry_run: bool,
 }
 
+/// Reads the body of a delete. The words are Go's; nobody tells here what the body should have been.
+fn delete_options(call: &Call) -> ApiResult<Value> {
+    let document = decode::body(&call.headers, &call.body, "DeleteOptions").map_err(|mut error| {
+        if let Some((_, why)) = error.message.split_once("(must be of type DeleteOptions): ") {
+            error.message = why.rsplit_once(" (").map_or(why, |(why, _)| why).to_owned();
+        }
+        error
+    })?;
+    let value = document.value();
+    let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default();
+    if !matches!(text("kind"), "" | "DeleteOptions") {
+        return Err(ApiError::bad_request(decode::not_registered(text("apiVersion"), text("kind"))));
+    }
+    let form = typed::by_name("meta.v1.DeleteOptions").ok_or_else(|| ApiError::internal("DeleteOptions have no form"))?;
+    let (options, _) = typed::read(form, &document.node).map_err(|Unread(why)| ApiError::bad_request(why))?;
+    Ok(options)
+}
+
 /// What became of an object.
 pub(crate) enum Outcome {
     Gone(Value),
@@ -72,10 +91,7 @@ impl Removal {
                 options["dryRun"] = json!(call.query.all("dryRun"));
             }
         } else {
-            options = decode::body(&call.headers, &call.body)?.0;
-            if !options.is_object() || !matches!(options.get("kind").and_then(Value::as_str), None | Some("DeleteOptions")) {
-                return Err(ApiError::bad_request("the body of a delete must be a DeleteOptions"));
-            }
+            options = delete_options(call)?;
         }
         let text = |path: &str| options.pointer(path).and_then(Value::as_str).map(str::to_owned);
         let mut found = Vec::new();
@@ -124,7 +140,7 @@ pub(crate) async fn answer(call: &Call) -> ApiResult<Response> {
     let mut warnings = Vec::new();
     let unsaid = options.get("propagationPolicy").is_none() && options.get("orphanDependents").is_none();
     if resource.kind == "Job" && resource.custom.is_none() && unsaid {
-        warnings.push(PRESERVED.to_owned());
+        call.say(&[PRESERVED.to_owned()]);
     }
     let outcome = remove_admitted(call, &call.place.namespace, name, &removal, &options, &mut warnings).await?;
     let (object, gone) = match outcome {
@@ -134,7 +150,14 @@ pub(crate) async fn answer(call: &Call) -> ApiResult<Response> {
     let whole = resource.custom.is_none()
         && matches!(
             resource.kind.as_str(),
-            "Pod" | "Service" | "ServiceAccount" | "PersistentVolumeClaim" | "PersistentVolume" | "ResourceQuota" | "Namespace"
+            "Pod"
+                | "Service"
+                | "ServiceAccount"
+                | "PersistentVolumeClaim"
+                | "PersistentVolume"
+                | "PodTemplate"
+                | "ResourceQuota"
+                | "Namespace"
         );
     if !gone || whole {
         return call.answer(StatusCode::OK, &object, &warnings);
@@ -142,9 +165,8 @@ pub(crate) async fn answer(call: &Call) -> ApiResult<Response> {
     let mut details = details(resource, name);
     details["uid"] = json!(meta(&object, "uid"));
     let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details});
-    let mut response = crate::status::json_response(StatusCode::OK, status.to_string().into_bytes());
-    call.warn(&mut response, &warnings);
-    Ok(response)
+    call.say(&warnings);
+    Ok(crate::status::json_response(StatusCode::OK, status.to_string().into_bytes()))
 }
 
 /// Answers DELETE on a collection.
@@ -179,9 +201,17 @@ pub(crate) async fn collection(call: &Call) -> ApiResult<Response> {
         }
     }
     let list = json!({"kind": resource.list_kind, "apiVersion": resource.api_version, "metadata": {"resourceVersion": revision.to_string()}, "items": items});
-    let mut response = crate::status::json_response(StatusCode::OK, list.to_string().into_bytes());
-    call.warn(&mut response, &warnings);
-    Ok(response)
+    call.say(&warnings);
+    Ok(crate::status::json_response(StatusCode::OK, list.to_string().into_bytes()))
+}
+
+/// Removes the Pod of a call whose budgets allow it.
+pub(crate) async fn evicted(call: &Call, removal: &Removal) -> ApiResult<()> {
+    let options = json!({"kind": "DeleteOptions", "apiVersion": "meta.k8s.io/v1"});
+    let mut warnings = Vec::new();
+    remove_admitted(call, &call.place.namespace, &call.place.name, removal, &options, &mut warnings).await?;
+    call.say(&warnings);
+    Ok(())
 }
 
 async fn remove_admitted(

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::catalog::{Catalog, Resource};
 use crate::status::json_response;
-use crate::{accept, reviews};
+use crate::{accept, kinds, reviews};
 
 /// The verbs of a kind, as discovery sorts them.
 const VERBS: &[&str] = &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
@@ -42,6 +42,21 @@ struct Group {
     versions: Vec<Version>,
 }
 
+impl Version {
+    /// Bindings are written and never kept.
+    fn add_bindings(&mut self) {
+        self.resources
+            .insert(0, json!({"name": "bindings", "singularName": "binding", "namespaced": true, "kind": "Binding", "verbs": ["create"]}));
+        self.discovered.insert(
+            0,
+            json!({
+                "resource": "bindings", "responseKind": {"group": "", "version": "", "kind": "Binding"},
+                "scope": "Namespaced", "singularResource": "binding", "verbs": ["create"],
+            }),
+        );
+    }
+}
+
 fn storage_hash(resource: &Resource) -> String {
     let version = resource.storage_version();
     let version = version.rsplit('/').next().unwrap_or_default();
@@ -62,17 +77,15 @@ fn own_kind(resource: &Resource) -> Value {
 }
 
 /// Returns the subresources with their kinds and verbs.
-fn subresources(resource: &Resource) -> Vec<(String, Value, Vec<&'static str>)> {
+pub(crate) fn subresources(resource: &Resource) -> Vec<(String, Value, Vec<&'static str>)> {
     let own = own_kind(resource);
     let mut found: Vec<(String, Value, Vec<&'static str>)> = resource
         .subresources
         .others
         .iter()
-        .map(|name| match name.as_str() {
-            "token" => (name.clone(), json!({"group": "authentication.k8s.io", "version": "v1", "kind": "TokenRequest"}), vec!["create"]),
-            "binding" => (name.clone(), json!({"group": "", "version": "", "kind": "Binding"}), vec!["create"]),
-            "finalize" => (name.clone(), own.clone(), vec!["update"]),
-            _ => (name.clone(), own.clone(), vec!["get"]),
+        .map(|name| {
+            let (kind, verbs) = subresource(resource, name);
+            (name.clone(), kind.unwrap_or_else(|| own.clone()), verbs.to_vec())
         })
         .collect();
     if resource.subresources.scale.is_some() {
@@ -81,8 +94,31 @@ fn subresources(resource: &Resource) -> Vec<(String, Value, Vec<&'static str>)> 
     if resource.subresources.status {
         found.push(("status".to_owned(), own, vec!["get", "patch", "update"]));
     }
-    found.sort_by(|left, right| left.0.cmp(&right.0));
+    // Definitions tell of the status first.
+    if resource.custom.is_some() {
+        found.reverse();
+    } else {
+        found.sort_by(|left, right| left.0.cmp(&right.0));
+    }
     found
+}
+
+/// Returns the kind of a subresource, if it is another than the resource's own, and its verbs.
+fn subresource(resource: &Resource, name: &str) -> (Option<Value>, &'static [&'static str]) {
+    let kind = |group: &str, version: &str, kind: &str| Some(json!({"group": group, "version": version, "kind": kind}));
+    let connect: &[&str] = &["create", "get"];
+    match name {
+        "token" => (kind("authentication.k8s.io", "v1", "TokenRequest"), &["create"]),
+        "binding" => (kind("", "", "Binding"), &["create"]),
+        "eviction" => (kind("policy", "v1", "Eviction"), &["create"]),
+        "attach" => (kind("", "", "PodAttachOptions"), connect),
+        "exec" => (kind("", "", "PodExecOptions"), connect),
+        "portforward" => (kind("", "", "PodPortForwardOptions"), connect),
+        "proxy" => (kind("", "", &format!("{}ProxyOptions", resource.kind)), &["create", "delete", "get", "patch", "update"]),
+        "finalize" => (None, &["update"]),
+        "approval" | "ephemeralcontainers" | "resize" => (None, &["get", "patch", "update"]),
+        _ => (None, &["get"]),
+    }
 }
 
 fn legacy(resource: &Resource) -> Vec<Value> {
@@ -153,7 +189,7 @@ fn questions() -> Vec<Group> {
             .resources
             .push(json!({"name": plural, "singularName": singular, "namespaced": namespaced, "kind": kind, "verbs": ["create"]}));
         version.discovered.push(json!({
-            "resource": plural, "responseKind": {"group": group, "version": "v1", "kind": kind},
+            "resource": plural, "responseKind": {"group": "", "version": "", "kind": kind},
             "scope": if *namespaced { "Namespaced" } else { "Cluster" }, "singularResource": singular, "verbs": ["create"],
         }));
     }
@@ -171,15 +207,11 @@ impl Answers {
                 versions: group.versions.iter().map(|(name, kinds)| version(name, kinds)).collect(),
             })
             .collect();
-        // The questions stand before the groups of definitions.
-        let custom = all.iter().position(|group| {
-            catalog
-                .groups
-                .iter()
-                .any(|one| one.name == group.name && one.versions.iter().all(|(_, kinds)| kinds.iter().all(|kind| kind.custom.is_some())))
-        });
-        let place = custom.unwrap_or(all.len());
-        all.splice(place..place, questions());
+        all.extend(questions());
+        all.sort_by(|left, right| kinds::place(&left.name).cmp(&kinds::place(&right.name)));
+        if let Some(core) = all.iter_mut().find(|group| group.name.is_empty()).and_then(|group| group.versions.first_mut()) {
+            core.add_bindings();
+        }
         let mut versions = HashMap::new();
         let mut by_group = HashMap::new();
         let mut listed = Vec::new();
@@ -233,7 +265,12 @@ impl Answers {
         match parts[..] {
             ["api"] if accept::aggregated(headers) => Some(whole(&self.aggregated_core, headers)),
             ["apis"] if accept::aggregated(headers) => Some(whole(&self.aggregated_groups, headers)),
-            ["api"] => Some(plain(&self.core)),
+            ["api"] => {
+                let mut core = self.core.clone();
+                let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+                core["serverAddressByClientCIDRs"][0]["serverAddress"] = json!(host);
+                Some(plain(&core))
+            }
             ["apis"] => Some(plain(&self.groups)),
             ["api", version] => self.versions.get(version).map(plain),
             ["apis", group] => self.by_group.get(group).map(plain),

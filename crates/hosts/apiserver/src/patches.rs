@@ -1,16 +1,20 @@
 //! PATCH: the live object and a patch make the new one, by merge, JSON, strategic merge or server-side apply.
 
 use axum::response::Response;
-use http::StatusCode;
+use http::{StatusCode, header};
 use patch::{ApplyError, Conflicts, FieldSet, PatchError, Writer};
 use serde_json::{Value, json};
 
 use crate::catalog::Resource;
-use crate::decode::{self, media_type};
+use crate::decode;
 use crate::object::{meta, meta_mut};
 use crate::request::{FieldValidation, WriteOptions};
 use crate::status::{ApiError, ApiResult};
+use crate::typed::json::{Node, parse};
 use crate::write::{self, Call, Made, Ownership};
+
+/// How many operations a JSON patch may have.
+const OPERATIONS: usize = 10_000;
 
 /// The four ways to patch.
 #[derive(Debug, Clone)]
@@ -21,29 +25,78 @@ pub(crate) enum Patch {
     Apply(Value),
 }
 
-/// Reads the patch of a request, with the fields that stood twice in it.
-pub(crate) fn read(call: &Call) -> ApiResult<(Patch, Vec<String>)> {
-    let media = media_type(&call.headers);
-    match media.as_str() {
-        "application/json-patch+json" => decode::json_body(&call.body).map(|(value, twice)| (Patch::Json(value), twice)),
-        "application/merge-patch+json" => decode::json_body(&call.body).map(|(value, twice)| (Patch::Merge(value), twice)),
-        "application/strategic-merge-patch+json" if call.resource.custom.is_none() => {
-            decode::json_body(&call.body).map(|(value, twice)| (Patch::Strategic(value), twice))
+/// How a patch is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PatchType {
+    Json,
+    Merge,
+    Strategic,
+    Apply,
+}
+
+/// Returns how the patch of a request is written. Routes of Kubernetes' own kinds refuse other media by themselves, those of
+/// custom kinds leave it to the handler.
+pub(crate) fn patch_type(call: &Call) -> ApiResult<PatchType> {
+    let given = call.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    match given.split(';').next().unwrap_or_default().trim() {
+        "application/json-patch+json" => Ok(PatchType::Json),
+        "application/merge-patch+json" => Ok(PatchType::Merge),
+        "application/strategic-merge-patch+json" if call.resource.custom.is_none() => Ok(PatchType::Strategic),
+        "application/apply-patch+yaml" => Ok(PatchType::Apply),
+        _ if call.resource.custom.is_none() => {
+            Err(ApiError::new(415, "UnsupportedMediaType", "415: Unsupported Media Type").with(json!({})))
         }
-        "application/apply-patch+yaml" => {
-            let json = call.body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
-            match json.then(|| decode::json_body(&call.body)) {
-                Some(Ok((value, twice))) => Ok((Patch::Apply(value), twice)),
-                _ => decode::yaml_body(&call.body).map(|value| (Patch::Apply(value), Vec::new())),
+        _ => Err(decode::unsupported_media("application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml")),
+    }
+}
+
+/// Reads the patch of a request, with what a strict reader says about it.
+pub(crate) fn read(call: &Call, form: PatchType) -> ApiResult<(Patch, Vec<String>)> {
+    const OBJECT: &str = "json: cannot unmarshal {} into Go value of type map[string]interface {}";
+    if form == PatchType::Apply {
+        let (value, _) = decode::yaml(&call.body)
+            .map_err(|why| ApiError::bad_request(format!("error decoding YAML: error converting YAML to JSON: yaml: {why}")))?;
+        return Ok((Patch::Apply(value), Vec::new()));
+    }
+    let before = if form == PatchType::Strategic { "" } else { "error decoding patch: " };
+    let node = parse(&call.body).map_err(|why| ApiError::bad_request(format!("{before}{why}")))?;
+    let faults = node.duplicates().iter().map(|field| format!("duplicate field \"{field}\"")).collect();
+    match (form, &node) {
+        (PatchType::Json, Node::List(operations)) if operations.len() > OPERATIONS => {
+            let message = format!("The allowed maximum operations in a JSON patch is {OPERATIONS}, got {}", operations.len());
+            Err(ApiError::new(413, "RequestEntityTooLarge", format!("Request entity too large: {message}")).with(json!({})))
+        }
+        (PatchType::Json, Node::List(_)) => Ok((Patch::Json(node.value()), operation_faults(&node))),
+        (PatchType::Json, Node::Null) => Ok((Patch::Json(json!([])), Vec::new())),
+        (PatchType::Json, other) => {
+            let why = format!("json: cannot unmarshal {} into Go value of type []handlers.jsonPatchOp", other.word());
+            Err(ApiError::bad_request(format!("{before}{why}")))
+        }
+        (PatchType::Merge, Node::Null) => Err(ApiError::bad_request("Invalid JSON Patch")),
+        (PatchType::Merge, Node::Map(_)) => Ok((Patch::Merge(node.value()), faults)),
+        (PatchType::Strategic, Node::Null) => Ok((Patch::Strategic(json!({})), Vec::new())),
+        (PatchType::Strategic, Node::Map(_)) => Ok((Patch::Strategic(node.value()), faults)),
+        (_, other) => Err(ApiError::bad_request(format!("{before}{}", OBJECT.replacen("{}", other.word(), 1)))),
+    }
+}
+
+/// A JSON patch is strict about the fields of its operations.
+fn operation_faults(patch: &Node) -> Vec<String> {
+    let Node::List(operations) = patch else { return Vec::new() };
+    let mut found = Vec::new();
+    for (index, operation) in operations.iter().enumerate() {
+        let Node::Map(fields) = operation else { continue };
+        let mut seen: Vec<&str> = Vec::new();
+        for (name, _) in fields {
+            let known = matches!(name.as_str(), "op" | "path" | "from" | "value");
+            if seen.contains(&name.as_str()) || !known {
+                let what = if known { "duplicate" } else { "unknown" };
+                found.push(format!("json patch {what} field \"[{index}].{name}\""));
             }
-        }
-        other => {
-            let own = if call.resource.custom.is_none() { ", application/strategic-merge-patch+json" } else { "" };
-            Err(decode::unsupported_media(&format!(
-                "the body of the request was in an unknown format ({other}) - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml{own}"
-            )))
+            seen.push(name);
         }
     }
+    found
 }
 
 /// Answers PATCH on an object or its status.
@@ -51,39 +104,55 @@ pub(crate) async fn answer(call: &Call) -> ApiResult<Response> {
     if call.place.name.is_empty() {
         return Err(ApiError::method_not_allowed());
     }
-    let apply = media_type(&call.headers) == "application/apply-patch+yaml";
-    let options = call.options("PatchOptions", apply)?;
-    let (patch, twice) = read(call)?;
-    if let Patch::Apply(config) = &patch {
-        let mut config = config.clone();
-        let stated = meta(&config, "namespace").to_owned();
-        check_config(call, &mut config)?;
-        strip(&call.resource, &call.place.subresource, &mut config);
-        if call.server.store.get(&call.key()).is_none() && call.place.subresource.is_empty() {
-            return apply_new(call, &options, config, &stated).await;
-        }
-        let now = call.server.now();
-        let reset = reset(&call.resource, &call.place.subresource, &config);
-        let make = |live: &Value| applied(call, &options, Some(live), &config, &reset, &now, &stated);
-        let (object, warnings) = write::change(call, &options, &call.place.subresource, make).await?;
-        return call.answer(StatusCode::OK, &object, &warnings);
+    let form = patch_type(call)?;
+    let options = call.options("PatchOptions", form == PatchType::Apply)?;
+    if form == PatchType::Apply {
+        return apply(call, &options).await;
     }
     let make = |live: &Value| {
+        let (patch, strict) = read(call, form)?;
         let mut object = patched(&call.resource, live, &patch)?;
         let named = matches!(&patch, Patch::Merge(change) | Patch::Strategic(change) if !meta(change, "resourceVersion").is_empty());
         if !named && meta(&object, "resourceVersion") == meta(live, "resourceVersion") {
             // What the patch does not say is no precondition.
             meta_mut(&mut object).insert("resourceVersion".to_owned(), json!(""));
         }
-        let warnings = write::fit(&call.resource, &mut object, &twice, options.validation).map_err(|error| undecodable(&object, error))?;
-        Ok(Made { object, ownership: Ownership::Track, warnings })
+        let (fitted, faults) =
+            write::refit(&call.resource, &object, options.validation).map_err(|error| undecodable(&object, &strict, error))?;
+        if options.validation == FieldValidation::Strict && !strict.is_empty() {
+            return Err(undecodable(
+                &object,
+                &[],
+                ApiError::bad_request(format!(" cannot be handled as a X: strict decoding error: {}", strict.join(", "))),
+            ));
+        }
+        let said = if options.validation == FieldValidation::Warn { strict } else { Vec::new() };
+        Ok(Made { object: fitted, ownership: Ownership::Track, warnings: said.into_iter().chain(faults).collect() })
     };
     let (object, warnings) = write::change(call, &options, &call.place.subresource, make).await?;
     call.answer(StatusCode::OK, &object, &warnings)
 }
 
+/// Answers an apply: it creates what is not there.
+async fn apply(call: &Call, options: &WriteOptions) -> ApiResult<Response> {
+    let (Patch::Apply(mut config), _) = read(call, PatchType::Apply)? else {
+        return Err(ApiError::internal("a configuration was read as a patch"));
+    };
+    let stated = meta(&config, "namespace").to_owned();
+    check_config(call, &mut config)?;
+    strip(&call.resource, &call.place.subresource, &mut config);
+    if call.server.store.get(&call.key()).is_none() && call.place.subresource.is_empty() {
+        return apply_new(call, options, config, &stated).await;
+    }
+    let now = call.server.now();
+    let reset = reset(&call.resource, &call.place.subresource, &config);
+    let make = |live: &Value| applied(call, options, Some(live), &config, &reset, &now, &stated);
+    let (object, warnings) = write::change(call, options, &call.place.subresource, make).await?;
+    call.answer(StatusCode::OK, &object, &warnings)
+}
+
 /// A patch whose result is no object of the kind is told with the whole result.
-fn undecodable(object: &Value, error: ApiError) -> ApiError {
+fn undecodable(object: &Value, strict: &[String], error: ApiError) -> ApiError {
     if error.code != 400 {
         return error;
     }
@@ -92,6 +161,10 @@ fn undecodable(object: &Value, error: ApiError) -> ApiError {
         .split_once(" cannot be handled as a ")
         .and_then(|(_, rest)| rest.split_once(": "))
         .map_or(error.message.as_str(), |(_, why)| why);
+    // What is strange about the patch itself is told first.
+    let own = why.strip_prefix("strict decoding error: ").filter(|_| !strict.is_empty());
+    let joined = own.map(|rest| format!("strict decoding error: {}, {rest}", strict.join(", ")));
+    let why = joined.as_deref().unwrap_or(why);
     ApiError::invalid("", "", "", &[schema::Violation::invalid("patch", &json!(object.to_string()), why)])
 }
 
@@ -161,8 +234,8 @@ fn check_config(call: &Call, config: &mut Value) -> ApiResult<()> {
     if call.resource.namespaced {
         let stated = metadata.get("namespace").and_then(Value::as_str).unwrap_or_default();
         if !stated.is_empty() && stated != place {
-            let message = format!("the namespace of the object ({stated}) does not match the namespace on the request ({place})");
-            return Err(ApiError::bad_request(message));
+            let why = "the namespace of the provided object does not match the namespace sent on the request";
+            return Err(ApiError::bad_request(why));
         }
         metadata.insert("namespace".to_owned(), json!(place));
     }
@@ -191,10 +264,15 @@ fn applied(
     stated: &str,
 ) -> ApiResult<Made> {
     let resource = &call.resource;
-    let writer = Writer { manager: &options.manager, api_version: &resource.api_version, subresource: &call.place.subresource, now };
-    let mut object =
-        patch::apply(live, config, writer, options.force, &resource.shape, reset).map_err(|error| refusal(call, error, stated))?;
-    let warnings = write::fit(resource, &mut object, &[], FieldValidation::Ignore)?;
+    let writer = Writer {
+        manager: &options.manager,
+        api_version: &resource.api_version,
+        subresource: &call.place.subresource,
+        now,
+        empty: &resource.empty,
+    };
+    let object = patch::apply(live, config, writer, options.force, &resource.shape, reset).map_err(|error| refusal(call, error, stated))?;
+    let (mut object, warnings) = write::refit_applied(resource, &object)?;
     if let (Some(live), None) = (live, config["metadata"].get("resourceVersion")) {
         // What the configuration does not say is no precondition.
         meta_mut(&mut object).insert("resourceVersion".to_owned(), json!(""));

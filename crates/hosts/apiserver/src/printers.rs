@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 use crate::catalog::Resource;
 use crate::object::{meta, parse_time};
 
+mod more;
+
 /// One cell with what its column says of itself.
 #[derive(Debug, Clone)]
 pub(crate) struct Cell {
@@ -105,9 +107,15 @@ pub(crate) fn cells(resource: &Resource, object: &Value, now: Timestamp) -> Vec<
             ];
             [vec![name, text("Ready", &ready)], counts.to_vec(), vec![age], template(object, true)].concat()
         }
-        ("apps", "ReplicaSet") => {
+        ("", "ReplicationController") | ("apps", "ReplicaSet") => {
             let counts = [("Desired", "/spec/replicas"), ("Current", "/status/replicas"), ("Ready", "/status/readyReplicas")];
-            [vec![name], counts.map(|(name, path)| number(name, int_at(object, path))).to_vec(), vec![age], template(object, true)].concat()
+            let mut wide = template(object, true);
+            if resource.group.is_empty()
+                && let Some(last) = wide.last_mut()
+            {
+                last.value = json!(labels(object.pointer("/spec/selector")));
+            }
+            [vec![name], counts.map(|(name, path)| number(name, int_at(object, path))).to_vec(), vec![age], wide].concat()
         }
         ("apps", "StatefulSet") => {
             let ready = format!("{}/{}", int_at(object, "/status/readyReplicas"), int_at(object, "/spec/replicas"));
@@ -148,7 +156,8 @@ pub(crate) fn cells(resource: &Resource, object: &Value, now: Timestamp) -> Vec<
         ("", "Node") => node(object, age),
         ("", "Secret") => {
             let data = object.get("data").and_then(Value::as_object).map_or(0, serde_json::Map::len);
-            vec![name, text("Type", str_at(object, "/type")), number("Data", i64::try_from(data).unwrap_or(0)), age]
+            let count = Cell { kind: "string".to_owned(), ..number("Data", i64::try_from(data).unwrap_or(0)) };
+            vec![name, text("Type", str_at(object, "/type")), count, age]
         }
         ("", "ConfigMap") => {
             let count = |field: &str| object.get(field).and_then(Value::as_object).map_or(0, serde_json::Map::len);
@@ -161,19 +170,6 @@ pub(crate) fn cells(resource: &Resource, object: &Value, now: Timestamp) -> Vec<
             age,
         ],
         ("" | "events.k8s.io", "Event") => event(object, now),
-        ("", "PersistentVolumeClaim") => {
-            let modes: Vec<&str> = list_at(object, "/status/accessModes").iter().filter_map(Value::as_str).collect();
-            vec![
-                name,
-                text("Status", str_at(object, "/status/phase")),
-                text("Volume", str_at(object, "/spec/volumeName")),
-                text("Capacity", str_at(object, "/status/capacity/storage")),
-                text("Access Modes", &modes.join(",")),
-                text("StorageClass", str_at(object, "/spec/storageClassName")),
-                age,
-                text("VolumeMode", str_at(object, "/spec/volumeMode")).wide(),
-            ]
-        }
         ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding") => {
             let role = format!("{}/{}", str_at(object, "/roleRef/kind"), str_at(object, "/roleRef/name"));
             let subjects = |kind: &str| {
@@ -194,7 +190,7 @@ pub(crate) fn cells(resource: &Resource, object: &Value, now: Timestamp) -> Vec<
         ("rbac.authorization.k8s.io", _) | ("apiextensions.k8s.io", _) => {
             vec![name, Cell { kind: "date".to_owned(), ..text("Created At", meta(object, "creationTimestamp")) }]
         }
-        ("admissionregistration.k8s.io", _) => {
+        ("admissionregistration.k8s.io", kind) if kind.ends_with("WebhookConfiguration") => {
             vec![name, number("Webhooks", i64::try_from(list_at(object, "/webhooks").len()).unwrap_or(0)), age]
         }
         ("coordination.k8s.io", "Lease") => vec![name, text("Holder", str_at(object, "/spec/holderIdentity")), age],
@@ -210,7 +206,7 @@ pub(crate) fn cells(resource: &Resource, object: &Value, now: Timestamp) -> Vec<
             let hosts = if hosts.is_empty() { "*".to_owned() } else { hosts.join(",") };
             vec![name, text("Class", class), text("Hosts", &hosts), text("Address", &addresses.join(",")), text("Ports", ports), age]
         }
-        _ => vec![name, age],
+        _ => more::cells(resource, object, name, age),
     }
 }
 
@@ -387,7 +383,7 @@ fn event(object: &Value, now: Timestamp) -> Vec<Cell> {
         text("Source", &source).wide(),
         text("Message", first(&["/message", "/note"]).trim()),
         text("First Seen", &age(&["/firstTimestamp", "/deprecatedFirstTimestamp", "/eventTime"])).wide(),
-        number("Count", count).wide(),
+        Cell { kind: "string".to_owned(), ..number("Count", count) }.wide(),
         Cell::name(object).wide(),
     ]
 }

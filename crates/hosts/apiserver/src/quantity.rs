@@ -1,46 +1,32 @@
 //! Amounts of resources (`500m`, `1Gi`, `1e3`): numbers are taken too, and each is kept in the one way in which Kubernetes
 //! writes it, so that the same amount is the same text. Follows apimachinery `pkg/api/resource/quantity.go`.
 
-use schema::{Schema, Type};
-use serde_json::{Value, json};
-
 /// The format by which the schemas of Kubernetes' own kinds mark an amount.
 pub(crate) const FORMAT: &str = "quantity";
 const NANO: i128 = 1_000_000_000;
 const DECIMAL: &[(&str, u32)] = &[("n", 0), ("u", 3), ("m", 6), ("", 9), ("k", 12), ("M", 15), ("G", 18), ("T", 21), ("P", 24), ("E", 27)];
 const BINARY: &[&str] = &["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
 
-/// Writes every amount in an object in the one way; the error says what is no amount.
-pub(crate) fn normalize(schema: &Schema, value: &mut Value) -> Result<(), String> {
-    if schema.kind == Some(Type::String) && schema.format.as_deref() == Some(FORMAT) {
-        let text = match &*value {
-            Value::String(text) => text.clone(),
-            Value::Number(number) => number.to_string(),
-            _ => return Ok(()),
-        };
-        *value =
-            json!(canonical(&text).ok_or("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'")?);
-        return Ok(());
-    }
-    match value {
-        Value::Object(map) => {
-            for (name, inner) in map.iter_mut() {
-                if let Some(field) = schema.field(name) {
-                    normalize(field, inner)?;
-                }
-            }
-            Ok(())
-        }
-        Value::Array(list) => match &schema.items {
-            Some(items) => list.iter_mut().try_for_each(|one| normalize(items, one)),
-            None => Ok(()),
-        },
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
-    }
+/// Returns an amount in billionths; `None` when it is none or beyond all measure.
+pub(crate) fn nanos(text: &str) -> Option<i128> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let end = digits.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(digits.len());
+    let (number, suffix) = digits.split_at(end);
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let exponent = suffix.strip_prefix(['e', 'E']).and_then(|power| power.parse::<i32>().ok());
+    let decimal = DECIMAL.iter().find(|(name, _)| *name == suffix).map(|(_, power)| *power);
+    let binary = BINARY.iter().position(|name| *name == suffix).filter(|power| *power > 0);
+    let found = match (exponent, decimal, binary) {
+        (_, Some(power), _) => scaled(whole, fraction, i32::try_from(power).ok()?, 1),
+        (_, _, Some(power)) => scaled(whole, fraction, 9, 1024_i128.checked_pow(u32::try_from(power).ok()?)?),
+        (Some(power), _, _) => scaled(whole, fraction, power.checked_add(9)?, 1),
+        (None, None, None) => None,
+    }?;
+    Some(if text.starts_with('-') { -found } else { found })
 }
 
 /// Returns the one way of writing an amount; `None` when it is none. Amounts beyond all measure stay as they are.
-fn canonical(text: &str) -> Option<String> {
+pub(crate) fn canonical(text: &str) -> Option<String> {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     let end = digits.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(digits.len());
     let (number, suffix) = digits.split_at(end);

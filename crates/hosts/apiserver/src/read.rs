@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{GeneralPurpose, URL_SAFE_NO_PAD};
 use http::StatusCode;
 use schema::Violation;
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(3);
 
 /// Answers GET on an object.
 pub(crate) async fn get(call: &Call) -> ApiResult<Response> {
-    let wanted = form(&call.headers)?;
+    let wanted = form(&call.headers, call.resource.encodings())?;
     if let Some(text) = call.query.get("resourceVersion") {
         let revision: u64 =
             text.parse().map_err(|_| ApiError::new(500, "", format!("strconv.ParseUint: parsing {text:?}: invalid syntax")))?;
@@ -33,9 +33,7 @@ pub(crate) async fn get(call: &Call) -> ApiResult<Response> {
     }
     let mut body = Vec::with_capacity(entry.value.len() + 40);
     splice(&mut body, &entry, entry.revision, resource, Identity::Whole);
-    let mut response = json_response(StatusCode::OK, body);
-    call.warn(&mut response, &[]);
-    Ok(response)
+    Ok(json_response(StatusCode::OK, body))
 }
 
 /// Waits until the store has reached a revision.
@@ -54,6 +52,10 @@ async fn reach(call: &Call, revision: u64) -> ApiResult<()> {
     Err(error)
 }
 
+/// Go's base64 does not look at the bits that are left over at the end.
+const LENIENT: GeneralPurpose =
+    GeneralPurpose::new(&base64::alphabet::URL_SAFE, base64::engine::general_purpose::NO_PAD.with_decode_allow_trailing_bits(true));
+
 /// Where a list goes on.
 struct Page {
     revision: u64,
@@ -61,10 +63,28 @@ struct Page {
 }
 
 fn read_page(text: &str) -> ApiResult<Page> {
-    let wrong = || ApiError::bad_request(format!("invalid continue token: continue key is not valid: {text}"));
-    let value: Value = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).ok_or_else(wrong)?;
-    let start = value.get("start").and_then(Value::as_str).ok_or_else(wrong)?.to_owned();
-    let revision = value.get("rv").and_then(Value::as_i64).ok_or_else(wrong)?;
+    let wrong = |why: &str| ApiError::bad_request(format!("invalid continue token: continue key is not valid: {why}"));
+    let bytes = LENIENT
+        .decode(text)
+        .map_err(|error| match error {
+            base64::DecodeError::InvalidByte(at, _) | base64::DecodeError::InvalidLastSymbol(at, _) => at,
+            base64::DecodeError::InvalidLength(length) => length,
+            base64::DecodeError::InvalidPadding => text.len(),
+        })
+        .map_err(|at| wrong(&format!("illegal base64 data at input byte {at}")))?;
+    let value = crate::typed::json::parse(&bytes).map_err(|why| wrong(&why))?.value();
+    let version = value.get("v").and_then(Value::as_str).unwrap_or_default();
+    if version != "meta.k8s.io/v1" {
+        return Err(wrong(&format!("server does not recognize this encoded version {version:?}")));
+    }
+    let revision = value.get("rv").and_then(Value::as_i64).unwrap_or(0);
+    if revision == 0 {
+        return Err(wrong("incorrect encoded start resourceVersion (version meta.k8s.io/v1)"));
+    }
+    let start = value.get("start").and_then(Value::as_str).unwrap_or_default().to_owned();
+    if start.is_empty() {
+        return Err(wrong("empty start key (version meta.k8s.io/v1)"));
+    }
     Ok(Page { revision: u64::try_from(revision).unwrap_or(0), start })
 }
 
@@ -74,38 +94,45 @@ fn token(revision: i64, start: &str) -> String {
 
 /// Refuses combinations of list options that mean nothing.
 pub(crate) fn check_options(call: &Call, watch: bool) -> ApiResult<()> {
+    const FIELD: &str = "resourceVersionMatch";
     let query = &call.query;
     let mut found = Vec::new();
-    let matching = query.get("resourceVersionMatch");
-    if query.has("sendInitialEvents") {
-        if !watch {
-            found.push(Violation::forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"));
-        } else if matching != Some("NotOlderThan") {
-            found.push(Violation::forbidden(
-                "resourceVersionMatch",
-                "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
-            ));
+    let matching = query.get(FIELD);
+    let initial = query.has("sendInitialEvents");
+    if watch {
+        if initial && matching != Some("NotOlderThan") {
+            found.push(Violation::forbidden(FIELD, "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"));
         }
-    } else if let Some(matching) = matching {
-        let revision = query.get("resourceVersion");
-        if watch {
-            found.push(Violation::forbidden(
-                "resourceVersionMatch",
-                "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
-            ));
-        } else if revision.is_none() {
-            found
-                .push(Violation::forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided"));
-        } else if query.get("continue").is_some() {
-            found.push(Violation::forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided"));
-        } else if !matches!(matching, "Exact" | "NotOlderThan") {
-            let allowed = ["Exact", "NotOlderThan", ""].map(str::to_owned);
-            found.push(Violation::not_supported("resourceVersionMatch", &json!(matching), &allowed));
-        } else if matching == "Exact" && revision == Some("0") {
-            found.push(Violation::forbidden(
-                "resourceVersionMatch",
-                "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"",
-            ));
+        if let Some(matching) = matching {
+            if !initial {
+                found.push(Violation::forbidden(FIELD, "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"));
+            }
+            if matching != "NotOlderThan" {
+                found.push(Violation::not_supported(FIELD, &json!(matching), &["NotOlderThan".to_owned()]));
+            }
+            if query.get("continue").is_some() {
+                found.push(Violation::forbidden(FIELD, "resourceVersionMatch is forbidden when continue is provided"));
+            }
+        }
+    } else {
+        if let Some(matching) = matching {
+            let revision = query.get("resourceVersion");
+            if revision.is_none() {
+                found.push(Violation::forbidden(FIELD, "resourceVersionMatch is forbidden unless resourceVersion is provided"));
+            }
+            if query.get("continue").is_some() {
+                found.push(Violation::forbidden(FIELD, "resourceVersionMatch is forbidden when continue is provided"));
+            }
+            if !matches!(matching, "Exact" | "NotOlderThan") {
+                let allowed = ["Exact", "NotOlderThan", ""].map(str::to_owned);
+                found.push(Violation::not_supported(FIELD, &json!(matching), &allowed));
+            }
+            if matching == "Exact" && revision == Some("0") {
+                found.push(Violation::forbidden(FIELD, "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\""));
+            }
+        }
+        if initial {
+            found.push(Violation::forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"));
         }
     }
     if found.is_empty() { Ok(()) } else { Err(ApiError::invalid("meta.k8s.io", "ListOptions", "", &found)) }
@@ -128,7 +155,7 @@ fn at_revision(call: &Call, prefix: &str, revision: u64) -> Option<Vec<(String, 
 
 /// Answers GET on a collection.
 pub(crate) async fn list(call: &Call) -> ApiResult<Response> {
-    let wanted = form(&call.headers)?;
+    let wanted = form(&call.headers, call.resource.encodings())?;
     check_options(call, false)?;
     let (resource, query, store) = (&call.resource, &call.query, &call.server.store);
     let selector = Selector::read(query.get("labelSelector"), query.get("fieldSelector"), resource)?;
@@ -228,9 +255,7 @@ pub(crate) async fn list(call: &Call) -> ApiResult<Response> {
                 .into_bytes()
         }
     };
-    let mut response = json_response(StatusCode::OK, body);
-    call.warn(&mut response, &[]);
-    Ok(response)
+    Ok(json_response(StatusCode::OK, body))
 }
 
 /// A page of a state that is forgotten: the answer holds a token that goes on with the present state.

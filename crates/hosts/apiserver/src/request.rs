@@ -68,7 +68,8 @@ pub(crate) fn place(path: &str) -> Option<Place> {
     Some(place)
 }
 
-fn decode(part: &str) -> String {
+/// Takes the percent signs out of a part of a path.
+pub(crate) fn decode(part: &str) -> String {
     let bytes = part.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut index = 0;

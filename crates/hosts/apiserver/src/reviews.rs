@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::rbac::{self, Attributes};
 use crate::request::Place;
 use crate::status::{ApiError, ApiResult, json_response};
-use crate::{Server, auth, token};
+use crate::{Server, auth, token, typed};
 
 /// Group, plural and kind of each, and whether it is asked in a namespace.
 pub(crate) const KINDS: &[(&str, &str, &str, bool)] = &[
@@ -46,7 +46,9 @@ pub(crate) fn answer(server: &Server, caller: &Caller, place: &Place, kind: &str
     if !review.get("metadata").is_some_and(Value::is_object) {
         review["metadata"] = json!({});
     }
-    review["metadata"]["creationTimestamp"] = Value::Null;
+    if kind == "SelfSubjectReview" {
+        review["metadata"]["creationTimestamp"] = json!(server.now());
+    }
     let spec = review.get("spec").cloned().unwrap_or_else(|| json!({}));
     let status = match kind {
         "SelfSubjectReview" => json!({"userInfo": user(caller)}),
@@ -57,11 +59,14 @@ pub(crate) fn answer(server: &Server, caller: &Caller, place: &Place, kind: &str
         _ => access(server, &subject(&spec, kind)?, kind, &spec, Some(&place.namespace))?,
     };
     review["status"] = status;
+    if let Some(form) = typed::by_kind(&version, kind) {
+        typed::write(form, &mut review);
+    }
     Ok(json_response(StatusCode::CREATED, review.to_string().into_bytes()))
 }
 
 fn user(caller: &Caller) -> Value {
-    json!({"username": caller.name, "groups": caller.groups})
+    json!({"username": caller.name, "uid": caller.uid, "groups": caller.groups, "extra": caller.extra})
 }
 
 fn token_review(server: &Server, spec: &Value) -> ApiResult<Value> {
@@ -81,7 +86,12 @@ fn token_review(server: &Server, spec: &Value) -> ApiResult<Value> {
     };
     Ok(match found {
         Some((caller, audience)) => json!({"authenticated": true, "user": user(&caller), "audiences": [audience]}),
-        None => json!({"user": {}, "error": "invalid bearer token"}),
+        None => {
+            let other = (!audiences.is_empty() && auth::verify(server, given).is_some())
+                .then(|| format!("token audiences [{:?}] is invalid for the target audiences {audiences:?}", token::AUDIENCE));
+            let error = other.map_or_else(|| "invalid bearer token".to_owned(), |other| format!("[invalid bearer token, {other}]"));
+            json!({"user": {}, "error": error})
+        }
     })
 }
 
@@ -93,7 +103,7 @@ fn subject(spec: &Value, kind: &str) -> ApiResult<Caller> {
         let violation = Violation::invalid("spec.user", &json!(""), "at least one of user or group must be specified");
         return Err(ApiError::invalid("authorization.k8s.io", kind, "", &[violation]));
     }
-    Ok(Caller { name, groups })
+    Ok(Caller { name, groups, ..Caller::default() })
 }
 
 fn access(server: &Server, caller: &Caller, kind: &str, spec: &Value, namespace: Option<&str>) -> ApiResult<Value> {

@@ -1,6 +1,6 @@
 //! From a request to its answer: who calls, may they, what is at this path, and which verb is it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -19,10 +19,10 @@ use crate::request::{Place, Query, place, verb};
 use crate::selector::Selector;
 use crate::status::{ApiError, ApiResult, json_response};
 use crate::write::Call;
-use crate::{Server, auth, decode, delete, patches, read, reviews, scale, token, watch, write};
+use crate::{Server, accept, auth, decode, delete, evict, patches, read, reviews, scale, token, watch, write};
 
 /// The Kubernetes version whose ways this server has.
-pub(crate) const VERSION: &str = "v1.33.0";
+pub(crate) const VERSION: &str = "v1.36.3";
 
 /// Returns the router: everything goes through one function, in the order of the real server.
 pub(crate) fn router(server: Arc<Server>) -> Router {
@@ -30,10 +30,17 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
 }
 
 async fn answer(State(server): State<Arc<Server>>, request: Request) -> Response {
-    match handle(server, request).await {
+    let place = place(request.uri().path());
+    let catalog = server.catalog();
+    let found = place.as_ref().and_then(|place| catalog.find(&place.group, &place.version, &place.resource));
+    let encodings = found.map_or(accept::Encodings::All, |resource| resource.encodings());
+    // Who wants what nobody has is told so in JSON.
+    let media = accept::negotiate(request.headers(), encodings).map_or(accept::Media::Json, |(_, media)| media);
+    let response = match handle(server, request).await {
         Ok(response) => response,
         Err(error) => error.into_response(),
-    }
+    };
+    accept::encoded(response, media).await
 }
 
 async fn handle(server: Arc<Server>, request: Request) -> ApiResult<Response> {
@@ -44,7 +51,7 @@ async fn handle(server: Arc<Server>, request: Request) -> ApiResult<Response> {
     let Some(place) = place(&path) else {
         let attributes = Attributes { verb: parts.method.as_str().to_lowercase(), path: Some(path.clone()), ..Attributes::default() };
         authorize(&server, &caller, &attributes)?;
-        if path == "/version" && !matches!(parts.method, Method::GET | Method::HEAD) {
+        if only_read(&path) && !matches!(parts.method, Method::GET | Method::HEAD) {
             return Err(ApiError::method_not_allowed());
         }
         return other(&server, &path, &query, &parts.headers).ok_or_else(|| {
@@ -59,15 +66,31 @@ async fn handle(server: Arc<Server>, request: Request) -> ApiResult<Response> {
         if parts.method != Method::POST {
             return Err(ApiError::method_not_allowed());
         }
-        let (review, _) = decode::body(&parts.headers, &body)?;
-        return reviews::answer(&server, &caller, &place, kind, review);
+        let document = decode::body(&parts.headers, &body, kind)?;
+        return reviews::answer(&server, &caller, &place, kind, document.value());
     }
     let catalog = server.catalog();
+    let mut place = place;
+    if place.group.is_empty() && place.resource == "bindings" && place.name.is_empty() {
+        if parts.method != Method::POST {
+            return Err(ApiError::method_not_allowed());
+        }
+        // A Binding names its Pod by its own name.
+        let binding = decode::body(&parts.headers, &body, "Binding")?.value();
+        place.resource = "pods".to_owned();
+        place.name = crate::object::meta(&binding, "name").to_owned();
+        place.subresource = "binding".to_owned();
+    }
     let Some(resource) = catalog.find(&place.group, &place.version, &place.resource).cloned() else {
         return Err(nothing(&catalog, &place.group));
     };
-    let call = Call { server, resource, place, query, headers: parts.headers, caller, body };
-    dispatch(call, parts.method).await
+    let call = Call { server, resource, place, query, headers: parts.headers, caller, body, said: Mutex::default() };
+    let mut response = match dispatch(&call, parts.method).await {
+        Ok(response) => response,
+        Err(error) => error.into_response(),
+    };
+    call.tell(&mut response);
+    Ok(response)
 }
 
 /// A group of Kubernetes' own answers with a Status, all others do not know the path.
@@ -132,6 +155,12 @@ fn authorize(server: &Server, caller: &Caller, attributes: &Attributes) -> ApiRe
     Err(ApiError::new(403, "Forbidden", message).with(details))
 }
 
+/// Tells whether a path has routes of its own, which look at the method; the others are handlers that do not.
+fn only_read(path: &str) -> bool {
+    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+    matches!(parts[..], ["version"] | ["api"] | ["api", _] | ["apis", _, _])
+}
+
 /// Answers the paths that name no objects.
 fn other(server: &Server, path: &str, query: &Query, headers: &HeaderMap) -> Option<Response> {
     let text = |body: String| {
@@ -146,9 +175,18 @@ fn other(server: &Server, path: &str, query: &Query, headers: &HeaderMap) -> Opt
             return Some(text(if verbose { format!("[+]ping ok\n[+]store ok\n{name} check passed\n") } else { "ok".to_owned() }));
         }
         "/healthz/ping" | "/livez/ping" | "/readyz/ping" => return Some(text("ok".to_owned())),
+        "/.well-known/openid-configuration" => {
+            let body = json!({
+                "issuer": token::AUDIENCE, "jwks_uri": format!("{}/openid/v1/jwks", token::AUDIENCE), "response_types_supported": ["id_token"],
+                "subject_types_supported": ["public"], "id_token_signing_alg_values_supported": [token::ALGORITHM],
+            });
+            return Some(lasting("application/json", &body));
+        }
+        // Tokens are signed with a secret that is shown to nobody.
+        "/openid/v1/jwks" => return Some(lasting("application/jwk-set+json", &json!({"keys": []}))),
         "/version" => {
             let version = json!({
-                "major": "1", "minor": "33", "gitVersion": VERSION, "gitCommit": "", "gitTreeState": "clean", "buildDate": "1970-01-01T00:00:00Z",
+                "major": "1", "minor": "36", "gitVersion": VERSION, "gitCommit": "", "gitTreeState": "clean", "buildDate": "1970-01-01T00:00:00Z",
                 "goVersion": "", "compiler": "rustc", "platform": format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH),
             });
             return Some(json_response(StatusCode::OK, version.to_string().into_bytes()));
@@ -156,13 +194,20 @@ fn other(server: &Server, path: &str, query: &Query, headers: &HeaderMap) -> Opt
         _ => {}
     }
     let catalog = server.catalog();
+    if trimmed == "/openapi/v2" {
+        return Some(catalog.documents.get_or_init(|| Documents::make(&catalog)).answer_old(headers));
+    }
     if let Some(rest) = path.strip_prefix("/openapi/v3") {
         return catalog.documents.get_or_init(|| Documents::make(&catalog)).answer(rest, query, headers);
     }
     catalog.discovery.get_or_init(|| Answers::make(&catalog)).answer(path, headers)
 }
 
-async fn dispatch(call: Call, method: Method) -> ApiResult<Response> {
+fn lasting(media: &'static str, body: &serde_json::Value) -> Response {
+    (StatusCode::OK, [(header::CONTENT_TYPE, media), (header::CACHE_CONTROL, "public, max-age=3600")], body.to_string()).into_response()
+}
+
+async fn dispatch(call: &Call, method: Method) -> ApiResult<Response> {
     let (resource, place) = (&call.resource, &call.place);
     let misplaced = !resource.namespaced && !place.namespace.is_empty() && resource.plural != "namespaces";
     let nowhere = resource.namespaced && place.namespace.is_empty() && !place.name.is_empty() && !place.watch;
@@ -173,27 +218,24 @@ async fn dispatch(call: Call, method: Method) -> ApiResult<Response> {
         return Err(if resource.custom.is_some() { ApiError::no_such_path() } else { ApiError::no_such_way() });
     }
     match place.subresource.as_str() {
-        "" => whole(&call, &method).await,
+        "" => whole(call, &method).await,
         "status" if resource.subresources.status => match method {
-            Method::GET | Method::HEAD => read::get(&call).await,
-            Method::PUT => write::update(&call).await,
-            Method::PATCH => patches::answer(&call).await,
+            Method::GET | Method::HEAD => read::get(call).await,
+            Method::PUT => write::update(call).await,
+            Method::PATCH => patches::answer(call).await,
             _ => Err(ApiError::method_not_allowed()),
         },
         "status" if resource.custom.is_some() => Err(ApiError::not_found(resource, &place.name)),
-        "binding" if resource.kind == "Pod" && resource.custom.is_none() => match method {
-            Method::POST => write::bind(&call).await,
-            _ => Err(ApiError::method_not_allowed()),
-        },
-        "scale" => scale::answer(&call, &method).await,
+        name if resource.custom.is_none() && resource.kind == "Pod" && name != "log" => pod_part(call, name, &method).await,
+        "scale" => scale::answer(call, &method).await,
         "finalize" if resource.subresources.others.iter().any(|one| one == "finalize") => match method {
-            Method::PUT => write::update(&call).await,
+            Method::PUT => write::update(call).await,
             _ => Err(ApiError::method_not_allowed()),
         },
         "token" if resource.subresources.others.iter().any(|one| one == "token") => match method {
             Method::POST => {
-                let (review, _) = decode::body(&call.headers, &call.body)?;
-                Ok(json_response(StatusCode::CREATED, token::request(&call, &review)?.to_string().into_bytes()))
+                let review = decode::body(&call.headers, &call.body, "TokenRequest")?.value();
+                Ok(json_response(StatusCode::CREATED, token::request(call, &review)?.to_string().into_bytes()))
             }
             _ => Err(ApiError::method_not_allowed()),
         },
@@ -202,6 +244,28 @@ async fn dispatch(call: Call, method: Method) -> ApiResult<Response> {
             Err(ApiError::new(501, "NotImplemented", "this server does not keep the logs of Pods; ask the node that runs them")
                 .with(json!({})))
         }
+        _ => Err(ApiError::no_such_way()),
+    }
+}
+
+/// Answers what a Pod has besides itself. Whoever runs the Pods keeps their insides; this server has no way to them.
+async fn pod_part(call: &Call, name: &str, method: &Method) -> ApiResult<Response> {
+    let resource = &call.resource;
+    match (name, method) {
+        ("ephemeralcontainers" | "resize", &Method::GET) => read::get(call).await,
+        ("ephemeralcontainers" | "resize", &Method::PUT) => write::update(call).await,
+        ("ephemeralcontainers" | "resize", &Method::PATCH) => patches::answer(call).await,
+        ("binding", &Method::POST) => write::bind(call).await,
+        ("eviction", &Method::POST) => evict::answer(call).await,
+        ("exec" | "attach" | "portforward", &Method::GET | &Method::POST) | ("proxy", _) => {
+            let entry = call.server.store.get(&call.key()).ok_or_else(|| ApiError::not_found(resource, &call.place.name))?;
+            let pod = crate::object::decode(&entry, resource);
+            if pod.pointer("/spec/nodeName").and_then(serde_json::Value::as_str).unwrap_or_default().is_empty() {
+                return Err(ApiError::bad_request(format!("pod {} does not have a host assigned", call.place.name)));
+            }
+            Err(ApiError::new(501, "NotImplemented", "this server has no way into Pods; ask the node that runs them").with(json!({})))
+        }
+        _ if resource.subresources.others.iter().any(|one| one == name) => Err(ApiError::method_not_allowed()),
         _ => Err(ApiError::no_such_way()),
     }
 }

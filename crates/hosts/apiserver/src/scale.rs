@@ -21,11 +21,13 @@ pub(crate) async fn answer(call: &Call, method: &Method) -> ApiResult<Response> 
     let object = match *method {
         Method::GET | Method::HEAD => {
             let entry = call.server.store.get(&call.key()).ok_or_else(|| ApiError::not_found(resource, &call.place.name))?;
-            return Ok(json_response(StatusCode::OK, shown(&object::decode(&entry, resource), resource, &scale).to_string().into_bytes()));
+            let object = object::decode(&entry, resource);
+            scalable(&object, resource, &scale)?;
+            return Ok(json_response(StatusCode::OK, shown(&object, resource, &scale).to_string().into_bytes()));
         }
         Method::PUT => {
             let options = call.options("UpdateOptions", false)?;
-            let (body, _) = decode::body(&call.headers, &call.body)?;
+            let body = decode::body(&call.headers, &call.body, "Scale")?.value();
             let make = |live: &Value| scaled(resource, live, &scale, &body).map(|object| made(live, &scale, object));
             write::change(call, &options, "scale", make).await?
         }
@@ -33,9 +35,18 @@ pub(crate) async fn answer(call: &Call, method: &Method) -> ApiResult<Response> 
         _ => return Err(ApiError::method_not_allowed()),
     };
     let (object, warnings) = object;
-    let mut response = json_response(StatusCode::OK, shown(&object, resource, &scale).to_string().into_bytes());
-    call.warn(&mut response, &warnings);
-    Ok(response)
+    call.say(&warnings);
+    Ok(json_response(StatusCode::OK, shown(&object, resource, &scale).to_string().into_bytes()))
+}
+
+/// An object of a custom kind has a scale only where it says how many there should be
+/// (apiextensions-apiserver `pkg/registry/customresource/etcd.go` `scaleFromCustomResource`).
+fn scalable(object: &Value, resource: &Resource, scale: &Scale) -> ApiResult<()> {
+    let path: Vec<&str> = scale.replicas.iter().map(String::as_str).collect();
+    if resource.custom.is_none() || at(object, &path).is_some_and(|value| !value.is_null()) {
+        return Ok(());
+    }
+    Err(ApiError::internal(format!("the spec replicas field \".{}\" does not exist", path.join("."))))
 }
 
 /// Who scales becomes an owner only where somebody owns the replicas already.
@@ -46,9 +57,9 @@ fn made(live: &Value, scale: &Scale, object: Value) -> Made {
 }
 
 async fn patch(call: &Call, scale: &Scale) -> ApiResult<(Value, Vec<String>)> {
-    let apply = decode::media_type(&call.headers) == "application/apply-patch+yaml";
-    let options = call.options("PatchOptions", apply)?;
-    let (patch, _) = patches::read(call)?;
+    let form = patches::patch_type(call)?;
+    let options = call.options("PatchOptions", form == patches::PatchType::Apply)?;
+    let (patch, _) = patches::read(call, form)?;
     if let Patch::Apply(config) = &patch {
         // What is applied to a scale is applied to the place where the object keeps it.
         let now = call.server.now();
@@ -59,7 +70,13 @@ async fn patch(call: &Call, scale: &Scale) -> ApiResult<(Value, Vec<String>)> {
             if let Some(replicas) = &replicas {
                 set(&mut part, &scale.replicas, replicas.clone());
             }
-            let writer = Writer { manager: &options.manager, api_version: &call.resource.api_version, subresource: "scale", now: &now };
+            let writer = Writer {
+                manager: &options.manager,
+                api_version: &call.resource.api_version,
+                subresource: "scale",
+                now: &now,
+                empty: &call.resource.empty,
+            };
             let object = patch::apply(Some(live), &part, writer, options.force, &call.resource.shape, &FieldSet::default())
                 .map_err(|error| ApiError::new(409, "Conflict", error.to_string()))?;
             Ok(Made { object, ownership: Ownership::Written, warnings: Vec::new() })

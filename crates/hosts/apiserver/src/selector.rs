@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::catalog::Resource;
-use crate::names;
+use crate::labels::{self, Requirement};
 use crate::object::{at, meta, pairs};
 use crate::status::{ApiError, ApiResult};
 
@@ -12,16 +12,6 @@ use crate::status::{ApiError, ApiResult};
 pub(crate) struct Selector {
     labels: Vec<Requirement>,
     fields: Vec<FieldRequirement>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-enum Requirement {
-    In(String, Vec<String>),
-    NotIn(String, Vec<String>),
-    Exists(String),
-    Absent(String),
-    Greater(String, i64),
-    Less(String, i64),
 }
 
 #[derive(Debug, Clone)]
@@ -34,8 +24,7 @@ struct FieldRequirement {
 impl Selector {
     /// Reads both selectors of a list, watch or deletecollection.
     pub fn read(labels: Option<&str>, fields: Option<&str>, resource: &Resource) -> ApiResult<Self> {
-        let labels =
-            labels.map(parse_labels).transpose().map_err(|why| ApiError::bad_request(format!("unable to parse requirement: {why}")))?;
+        let labels = labels.map(labels::parse).transpose().map_err(ApiError::bad_request)?;
         let fields = fields.map(|text| parse_fields(text, resource)).transpose()?;
         Ok(Self { labels: labels.unwrap_or_default(), fields: fields.unwrap_or_default() })
     }
@@ -85,26 +74,34 @@ impl Requirement {
     }
 }
 
-fn parse_labels(text: &str) -> Result<Vec<Requirement>, String> {
+fn parse_fields(text: &str, resource: &Resource) -> ApiResult<Vec<FieldRequirement>> {
     let mut found = Vec::new();
-    for part in split(text) {
-        let part = part.trim();
-        if !part.is_empty() {
-            found.push(requirement(part)?);
+    for part in terms(text).into_iter().filter(|part| !part.is_empty()) {
+        let Some((field, value, equal)) = term(part) else {
+            return Err(ApiError::bad_request(format!("invalid selector: '{text}'; can't understand '{part}'")));
+        };
+        if !supported(field, resource) {
+            let own = resource.custom.is_some() || !fields_of(resource).is_empty();
+            return Err(ApiError::bad_request(if own {
+                format!("field label not supported: {field}")
+            } else {
+                format!("{field:?} is not a known field selector: only \"metadata.name\", \"metadata.namespace\"")
+            }));
         }
+        found.push(FieldRequirement { field: field.to_owned(), value: unescaped(value)?, equal });
     }
     Ok(found)
 }
 
-/// Splits at commas that are not inside parentheses.
-fn split(text: &str) -> Vec<&str> {
+/// Splits at commas that no backslash takes for a value's own.
+fn terms(text: &str) -> Vec<&str> {
     let mut parts = Vec::new();
-    let (mut depth, mut start) = (0_usize, 0);
+    let (mut start, mut escaped) = (0, false);
     for (index, byte) in text.bytes().enumerate() {
         match byte {
-            b'(' => depth += 1,
-            b')' => depth = depth.saturating_sub(1),
-            b',' if depth == 0 => {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b',' => {
                 parts.push(&text[start..index]);
                 start = index + 1;
             }
@@ -115,76 +112,42 @@ fn split(text: &str) -> Vec<&str> {
     parts
 }
 
-fn requirement(part: &str) -> Result<Requirement, String> {
-    if let Some(key) = part.strip_prefix('!') {
-        return Ok(Requirement::Absent(checked_key(key.trim())?));
-    }
-    if let Some((key, value)) = part.split_once("!=") {
-        return Ok(Requirement::NotIn(checked_key(key.trim())?, vec![checked_value(key, value.trim())?]));
-    }
-    if let Some((key, value)) = part.split_once("==").or_else(|| part.split_once('=')) {
-        return Ok(Requirement::In(checked_key(key.trim())?, vec![checked_value(key, value.trim())?]));
-    }
-    for (sign, make) in [('>', Requirement::Greater as fn(String, i64) -> Requirement), ('<', Requirement::Less)] {
-        if let Some((key, value)) = part.split_once(sign) {
-            let bound = value.trim().parse().map_err(|_| "for 'Gt', 'Lt' operators, the value must be an integer".to_owned())?;
-            return Ok(make(checked_key(key.trim())?, bound));
+/// Splits a term at its first sign.
+fn term(part: &str) -> Option<(&str, &str, bool)> {
+    let mut escaped = false;
+    for (index, byte) in part.bytes().enumerate() {
+        if escaped {
+            escaped = false;
+            continue;
+        }
+        escaped = byte == b'\\';
+        for (sign, equal) in [("!=", false), ("==", true), ("=", true)] {
+            if part.as_bytes()[index..].starts_with(sign.as_bytes()) {
+                return Some((&part[..index], &part[index + sign.len()..], equal));
+            }
         }
     }
-    let (key, rest) = match part.find([' ', '(']) {
-        None => return Ok(Requirement::Exists(checked_key(part)?)),
-        Some(end) => (&part[..end], part[end..].trim()),
-    };
-    let (negative, list) = match (rest.strip_prefix("notin"), rest.strip_prefix("in")) {
-        (Some(list), _) => (true, list),
-        (None, Some(list)) => (false, list),
-        (None, None) => {
-            return Err(format!("found '{}', expected: in, notin, =, ==, !=, gt, lt", rest.split(' ').next().unwrap_or_default()));
+    None
+}
+
+/// Takes the backslashes out of a value (AM `pkg/fields/selector.go` `UnescapeValue`).
+fn unescaped(value: &str) -> ApiResult<String> {
+    let mut out = String::with_capacity(value.len());
+    let mut characters = value.chars();
+    while let Some(one) = characters.next() {
+        match one {
+            '\\' => match characters.next() {
+                Some(next @ ('\\' | ',' | '=')) => out.push(next),
+                Some(next) => {
+                    return Err(ApiError::bad_request(format!("invalid field selector: invalid escape sequence: \\{next}")));
+                }
+                None => return Err(ApiError::bad_request("invalid field selector: invalid escape sequence: \\")),
+            },
+            ',' | '=' => return Err(ApiError::bad_request(format!("invalid field selector: unescaped character in value: {one}"))),
+            other => out.push(other),
         }
-    };
-    let list = list
-        .trim()
-        .strip_prefix('(')
-        .and_then(|list| list.strip_suffix(')'))
-        .ok_or_else(|| format!("found '{}', expected: '('", list.trim()))?;
-    let values = list.split(',').map(|value| checked_value(key, value.trim())).collect::<Result<Vec<_>, _>>()?;
-    let key = checked_key(key)?;
-    Ok(if negative { Requirement::NotIn(key, values) } else { Requirement::In(key, values) })
-}
-
-fn checked_key(key: &str) -> Result<String, String> {
-    match names::key_faults(key).first() {
-        None => Ok(key.to_owned()),
-        Some(fault) => Err(format!("<nil>: Invalid value: {key:?}: {fault}")),
     }
-}
-
-fn checked_value(key: &str, value: &str) -> Result<String, String> {
-    match names::value_faults(value).first() {
-        None => Ok(value.to_owned()),
-        Some(fault) => Err(format!("values[0][{}]: Invalid value: {value:?}: {fault}", key.trim())),
-    }
-}
-
-fn parse_fields(text: &str, resource: &Resource) -> ApiResult<Vec<FieldRequirement>> {
-    let mut found = Vec::new();
-    for part in text.split(',').filter(|part| !part.is_empty()) {
-        let (field, value, equal) = match (part.split_once("!="), part.split_once("==").or_else(|| part.split_once('='))) {
-            (Some((field, value)), _) => (field, value, false),
-            (None, Some((field, value))) => (field, value, true),
-            (None, None) => return Err(ApiError::bad_request(format!("invalid selector: '{text}'; can't understand '{part}'"))),
-        };
-        if !supported(field, resource) {
-            let own = resource.custom.is_some() || !fields_of(resource).is_empty();
-            return Err(ApiError::bad_request(if own {
-                format!("field label not supported: {field}")
-            } else {
-                format!("{field:?} is not a known field selector: only \"metadata.name\", \"metadata.namespace\"")
-            }));
-        }
-        found.push(FieldRequirement { field: field.to_owned(), value: value.to_owned(), equal });
-    }
-    Ok(found)
+    Ok(out)
 }
 
 fn supported(field: &str, resource: &Resource) -> bool {

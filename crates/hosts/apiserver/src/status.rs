@@ -77,14 +77,23 @@ impl ApiError {
 
     /// The object is wrong: every fault in one answer.
     pub fn invalid(group: &str, kind: &str, name: &str, violations: &[Violation]) -> Self {
-        let sentences: Vec<String> = violations.iter().map(Violation::sentence).collect();
+        let mut sentences: Vec<String> = Vec::new();
+        // What is found twice is told once, though each is a cause.
+        for sentence in violations.iter().map(Violation::sentence) {
+            if !sentences.contains(&sentence) {
+                sentences.push(sentence);
+            }
+        }
         let list = if let [only] = &sentences[..] { only.clone() } else { format!("[{}]", sentences.join(", ")) };
         let qualified = if group.is_empty() { kind.to_owned() } else { format!("{kind}.{group}") };
         let causes: Vec<Value> = violations
             .iter()
             .map(|violation| json!({"reason": violation.cause.reason(), "message": violation.text, "field": violation.field}))
             .collect();
-        let mut details = json!({"kind": kind, "causes": causes});
+        let mut details = json!({"causes": causes});
+        if !kind.is_empty() {
+            details["kind"] = json!(kind);
+        }
         if !group.is_empty() {
             details["group"] = json!(group);
         }
@@ -142,9 +151,6 @@ impl IntoResponse for ApiError {
         let mut response = json_response(code, self.status().to_string().into_bytes());
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        if self.code == 401 {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
     }

@@ -12,8 +12,7 @@ use crate::kinds::Generation;
 use crate::object::{self, meta, meta_mut};
 
 /// Metadata that only the server writes.
-const SYSTEM: &[&str] =
-    &["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink", "resourceVersion"];
+const SYSTEM: &[&str] = &["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "resourceVersion"];
 
 /// Gives a new object its identity: what a client wrote of the server's own fields goes.
 pub(crate) fn identify(resource: &Resource, object: &mut Value, namespace: &str, now: &str) {
@@ -36,6 +35,7 @@ pub(crate) fn prepare_create(server: &Server, resource: &Resource, object: &mut 
         meta_mut(object).insert("generation".to_owned(), json!(1));
     }
     if resource.subresources.status
+        && !(resource.kind == "Node" && resource.custom.is_none())
         && let Value::Object(map) = object
     {
         map.remove("status");
@@ -64,13 +64,21 @@ pub(crate) fn prepare_create(server: &Server, resource: &Resource, object: &mut 
             object["status"] = json!({"phase": "Pending", "qosClass": quality(object)});
         }
         ("", "Service") => service(server, object),
-        ("", "PersistentVolumeClaim") => object["status"] = json!({"phase": "Pending"}),
-        ("", "PersistentVolume") => object["status"] = json!({"phase": "Pending"}),
+        ("", "PersistentVolumeClaim") => {
+            object["status"] = json!({"phase": "Pending"});
+            protect(object, "kubernetes.io/pvc-protection");
+        }
+        ("", "PersistentVolume") => {
+            object["status"] = json!({"phase": "Pending", "lastPhaseTransitionTime": now});
+            protect(object, "kubernetes.io/pv-protection");
+        }
+        ("", "Node") => {
+            taint(object);
+            return;
+        }
+        ("apps", "DaemonSet") => template_generation(object, 1),
         ("batch", "Job") => job(object),
         ("apiextensions.k8s.io", _) => crd::establish(object, now, crd_clash(server, object)),
-        ("apps" | "batch" | "policy" | "networking.k8s.io" | "autoscaling", _) if resource.subresources.status => {
-            object["status"] = empty_status(resource)
-        }
         _ => {}
     }
     if resource.subresources.status && object.get("status").is_none() {
@@ -78,16 +86,35 @@ pub(crate) fn prepare_create(server: &Server, resource: &Resource, object: &mut 
     }
 }
 
-fn empty_status(resource: &Resource) -> Value {
-    match resource.kind.as_str() {
-        "Ingress" => json!({"loadBalancer": {}}),
-        "ReplicaSet" => json!({"replicas": 0}),
-        "StatefulSet" => json!({"availableReplicas": 0, "replicas": 0}),
-        "DaemonSet" => json!({"currentNumberScheduled": 0, "desiredNumberScheduled": 0, "numberMisscheduled": 0, "numberReady": 0}),
-        "PodDisruptionBudget" => json!({"currentHealthy": 0, "desiredHealthy": 0, "disruptionsAllowed": 0, "expectedPods": 0}),
-        "HorizontalPodAutoscaler" => json!({"currentMetrics": null, "desiredReplicas": 0}),
-        _ => json!({}),
+/// A claim or volume stays while it is used (admission plugin StorageObjectInUseProtection).
+fn protect(object: &mut Value, finalizer: &str) {
+    let metadata = meta_mut(object);
+    let list = metadata.entry("finalizers").or_insert_with(|| json!([]));
+    if let Value::Array(list) = list
+        && !list.contains(&json!(finalizer))
+    {
+        list.push(json!(finalizer));
     }
+}
+
+/// A new node takes nothing until somebody says that it is ready (admission plugin TaintNodesByCondition).
+fn taint(node: &mut Value) {
+    let taint = json!({"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"});
+    match node.pointer_mut("/spec/taints").and_then(Value::as_array_mut) {
+        Some(list) if list.iter().any(|one| one["key"] == taint["key"] && one["effect"] == taint["effect"]) => {}
+        Some(list) => list.push(taint),
+        None => node["spec"]["taints"] = json!([taint]),
+    }
+}
+
+/// Which template of a DaemonSet this is, counted in an annotation as older versions counted it in the spec
+/// (kubernetes `pkg/apis/apps/v1/conversion.go`).
+fn template_generation(object: &mut Value, number: i64) {
+    let metadata = meta_mut(object);
+    if !metadata.get("annotations").is_some_and(Value::is_object) {
+        metadata.insert("annotations".to_owned(), json!({}));
+    }
+    metadata["annotations"]["deprecated.daemonset.template.generation"] = json!(number.to_string());
 }
 
 fn crd_clash(server: &Server, definition: &Value) -> Option<String> {
@@ -192,11 +219,17 @@ pub(crate) fn prepare_update(
     now: &str,
 ) -> Value {
     let metadata = meta_mut(&mut new);
-    for name in SYSTEM {
-        match old.get("metadata").and_then(|metadata| metadata.get(*name)) {
-            Some(value) => metadata.insert((*name).to_owned(), value.clone()),
-            None => metadata.remove(*name),
+    for name in ["uid", "creationTimestamp", "generation", "selfLink", "resourceVersion"] {
+        match old.get("metadata").and_then(|metadata| metadata.get(name)) {
+            Some(value) => metadata.insert(name.to_owned(), value.clone()),
+            None => metadata.remove(name),
         };
+    }
+    // What is being deleted stays so; that something else is may not be said by an update, which validation finds.
+    for name in ["deletionTimestamp", "deletionGracePeriodSeconds"] {
+        if let Some(value) = old.get("metadata").and_then(|metadata| metadata.get(name)) {
+            metadata.insert(name.to_owned(), value.clone());
+        }
     }
     if resource.namespaced {
         metadata.insert("namespace".to_owned(), json!(meta(old, "namespace")));
@@ -207,6 +240,8 @@ pub(crate) fn prepare_update(
         "status" => with_status_of(resource, old, new),
         "finalize" => with_finalizers_of(old, &new),
         "binding" => new,
+        "ephemeralcontainers" => with_part_of(old, &new, &["ephemeralContainers"]),
+        "resize" => with_resources_of(old, &new),
         _ => with_spec_of(resource, old, new),
     };
     if resource.custom.is_none() {
@@ -220,6 +255,11 @@ pub(crate) fn prepare_update(
                 &["nodeName", "serviceAccountName", "serviceAccount", "enableServiceLinks", "preemptionPolicy", "priority"],
             ),
             ("batch", "Job") => keep_job(old, &mut new),
+            ("apps", "DaemonSet") => {
+                let before = pairs_number(old);
+                let changed = old.pointer("/spec/template") != new.pointer("/spec/template");
+                template_generation(&mut new, if changed { before + 1 } else { before });
+            }
             ("apiextensions.k8s.io", _) if subresource.is_empty() => {
                 let clash = crd_clash(server, &new);
                 crd::establish(&mut new, now, clash);
@@ -232,6 +272,14 @@ pub(crate) fn prepare_update(
         meta_mut(&mut new).insert("generation".to_owned(), json!(generation + 1));
     }
     new
+}
+
+fn pairs_number(daemon_set: &Value) -> i64 {
+    object::pairs(daemon_set, "annotations")
+        .and_then(|all| all.get("deprecated.daemonset.template.generation"))
+        .and_then(Value::as_str)
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(1)
 }
 
 fn with_status_of(resource: &Resource, old: &Value, mut new: Value) -> Value {
@@ -259,6 +307,41 @@ fn with_finalizers_of(old: &Value, new: &Value) -> Value {
     match new.pointer("/spec/finalizers").filter(|list| list.as_array().is_some_and(|list| !list.is_empty())) {
         Some(list) => result["spec"] = json!({"finalizers": list}),
         None => result["spec"] = json!({}),
+    }
+    result
+}
+
+/// Takes only these fields of the spec.
+fn with_part_of(old: &Value, new: &Value, fields: &[&str]) -> Value {
+    let mut result = old.clone();
+    result["metadata"] = new["metadata"].clone();
+    for field in fields {
+        match new.get("spec").and_then(|spec| spec.get(*field)) {
+            Some(value) => result["spec"][*field] = value.clone(),
+            None => {
+                if let Some(Value::Object(spec)) = result.get_mut("spec") {
+                    spec.remove(*field);
+                }
+            }
+        }
+    }
+    result
+}
+
+/// Takes only what containers may use.
+fn with_resources_of(old: &Value, new: &Value) -> Value {
+    let mut result = old.clone();
+    result["metadata"] = new["metadata"].clone();
+    for list in ["containers", "initContainers"] {
+        for container in result.pointer_mut(&format!("/spec/{list}")).and_then(Value::as_array_mut).into_iter().flatten() {
+            let wanted = new.pointer(&format!("/spec/{list}")).and_then(Value::as_array).into_iter().flatten();
+            let Some(wanted) = wanted.clone().find(|one| one.get("name") == container.get("name")) else { continue };
+            for field in ["resources", "resizePolicy"] {
+                if let Some(value) = wanted.get(field) {
+                    container[field] = value.clone();
+                }
+            }
+        }
     }
     result
 }

@@ -24,7 +24,7 @@ pub(crate) enum Columns {
 
 /// Writes one object in the form that the client wants.
 pub(crate) fn in_form(headers: &HeaderMap, resource: &Resource, object: &Value, query: &Query, now: Timestamp) -> ApiResult<Vec<u8>> {
-    let value = match form(headers)? {
+    let value = match form(headers, resource.encodings())? {
         Form::Object => return Ok(object.to_string().into_bytes()),
         Form::Metadata => partial(object),
         Form::Table => {

@@ -16,6 +16,8 @@ use crate::write::Call;
 
 /// Whom a token is for when nobody else is named: this server.
 pub(crate) const AUDIENCE: &str = "https://kubernetes.default.svc";
+/// How tokens are signed.
+pub(crate) const ALGORITHM: &str = "HS256";
 /// Where the signing key lies; no kind is served from there.
 const KEY: &str = "/internal/token-key";
 /// The kind of Secret that holds a token.
@@ -91,7 +93,18 @@ pub(crate) fn verify(server: &Server, token: &str, audience: &str) -> Option<Cal
             }
         }
     }
-    Some(Caller::new(&format!("system:serviceaccount:{namespace}:{name}")))
+    let mut caller = Caller::new(&format!("system:serviceaccount:{namespace}:{name}"));
+    caller.uid = account.get("uid")?.as_str()?.to_owned();
+    if let Some(id) = claims.get("jti").and_then(Value::as_str) {
+        caller.extra.insert("authentication.kubernetes.io/credential-id".to_owned(), vec![format!("JTI={id}")]);
+    }
+    if let Some(pod) = about.get("pod") {
+        for part in ["name", "uid"] {
+            let value = pod.get(part).and_then(Value::as_str).unwrap_or_default().to_owned();
+            caller.extra.insert(format!("authentication.kubernetes.io/pod-{part}"), vec![value]);
+        }
+    }
+    Some(caller)
 }
 
 /// Writes the token into a new Secret of the token type, if its account is there.
@@ -170,7 +183,11 @@ pub(crate) fn request(call: &Call, review: &Value) -> ApiResult<Value> {
         let (claim, plural) = match text("kind") {
             "Pod" => ("pod", "pods"),
             "Secret" => ("secret", "secrets"),
-            other => return Err(ApiError::bad_request(format!("spec.boundObjectRef.kind: cannot bind token to a {other:?} object"))),
+            "Node" => return Err(ApiError::bad_request("cannot bind token to a Node object as this server issues none to nodes")),
+            other => {
+                let (group, version) = text("apiVersion").rsplit_once('/').unwrap_or(("", text("apiVersion")));
+                return Err(ApiError::bad_request(format!("cannot bind token to object of type {group}/{version}, Kind={other}")));
+            }
         };
         let found = stored(&server.store, &format!("/registry/core/{plural}/{namespace}/{}", text("name")));
         let Some(found) = found.filter(|found| text("uid").is_empty() || meta(found, "uid") == text("uid")) else {
@@ -181,7 +198,7 @@ pub(crate) fn request(call: &Call, review: &Value) -> ApiResult<Value> {
     }
     let claims = json!({
         "iss": AUDIENCE, "aud": audiences, "sub": format!("system:serviceaccount:{namespace}:{name}"),
-        "iat": now.as_second(), "nbf": now.as_second(), "exp": end, "kubernetes.io": about,
+        "iat": now.as_second(), "nbf": now.as_second(), "exp": end, "jti": object::uid(), "kubernetes.io": about,
     });
     let token = sign(&server.store, &claims).ok_or_else(|| ApiError::internal("the signing key of the store is missing"))?;
     let expires = model::Timestamp::from_second(end).map(object::seconds).unwrap_or_default();

@@ -54,7 +54,7 @@ struct Watch {
 pub(crate) fn answer(call: &Call) -> ApiResult<Response> {
     crate::read::check_options(call, true)?;
     let (query, server) = (&call.query, &call.server);
-    let form = form(&call.headers)?;
+    let form = form(&call.headers, call.resource.encodings())?;
     let mut selector = Selector::read(query.get("labelSelector"), query.get("fieldSelector"), &call.resource)?;
     if !call.place.name.is_empty() {
         selector = Selector::read(query.get("labelSelector"), Some(&format!("metadata.name={}", call.place.name)), &call.resource)?;
@@ -98,9 +98,7 @@ pub(crate) fn answer(call: &Call) -> ApiResult<Response> {
         Some((Ok::<Bytes, Infallible>(line), watch))
     });
     let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-cache, private")];
-    let mut response = (headers, Body::from_stream(stream)).into_response();
-    call.warn(&mut response, &[]);
-    Ok(response)
+    Ok((headers, Body::from_stream(stream)).into_response())
 }
 
 impl Watch {

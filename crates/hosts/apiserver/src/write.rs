@@ -1,7 +1,7 @@
 //! The way of a change: read, fitted into its kind, owned, admitted, validated, and committed against the revision that was
 //! read. Read first: [`create`], [`update`]; patches are in `patches`, deletions in `delete`.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::response::Response;
 use bytes::Bytes;
@@ -14,10 +14,12 @@ use store::{Batch, StoreError};
 use crate::admission::{self, Ask};
 use crate::catalog::Resource;
 use crate::checks::{check_account, check_grants, check_namespace_lives, checked_namespace, namespace_guard};
+use crate::decode::{Document, Nulls};
 use crate::object::{self, finalizers, meta, meta_mut};
 use crate::request::{FieldValidation, Place, Query, WriteOptions};
 use crate::status::{ApiError, ApiResult};
-use crate::{Server, bootstrap, decode, defaults, delete, strategy, table, token, validation};
+use crate::typed::json::Node;
+use crate::{Server, bootstrap, decode, defaults, delete, kinds, strategy, table, token, typed, validation};
 
 /// How often a write that depends on no revision starts over when somebody else wrote first.
 const TRIES: usize = 5;
@@ -35,6 +37,8 @@ pub(crate) struct Call {
     pub headers: HeaderMap,
     pub caller: Caller,
     pub body: Bytes,
+    /// What is said with the answer, whatever it is.
+    pub said: Mutex<Vec<String>>,
 }
 
 impl Call {
@@ -52,15 +56,29 @@ impl Call {
     /// Answers with an object in the form that the client wants.
     pub fn answer(&self, code: StatusCode, object: &Value, warnings: &[String]) -> ApiResult<Response> {
         let body = table::in_form(&self.headers, &self.resource, object, &self.query, self.server.clock.now())?;
-        let mut response = crate::status::json_response(code, body);
-        self.warn(&mut response, warnings);
-        Ok(response)
+        self.say(warnings);
+        Ok(crate::status::json_response(code, body))
     }
 
-    /// Adds warnings, those about the version among them.
-    pub fn warn(&self, response: &mut Response, warnings: &[String]) {
-        let deprecation = self.resource.custom.as_ref().and_then(|custom| custom.deprecation.clone());
-        for warning in deprecation.iter().chain(warnings) {
+    /// Says something with the answer, once.
+    pub fn say(&self, warnings: &[String]) {
+        let mut said = self.said.lock().expect("no holder of the warnings' lock panics");
+        for warning in warnings {
+            if !said.contains(warning) {
+                said.push(warning.clone());
+            }
+        }
+    }
+
+    /// Writes what was said into the answer's head, what is to be said of the kind first.
+    pub fn tell(&self, response: &mut Response) {
+        let custom = self.resource.custom.as_ref();
+        let own = custom.map_or_else(
+            || kinds::deprecation(&self.resource.group, &self.resource.kind).map(str::to_owned),
+            |custom| custom.deprecation.clone(),
+        );
+        let said = self.said.lock().expect("no holder of the warnings' lock panics");
+        for warning in own.iter().chain(said.iter()) {
             let quoted: String =
                 warning.chars().filter(|one| !one.is_control()).collect::<String>().replace('\\', "\\\\").replace('"', "\\\"");
             if let Ok(value) = format!("299 - \"{quoted}\"").parse() {
@@ -70,18 +88,41 @@ impl Call {
     }
 
     fn writer<'a>(&'a self, options: &'a WriteOptions, subresource: &'a str, now: &'a str) -> Writer<'a> {
-        Writer { manager: &options.manager, api_version: &self.resource.api_version, subresource, now }
+        Writer { manager: &options.manager, api_version: &self.resource.api_version, subresource, now, empty: &self.resource.empty }
     }
 }
 
 /// Fits a decoded body into its kind and fills in what it leaves out. Returns warnings.
-pub(crate) fn fit(resource: &Resource, object: &mut Value, duplicates: &[String], validation: FieldValidation) -> ApiResult<Vec<String>> {
-    let mut warnings = decode::coerce(resource, object, duplicates, validation)?;
+pub(crate) fn fit(resource: &Resource, document: &Document, validation: FieldValidation) -> ApiResult<(Value, Vec<String>)> {
+    let (mut object, mut warnings) = decode::coerce(resource, document, validation)?;
+    in_go_form(resource, &mut object);
     if resource.custom.is_none() {
-        defaults::native(resource, object);
+        defaults::native(resource, &mut object);
+        in_go_form(resource, &mut object);
     }
-    warnings.extend(unique_owners(object));
-    Ok(warnings)
+    warnings.extend(unique_owners(&mut object));
+    Ok((object, warnings))
+}
+
+/// Fits an object that this server made from others.
+pub(crate) fn refit(resource: &Resource, object: &Value, validation: FieldValidation) -> ApiResult<(Value, Vec<String>)> {
+    fit(resource, &Document { node: Node::from(object), repeated: Vec::new(), nulls: Nulls::Dropped, start: String::new() }, validation)
+}
+
+/// Fits what an apply made: its nulls are values.
+pub(crate) fn refit_applied(resource: &Resource, object: &Value) -> ApiResult<(Value, Vec<String>)> {
+    fit(
+        resource,
+        &Document { node: Node::from(object), repeated: Vec::new(), nulls: Nulls::Kept, start: String::new() },
+        FieldValidation::Ignore,
+    )
+}
+
+/// Leaves out and fills in what Go does when it writes one of Kubernetes' own kinds.
+pub(crate) fn in_go_form(resource: &Resource, object: &mut Value) {
+    if let Some(form) = resource.form() {
+        typed::write(form, object);
+    }
 }
 
 fn unique_owners(object: &mut Value) -> Option<String> {
@@ -104,8 +145,9 @@ fn unique_owners(object: &mut Value) -> Option<String> {
 /// Answers POST on a collection.
 pub(crate) async fn create(call: &Call) -> ApiResult<Response> {
     let options = call.options("CreateOptions", false)?;
-    let (mut object, duplicates) = decode::body(&call.headers, &call.body)?;
-    let mut warnings = fit(&call.resource, &mut object, &duplicates, options.validation)?;
+    let document = decode::body(&call.headers, &call.body, &call.resource.kind)?;
+    let (object, mut warnings) = fit(&call.resource, &document, options.validation)?;
+    call.say(&warnings);
     if !call.place.name.is_empty() {
         return Err(ApiError::method_not_allowed());
     }
@@ -139,9 +181,13 @@ pub(crate) async fn create_object(
         let why = "create not allowed while custom resource definition is terminating";
         return Err(ApiError::new(405, "MethodNotAllowed", why).with(json!({})));
     }
+    if let Some(why) = kinds::not_carried_out(&resource.group, &resource.kind).filter(|_| resource.custom.is_none()) {
+        return Err(ApiError::forbidden(resource, meta(&object, "name"), why));
+    }
     check_namespace_lives(server, resource, &object, &namespace)?;
     object::meta_mut(&mut object).remove("selfLink");
     if resource.subresources.status
+        && !(resource.kind == "Node" && resource.custom.is_none())
         && let Value::Object(map) = &mut object
     {
         map.remove("status");
@@ -159,7 +205,8 @@ pub(crate) async fn create_object(
         let ask = Ask::of(call, "CREATE", options);
         new = mutated(call, options, &ask, new, None, "", &now, warnings).await?;
         strategy::prepare_create(server, resource, &mut new, &now);
-        let violations = validation::check(resource, &new, None);
+        in_go_form(resource, &mut new);
+        let violations = validation::check(resource, "", &new, None);
         if !violations.is_empty() {
             return Err(ApiError::invalid(&resource.group, &resource.kind, meta(&new, "name"), &violations));
         }
@@ -213,7 +260,7 @@ async fn mutated(
     if after == before {
         return Ok(after);
     }
-    fit(&call.resource, &mut after, &[], FieldValidation::Ignore)?;
+    (after, _) = refit(&call.resource, &after, FieldValidation::Ignore)?;
     for field in ["name", "namespace", "uid", "creationTimestamp"] {
         if let Some(value) = before["metadata"].get(field) {
             meta_mut(&mut after).insert(field.to_owned(), value.clone());
@@ -261,12 +308,13 @@ pub(crate) async fn change(
         tidy_ownership(&mut object);
         let part = if subresource == "scale" { "" } else { subresource };
         let mut new = strategy::prepare_update(server, resource, part, &old, object, &now);
+        in_go_form(resource, &mut new);
         if ownership == Ownership::Track {
             track_update(Some(&old), &mut new, call.writer(options, subresource, &now), &resource.shape);
         }
         let ask = Ask::of(call, "UPDATE", options);
         new = mutated(call, options, &ask, new, Some(&old), subresource, &now, &mut warnings).await?;
-        let violations = validation::check(resource, &new, Some(&old));
+        let violations = validation::check(resource, part, &new, Some(&old));
         if !violations.is_empty() {
             return Err(ApiError::invalid(&resource.group, &resource.kind, name, &violations));
         }
@@ -362,7 +410,7 @@ pub(crate) fn written(server: &Arc<Server>, resource: &Resource, object: &Value,
 /// Answers POST on a Pod's `binding`: says on which node it runs.
 pub(crate) async fn bind(call: &Call) -> ApiResult<Response> {
     let options = call.options("CreateOptions", false)?;
-    let (binding, _) = decode::body(&call.headers, &call.body)?;
+    let binding = decode::body(&call.headers, &call.body, "Binding")?.value();
     let node = binding.pointer("/target/name").and_then(Value::as_str).unwrap_or_default().to_owned();
     if binding.get("kind").is_some_and(|kind| kind != "Binding") || node.is_empty() {
         return Err(ApiError::bad_request("the body of the request must be a Binding with target.name"));
@@ -395,12 +443,13 @@ pub(crate) async fn bind(call: &Call) -> ApiResult<Response> {
 /// Answers PUT on an object or its status.
 pub(crate) async fn update(call: &Call) -> ApiResult<Response> {
     let options = call.options("UpdateOptions", false)?;
-    let (mut object, duplicates) = decode::body(&call.headers, &call.body)?;
+    let document = decode::body(&call.headers, &call.body, &call.resource.kind)?;
     let (resource, name) = (&call.resource, call.place.name.as_str());
     if name.is_empty() {
         return Err(ApiError::method_not_allowed());
     }
-    let mut warnings = fit(resource, &mut object, &duplicates, options.validation)?;
+    let (mut object, mut warnings) = fit(resource, &document, options.validation)?;
+    call.say(&warnings);
     match meta(&object, "name") {
         "" => {
             return Err(ApiError::bad_request(format!(

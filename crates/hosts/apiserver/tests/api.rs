@@ -177,7 +177,6 @@ async fn unknown_fields_and_places_are_refused() {
     refused(world.post("/api/v1/namespaces/none/configmaps", map("a", "1")).await, 404, "namespaces \"none\" not found");
     refused(world.get("/api/v1/bogus").await, 404, "the server could not find the requested resource");
     refused(world.get("/apis/none/v1/bogus").await, 404, "404 page not found");
-    refused(world.get("/openapi/v2").await, 404, "404 page not found");
     refused(world.post(MAPS, map("B", "1")).await, 422, "metadata.name: Invalid value");
     let protobuf = world.request(Method::POST, MAPS, "application/vnd.kubernetes.protobuf", json!({}));
     refused(world.send(protobuf).await, 400, "the object provided is unrecognized");

@@ -1,23 +1,29 @@
+use std::collections::BTreeMap;
+
 use crate::Timestamp;
 
 /// Who is calling a host in process. It travels in the request's extensions, never in a header that a client could set.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Caller {
     /// The user name, such as `system:serviceaccount:flux-system:kustomize-controller` or `kargo`.
     pub name: String,
     /// The groups, such as `system:masters`.
     pub groups: Vec<String>,
+    /// What tells this user from an earlier one of the same name; empty where nobody says.
+    pub uid: String,
+    /// What else is known of the caller, such as the scopes of a token.
+    pub extra: BTreeMap<String, Vec<String>>,
 }
 
 impl Caller {
     /// Returns a caller without groups.
     pub fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), groups: Vec::new() }
+        Self { name: name.to_owned(), ..Self::default() }
     }
 
     /// Returns a member of `system:masters`, who may do anything in a cluster.
     pub fn master(name: &str) -> Self {
-        Self { name: name.to_owned(), groups: vec!["system:masters".to_owned(), "system:authenticated".to_owned()] }
+        Self { name: name.to_owned(), groups: vec!["system:masters".to_owned(), "system:authenticated".to_owned()], ..Self::default() }
     }
 }
 

@@ -1,0 +1,114 @@
+//! The same documents in OpenAPI 2, all in one: what clients before OpenAPI 3 read.
+
+use serde_json::{Map, Value, json};
+
+use crate::builtin::REFERENCE;
+
+/// Puts documents of OpenAPI 3 together into one of OpenAPI 2.
+pub(super) fn join<'a>(documents: impl Iterator<Item = &'a Value>) -> Value {
+    let (mut paths, mut definitions) = (Map::new(), Map::new());
+    for document in documents {
+        for (path, item) in document.get("paths").and_then(Value::as_object).into_iter().flatten() {
+            paths.insert(path.clone(), path_item(item));
+        }
+        let schemas = document.pointer("/components/schemas").and_then(Value::as_object);
+        for (name, schema) in schemas.into_iter().flatten() {
+            definitions.entry(name.clone()).or_insert_with(|| self::schema(schema));
+        }
+    }
+    json!({
+        "swagger": "2.0", "info": {"title": "Kubernetes", "version": crate::routes::VERSION}, "paths": paths, "definitions": definitions,
+        "securityDefinitions": {"BearerToken": {"type": "apiKey", "name": "authorization", "in": "header", "description": "Bearer Token authentication"}},
+        "security": [{"BearerToken": []}],
+    })
+}
+
+fn path_item(item: &Value) -> Value {
+    let mut found = Map::new();
+    for (name, inner) in item.as_object().into_iter().flatten() {
+        let written = if name == "parameters" { parameters(inner) } else { operation(inner) };
+        found.insert(name.clone(), written);
+    }
+    Value::Object(found)
+}
+
+fn parameters(list: &Value) -> Value {
+    list.as_array()
+        .into_iter()
+        .flatten()
+        .map(|one| {
+            let mut flat = one.clone();
+            if let Value::Object(map) = &mut flat
+                && let Some(Value::Object(schema)) = map.remove("schema")
+            {
+                map.extend(schema);
+            }
+            flat
+        })
+        .collect()
+}
+
+fn operation(operation: &Value) -> Value {
+    let mut found = operation.clone();
+    let mut all = parameters(operation.get("parameters").unwrap_or(&Value::Null)).as_array().cloned().unwrap_or_default();
+    let body = operation.pointer("/requestBody/content").and_then(Value::as_object);
+    if let Some(body) = body {
+        found["consumes"] = body.keys().map(|media| json!(media)).collect();
+        let inner = body.values().next().and_then(|one| one.get("schema")).map(schema).unwrap_or_default();
+        all.insert(0, json!({"name": "body", "in": "body", "required": true, "schema": inner}));
+    }
+    let mut produces: Vec<&String> = Vec::new();
+    let mut responses = Map::new();
+    for (code, answer) in operation.get("responses").and_then(Value::as_object).into_iter().flatten() {
+        let mut written = json!({"description": answer.get("description").cloned().unwrap_or_default()});
+        if let Some(content) = answer.get("content").and_then(Value::as_object) {
+            produces = content.keys().collect();
+            if let Some(inner) = content.values().next().and_then(|one| one.get("schema")) {
+                written["schema"] = schema(inner);
+            }
+        }
+        responses.insert(code.clone(), written);
+    }
+    found["produces"] = json!(produces);
+    found["schemes"] = json!(["https"]);
+    found["responses"] = Value::Object(responses);
+    if let Value::Object(map) = &mut found {
+        map.remove("requestBody");
+        if all.is_empty() {
+            map.remove("parameters")
+        } else {
+            map.insert("parameters".to_owned(), Value::Array(all))
+        };
+    }
+    found
+}
+
+/// A reference stands alone here, and points elsewhere.
+fn schema(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let alone = map.get("allOf").and_then(Value::as_array).filter(|all| all.len() == 1).and_then(|all| all[0].get("$ref"));
+            let mut found = Map::new();
+            for (name, inner) in map {
+                match name.as_str() {
+                    "allOf" if alone.is_some() => {
+                        if let Some(place) = alone.and_then(Value::as_str) {
+                            found.insert("$ref".to_owned(), json!(place.replace(REFERENCE, "#/definitions/")));
+                        }
+                    }
+                    "$ref" => {
+                        found.insert(name.clone(), json!(inner.as_str().unwrap_or_default().replace(REFERENCE, "#/definitions/")));
+                    }
+                    // Version 2 knows neither.
+                    "nullable" | "anyOf" | "oneOf" | "not" => {}
+                    _ => {
+                        found.insert(name.clone(), schema(inner));
+                    }
+                }
+            }
+            Value::Object(found)
+        }
+        Value::Array(list) => Value::Array(list.iter().map(schema).collect()),
+        other => other.clone(),
+    }
+}

@@ -1,0 +1,139 @@
+//! What makes an object wrong, beyond its form: each kind says so in Kubernetes' words and order.
+//!
+//! Read first: [`check`], then the file of the kind.
+
+mod autoscaling;
+mod batch;
+mod coordination;
+mod core;
+mod discovery;
+mod event;
+mod faults;
+mod metadata;
+mod networking;
+mod node;
+mod pod;
+mod pod_update;
+mod policies;
+mod policy;
+mod rbac;
+mod scheduling;
+mod service;
+mod storage;
+mod workloads;
+
+use schema::{Violation, validate};
+use serde_json::Value;
+
+use crate::catalog::Resource;
+use crate::names::Rule;
+use crate::{admission, crd};
+use faults::Faults;
+
+/// What a kind's own rules look at.
+pub(crate) struct Subject<'a> {
+    pub resource: &'a Resource,
+    pub subresource: &'a str,
+    pub object: &'a Value,
+    pub old: Option<&'a Value>,
+}
+
+impl Subject<'_> {
+    /// Returns the spec, null when there is none.
+    pub fn spec(&self) -> &Value {
+        self.object.get("spec").unwrap_or(&Value::Null)
+    }
+
+    /// Checks the metadata by the kind's own rule of names.
+    fn metadata(&self, faults: &mut Faults) {
+        metadata::create(self.resource, self.object, rule(self.resource), faults);
+    }
+
+    /// Checks the metadata against what they were, if there was something.
+    fn metadata_update(&self, faults: &mut Faults) {
+        if let Some(old) = self.old {
+            metadata::update(self.object, old, faults);
+        }
+    }
+}
+
+/// Returns everything that is wrong with a new or changed object.
+pub(crate) fn check(resource: &Resource, subresource: &str, object: &Value, old: Option<&Value>) -> Vec<Violation> {
+    let subject = Subject { resource, subresource, object, old };
+    let mut faults = Faults::default();
+    if old.is_some() {
+        metadata::create(resource, object, Rule::Segment, &mut faults);
+        subject.metadata_update(&mut faults);
+    }
+    if subresource == "status" {
+        subject.metadata_update(&mut faults);
+        if resource.custom.is_some() {
+            faults.0.extend(validate(&resource.schema, object, old));
+        }
+        return faults.0;
+    }
+    if resource.custom.is_some() {
+        subject.metadata(&mut faults);
+        faults.0.extend(validate(&resource.schema, object, old));
+        return faults.0;
+    }
+    native(&subject, &mut faults);
+    faults.0
+}
+
+fn rule(resource: &Resource) -> Rule {
+    match (resource.group.as_str(), resource.kind.as_str()) {
+        ("", "Namespace") => Rule::Label,
+        ("", "Service") => Rule::Label1035,
+        ("rbac.authorization.k8s.io", _) => Rule::Segment,
+        _ => Rule::Subdomain,
+    }
+}
+
+fn native(subject: &Subject<'_>, faults: &mut Faults) {
+    match (subject.resource.group.as_str(), subject.resource.kind.as_str()) {
+        ("", "Event") | ("events.k8s.io", _) => event::check(subject, faults),
+        ("", "Pod") => pod_update::check(subject, faults),
+        ("", "Service") => service::check(subject, faults),
+        ("", "Node") => node::check(subject, faults),
+        ("", "ReplicationController") | ("apps", _) => workloads::check(subject, faults),
+        ("", "PersistentVolume" | "PersistentVolumeClaim") | ("storage.k8s.io", _) => storage::check(subject, faults),
+        ("", _) => core::check(subject, faults),
+        ("batch", _) => batch::check(subject, faults),
+        ("autoscaling", _) => autoscaling::check(subject, faults),
+        ("policy", _) => policy::check(subject, faults),
+        ("networking.k8s.io", _) => networking::check(subject, faults),
+        ("discovery.k8s.io", _) => discovery::check(subject, faults),
+        ("coordination.k8s.io", _) => coordination::check(subject, faults),
+        ("scheduling.k8s.io" | "node.k8s.io", _) => scheduling::check(subject, faults),
+        ("rbac.authorization.k8s.io", _) => rbac::check(subject, faults),
+        ("admissionregistration.k8s.io", kind) if kind.contains("AdmissionPolicy") => policies::check(subject, faults),
+        _ => by_schema(subject, faults),
+    }
+}
+
+/// Definitions and admission: what their schemas require, and what their own files say.
+fn by_schema(subject: &Subject<'_>, faults: &mut Faults) {
+    let Subject { resource, object, old, .. } = *subject;
+    subject.metadata_update(faults);
+    subject.metadata(faults);
+    for part in ["spec", "webhooks"] {
+        let (Some(schema), Some(value)) = (resource.schema.properties.get(part), object.get(part).filter(|value| !value.is_null())) else {
+            continue;
+        };
+        let before = old.and_then(|old| old.get(part));
+        faults.0.extend(validate(schema, value, before).into_iter().map(|violation| Violation {
+            field: if violation.field.starts_with('[') {
+                format!("{part}{}", violation.field)
+            } else {
+                format!("{part}.{}", violation.field)
+            },
+            ..violation
+        }));
+    }
+    match resource.group.as_str() {
+        "apiextensions.k8s.io" => faults.0.extend(crd::check(object, old)),
+        "admissionregistration.k8s.io" => faults.0.extend(admission::check(object)),
+        _ => {}
+    }
+}
