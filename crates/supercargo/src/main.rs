@@ -42,7 +42,7 @@ async fn run(name: String, rest: Vec<OsString>) -> i32 {
         return ended;
     }
     if let Some((first, rest)) = rest.split_first()
-        && let Some(word) = first.to_str().filter(|word| cli::NAMES.contains(word) || matches!(*word, "build" | "check"))
+        && let Some(word) = first.to_str().filter(|word| cli::NAMES.contains(word) || *word == "check")
         && let Some(ended) = cli::run_as(word, rest.to_vec()).await
     {
         return ended;

@@ -32,13 +32,17 @@ pub const JOB_NAMES: [&str; 7] = ["cosign", "curl", "docker", "flux", "kargo", "
 
 /// Runs what needs no runtime, under the tool's name or behind the program's own, and returns its exit code.
 pub fn run_at_once(name: &str, arguments: &[OsString]) -> Option<i32> {
-    if name == "kustomize" {
-        return Some(code(kustomize_build::run(arguments.to_vec())));
+    if JOB_NAMES.contains(&name) || matches!(name, "build" | "check" | "run-tests.sh") {
+        return render(name, arguments);
     }
-    let (word, rest) = arguments.split_first().filter(|_| !NAMES.contains(&name))?;
-    match word.to_str()? {
-        "build" => Some(code(kustomize_build::run_build(rest.to_vec()))),
-        "kustomize" => Some(code(kustomize_build::run(rest.to_vec()))),
+    let (word, rest) = arguments.split_first()?;
+    render(word.to_str()?, rest)
+}
+
+fn render(name: &str, arguments: &[OsString]) -> Option<i32> {
+    match name {
+        "build" => Some(code(kustomize_build::run_build(arguments.to_vec()))),
+        "kustomize" => Some(code(kustomize_build::run(arguments.to_vec()))),
         _ => None,
     }
 }
@@ -47,15 +51,13 @@ pub fn run_at_once(name: &str, arguments: &[OsString]) -> Option<i32> {
 pub async fn run_as(name: &str, arguments: Vec<OsString>) -> Option<i32> {
     let result = match name {
         "check" | "run-tests.sh" => check::run(arguments).await,
-        "build" => kustomize_build::run_build(arguments),
         "cosign" => cosign::run(arguments).await,
         "curl" => curl::run(arguments).await,
         "docker" => docker::run(arguments).await,
         "flux" => flux::run(arguments).await,
         "kargo" => kargo::run(arguments).await,
-        "kustomize" => kustomize_build::run(arguments),
         "sudo" => sudo::run(arguments),
-        _ => return None,
+        _ => return render(name, &arguments),
     };
     Some(code(result))
 }
@@ -104,4 +106,22 @@ fn parse<T: clap::Parser>(name: &str, arguments: Vec<OsString>) -> Result<T, i32
         let _ = error.print();
         error.exit_code()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn renderings_alone_need_no_runtime() {
+        let at_once = |name: &str, words: &[&str]| run_at_once(name, &words.iter().map(OsString::from).collect::<Vec<_>>());
+        assert_eq!(at_once("kustomize", &["version"]), Some(0));
+        assert_eq!(at_once("supercargo", &["kustomize", "version"]), Some(0));
+        assert_eq!(at_once("another-name", &["build", "nowhere"]), Some(1));
+        for (name, words) in
+            [("docker", &["build"][..]), ("curl", &["build"]), ("check", &["build"]), ("supercargo", &["up"]), ("supercargo", &[])]
+        {
+            assert_eq!(at_once(name, words), None, "{name} {words:?}");
+        }
+    }
 }
