@@ -6,8 +6,7 @@ use model::Caller;
 use serde_json::{Value, json};
 use store::Store;
 
-use crate::object::{meta, pairs};
-use crate::selector::label_selector_matches;
+use crate::object::meta;
 
 const ROOT: &str = "/registry/rbac.authorization.k8s.io/";
 
@@ -145,29 +144,7 @@ impl Rules {
         let cluster = all("clusterroles");
         let mut found = Self::default();
         for role in &cluster {
-            let selectors = role.pointer("/aggregationRule/clusterRoleSelectors").and_then(Value::as_array);
-            let own = match selectors {
-                None => rules(role),
-                Some(selectors) => {
-                    let name = meta(role, "name");
-                    let chosen = |other: &&Value| {
-                        meta(other, "name") != name
-                            && selectors.iter().any(|selector| label_selector_matches(selector, pairs(other, "labels")))
-                    };
-                    let mut own = rules(role);
-                    // Aggregation goes two levels deep at most: admin takes edit, which takes view.
-                    for other in cluster.iter().filter(chosen) {
-                        own.extend(rules(other));
-                        let deeper = other.pointer("/aggregationRule/clusterRoleSelectors").and_then(Value::as_array);
-                        let inner = cluster.iter().filter(|one| {
-                            deeper.into_iter().flatten().any(|selector| label_selector_matches(selector, pairs(one, "labels")))
-                        });
-                        inner.for_each(|one| own.extend(rules(one)));
-                    }
-                    own
-                }
-            };
-            found.cluster_roles.insert(meta(role, "name").to_owned(), own);
+            found.cluster_roles.insert(meta(role, "name").to_owned(), rules(role));
         }
         for role in all("roles") {
             found.roles.insert((meta(&role, "namespace").to_owned(), meta(&role, "name").to_owned()), rules(&role));

@@ -66,11 +66,11 @@ pub(crate) fn prepare_create(server: &Server, resource: &Resource, object: &mut 
         ("", "Service") => service(server, object),
         ("", "PersistentVolumeClaim") => {
             object["status"] = json!({"phase": "Pending"});
-            protect(object, "kubernetes.io/pvc-protection");
+            protect(object, crate::protection::CLAIM);
         }
         ("", "PersistentVolume") => {
             object["status"] = json!({"phase": "Pending", "lastPhaseTransitionTime": now});
-            protect(object, "kubernetes.io/pv-protection");
+            protect(object, crate::protection::VOLUME);
         }
         ("", "Node") => {
             taint(object);
