@@ -13,6 +13,7 @@ mod metadata;
 mod networking;
 mod node;
 mod pod;
+mod pod_parts;
 mod pod_update;
 mod policies;
 mod policy;
