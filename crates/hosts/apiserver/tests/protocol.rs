@@ -308,6 +308,21 @@ async fn faults_are_told_in_the_order_of_the_checks() {
             json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "p"}}),
             "PersistentVolumeClaim \"p\" is invalid: [spec.accessModes: Required value: at least 1 access mode is required, spec.resources[storage]: Required value]",
         ),
+        (
+            "/api/v1/namespaces/default/pods",
+            json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {
+                "containers": [{"name": "c", "image": "i", "securityContext": {"runAsUser": -7},
+                    "env": [{"name": "E", "valueFrom": {"fieldRef": {"fieldPath": "status.phase"}}}]}],
+                "dnsPolicy": "None", "hostAliases": [{"ip": "nowhere"}], "os": {"name": "plan9"},
+            }}),
+            "Pod \"p\" is invalid: [spec.containers[0].env[0].valueFrom.fieldRef.fieldPath: Unsupported value: \"status.phase\": supported values: \"metadata.name\", \"metadata.namespace\", \"metadata.uid\", \"spec.nodeName\", \"spec.serviceAccountName\", \"status.hostIP\", \"status.hostIPs\", \"status.podIP\", \"status.podIPs\", spec.containers[0].securityContext.runAsUser: Invalid value: -7: must be between 0 and 2147483647, inclusive, spec.dnsConfig: Required value: must provide `dnsConfig` when `dnsPolicy` is None, spec.hostAliases[0].ip: Invalid value: \"nowhere\": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff), spec.os: Unsupported value: \"plan9\": supported values: \"linux\", \"windows\"]",
+        ),
+        (
+            "/apis/apps/v1/namespaces/default/deployments",
+            json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"}, "spec": {
+                "selector": {"matchExpressions": [{"key": "k", "operator": "Like"}]}, "template": template()}}),
+            "Deployment.apps \"d\" is invalid: [spec.selector.matchExpressions[0].operator: Invalid value: \"Like\": not a valid selector operator, spec.selector: Invalid value: {\"matchExpressions\":[{\"key\":\"k\",\"operator\":\"Like\"}]}: invalid label selector]",
+        ),
     ];
     for (path, body, words) in cases {
         let answer = world.send(&format!("POST {path}"), body).await;
