@@ -395,3 +395,40 @@ async fn callers_speak_for_others_only_when_they_may() {
     assert_eq!(refused.code, 403);
     assert!(refused.message().contains("User \"joe\" cannot impersonate resource \"users\""), "{}", refused.message());
 }
+
+#[tokio::test]
+async fn nobody_grants_what_they_do_not_have() {
+    let world = World::new();
+    let joe = || Caller { name: "joe".to_owned(), groups: vec!["system:authenticated".to_owned()], ..Caller::default() };
+    let rule =
+        |resources: &[&str], verbs: &[&str]| json!({"apiGroups": ["rbac.authorization.k8s.io"], "resources": resources, "verbs": verbs});
+    let role = |name: &str, rules: Value| json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": name}, "rules": rules});
+    let writer = role("writer", json!([rule(&["clusterroles", "clusterrolebindings"], &["create"])]));
+    assert_eq!(world.send(&format!("POST {ROLES}"), writer).await.code, 201);
+    let bind = |name: &str, role: &str| {
+        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": name},
+            "subjects": [{"kind": "User", "name": "joe"}], "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role}})
+    };
+    let bindings = "POST /apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
+    assert_eq!(world.send(bindings, bind("joe", "writer")).await.code, 201);
+    let head = [("content-type", JSON)];
+    let more = role(
+        "more",
+        json!([
+            {"apiGroups": [""], "resources": ["pods", "secrets"], "verbs": ["get", "list"]},
+            rule(&["clusterroles"], &["create"]),
+            {"nonResourceURLs": ["/x"], "verbs": ["get"]},
+        ]),
+    );
+    let refused = world.ask(joe(), &format!("POST {ROLES}"), &head, more.to_string()).await;
+    let words = "clusterroles.rbac.authorization.k8s.io \"more\" is forbidden: user \"joe\" (groups=[\"system:authenticated\"]) is attempting to grant RBAC permissions not currently held:\n{APIGroups:[\"\"], Resources:[\"pods\"], Verbs:[\"get\" \"list\"]}\n{APIGroups:[\"\"], Resources:[\"secrets\"], Verbs:[\"get\" \"list\"]}\n{NonResourceURLs:[\"/x\"], Verbs:[\"get\"]}";
+    assert_eq!((refused.code, refused.message().as_str()), (403, words));
+    let missing = world.ask(joe(), bindings, &head, bind("other", "none").to_string()).await;
+    assert_eq!((missing.code, missing.message().as_str()), (404, "clusterroles.rbac.authorization.k8s.io \"none\" not found"));
+    let mut gathering = role("gathering", json!([]));
+    gathering["aggregationRule"] = json!({"clusterRoleSelectors": [{"matchLabels": {"a": "b"}}]});
+    let refused = world.ask(joe(), &format!("POST {ROLES}"), &head, gathering.to_string()).await;
+    assert!(refused.message().ends_with("must have cluster-admin privileges to use the aggregationRule"), "{}", refused.message());
+    let held = role("held", json!([rule(&["clusterroles"], &["create"])]));
+    assert_eq!(world.ask(joe(), &format!("POST {ROLES}"), &head, held.to_string()).await.code, 201);
+}
