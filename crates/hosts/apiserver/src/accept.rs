@@ -109,6 +109,13 @@ pub(crate) fn form(headers: &HeaderMap, encodings: Encodings) -> ApiResult<Form>
     negotiate(headers, encodings).map(|(form, _)| form)
 }
 
+/// Refuses a client that takes none of the encodings of a thing without other forms.
+pub(crate) fn plain(headers: &HeaderMap) -> ApiResult<()> {
+    let wanted = items(accepted(headers));
+    let fits = wanted.is_empty() || wanted.iter().any(|item| item.media(Encodings::All).is_some() && item.parameter("as").is_none());
+    if fits { Ok(()) } else { Err(not_acceptable(Encodings::All)) }
+}
+
 fn not_acceptable(encodings: Encodings) -> ApiError {
     let all = match encodings {
         Encodings::All => "application/json, application/yaml, application/vnd.kubernetes.protobuf",

@@ -97,11 +97,37 @@ pub(crate) fn check_grants(call: &Call, object: &Value) -> ApiResult<()> {
         name,
         ..rbac::Attributes::default()
     };
-    let aggregates = object.get("aggregationRule").is_some_and(Value::is_object);
-    if rules.allows(&call.caller, &attributes) || (!aggregates && rules.cover(&call.caller, namespace, &granted)) {
+    if rules.allows(&call.caller, &attributes) {
         return Ok(());
     }
-    let why =
-        format!("user {:?} (groups={:?}) is attempting to grant RBAC permissions not currently held", call.caller.name, call.caller.groups);
+    let cluster = kind == "clusterroles";
+    if verb == "bind" && !rules.knows(cluster, namespace, &attributes.name) {
+        let message = format!("{kind}.{} {:?} not found", resource.group, attributes.name);
+        let details = json!({"group": resource.group, "kind": kind, "name": attributes.name});
+        return Err(ApiError::new(404, "NotFound", message).with(details));
+    }
+    let missing = rules.missing(&call.caller, namespace, &granted);
+    let aggregates = object.get("aggregationRule").is_some_and(Value::is_object);
+    let why = if !missing.is_empty() {
+        format!(
+            "user {:?} (groups={}) is attempting to grant RBAC permissions not currently held:\n{}",
+            call.caller.name,
+            rbac::quoted(&call.caller.groups),
+            missing.join("\n")
+        )
+    } else if aggregates && !everything().iter().all(|one| rules.allows(&call.caller, one)) {
+        "must have cluster-admin privileges to use the aggregationRule".to_owned()
+    } else {
+        return Ok(());
+    };
     Err(ApiError::forbidden(resource, meta(object, "name"), &why))
+}
+
+/// What only those may who may do everything.
+fn everything() -> [rbac::Attributes; 2] {
+    let any = || "*".to_owned();
+    [
+        rbac::Attributes { verb: any(), group: any(), resource: any(), ..rbac::Attributes::default() },
+        rbac::Attributes { verb: any(), path: Some(any()), ..rbac::Attributes::default() },
+    ]
 }

@@ -106,8 +106,10 @@ impl Removal {
             }
             (Some("Foreground"), None) => Policy::Foreground,
             (Some("Orphan"), None) | (None, Some(true)) => Policy::Orphan,
-            // Jobs keep their Pods unless somebody says otherwise, as they did when they were new.
-            (None, None) if call.resource.kind == "Job" && call.resource.custom.is_none() => Policy::Orphan,
+            // These keep their Pods unless somebody says otherwise, as they did when they were new.
+            (None, None) if call.resource.custom.is_none() && matches!(call.resource.kind.as_str(), "Job" | "ReplicationController") => {
+                Policy::Orphan
+            }
             (None | Some("Background"), _) => Policy::Background,
             (Some(other), None) => {
                 let allowed = ["Background", "Foreground", "Orphan"].map(str::to_owned);

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::catalog::{Catalog, Resource};
-use crate::status::json_response;
+use crate::status::{ApiResult, json_response};
 use crate::{accept, kinds, reviews};
 
 /// The verbs of a kind, as discovery sorts them.
@@ -259,7 +259,23 @@ impl Answers {
     }
 
     /// Answers a path of discovery; `None` for others.
-    pub fn answer(&self, path: &str, headers: &HeaderMap) -> Option<Response> {
+    pub fn answer(&self, path: &str, headers: &HeaderMap) -> ApiResult<Option<Response>> {
+        let found = self.found(path, headers);
+        // Who asks only for what discovery has no form of is refused; one form of the whole is already looked at.
+        if found.as_ref().is_some_and(|response| response.headers().get(header::ETAG).is_none()) {
+            accept::plain(headers)?;
+        }
+        Ok(found)
+    }
+
+    /// Lists the paths of discovery.
+    pub fn paths(&self) -> Vec<String> {
+        let versions = self.versions.keys().filter(|name| name.contains('/')).map(|name| format!("/apis/{name}"));
+        let groups = self.by_group.keys().map(|name| format!("/apis/{name}"));
+        ["/api", "/api/v1", "/apis", "/apis/"].map(str::to_owned).into_iter().chain(groups).chain(versions).collect()
+    }
+
+    fn found(&self, path: &str, headers: &HeaderMap) -> Option<Response> {
         let plain = |value: &Value| json_response(StatusCode::OK, value.to_string().into_bytes());
         let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
         match parts[..] {

@@ -13,7 +13,7 @@ use crate::delete::{self, FOREGROUND, ORPHAN, Outcome, Policy, Removal};
 use crate::object::{self, finalizers, meta, meta_mut};
 use crate::status::ApiResult;
 use crate::write::is_finished;
-use crate::{Server, bootstrap, crd};
+use crate::{Server, aggregation, bootstrap, crd, protection};
 
 const NAMESPACES: &str = "/registry/core/namespaces/";
 
@@ -30,6 +30,9 @@ struct Queue {
 
 /// Does everything that follows a deletion.
 pub(crate) fn follow(server: &Arc<Server>, resource: &Resource, key: &str, outcome: &Outcome) -> ApiResult<()> {
+    if key.starts_with(aggregation::ROLES) {
+        aggregation::refresh(server)?;
+    }
     let mut queue = Queue::default();
     enqueue(server, resource, key, outcome, &mut queue)?;
     run(server, queue)
@@ -37,6 +40,9 @@ pub(crate) fn follow(server: &Arc<Server>, resource: &Resource, key: &str, outco
 
 /// Does everything that follows a write to an object that stays.
 pub(crate) fn settle(server: &Arc<Server>, key: &str, object: &Value) -> ApiResult<()> {
+    if key.starts_with(aggregation::ROLES) {
+        aggregation::refresh(server)?;
+    }
     let mut queue = Queue::default();
     if object.pointer("/metadata/ownerReferences").and_then(Value::as_array).is_some_and(|list| !list.is_empty()) {
         queue.dependents.push_back(key.to_owned());
@@ -49,6 +55,7 @@ pub(crate) fn settle(server: &Arc<Server>, key: &str, object: &Value) -> ApiResu
 
 /// Takes up what was left when the server stopped.
 pub(crate) fn resume(server: &Arc<Server>) -> ApiResult<()> {
+    aggregation::refresh(server)?;
     let mut queue = Queue { dependents: owners(server, |owners| owners.all(&server.store)).into_iter().collect(), ..Queue::default() };
     for prefix in [NAMESPACES, CRD_PREFIX] {
         queue.waiting.extend(server.store.scan(prefix).0.into_iter().map(|(key, _)| key));
@@ -95,6 +102,8 @@ fn enqueue(server: &Arc<Server>, resource: &Resource, key: &str, outcome: &Outco
     }
     if let Some(custom) = &resource.custom {
         queue.waiting.insert(format!("{CRD_PREFIX}{}", custom.definition));
+    } else if resource.kind == "Pod" {
+        queue.waiting.extend(protection::claim_keys(object));
     }
     let lasting = (resource.kind == "ServiceAccount" && meta(object, "name") == "default")
         || (resource.kind == "ConfigMap" && meta(object, "name") == "kube-root-ca.crt");
@@ -219,6 +228,8 @@ fn waiting(server: &Arc<Server>, key: &str, queue: &mut Queue) -> ApiResult<()> 
             match resource.kind.as_str() {
                 "Namespace" => empty_namespace(server, &catalog, &mut new, queue),
                 "CustomResourceDefinition" => empty_definition(server, &catalog, &mut new, queue),
+                "PersistentVolumeClaim" if protection::claim_is_free(&server.store, &old) => drop_finalizer(&mut new, protection::CLAIM),
+                "PersistentVolume" if protection::volume_is_free(&old) => drop_finalizer(&mut new, protection::VOLUME),
                 _ => {}
             }
         }

@@ -5,6 +5,7 @@
 
 mod accept;
 mod admission;
+mod aggregation;
 mod auth;
 mod bootstrap;
 mod builtin;
@@ -18,6 +19,7 @@ mod delete;
 mod discovery;
 mod evict;
 mod garbage;
+mod health;
 mod jsonpath;
 mod kinds;
 mod labels;
@@ -26,7 +28,9 @@ mod object;
 mod openapi;
 mod owners;
 mod patches;
+mod paths;
 mod printers;
+mod protection;
 mod quantity;
 mod rbac;
 mod read;

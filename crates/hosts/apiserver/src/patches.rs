@@ -10,6 +10,7 @@ use crate::decode;
 use crate::object::{meta, meta_mut};
 use crate::request::{FieldValidation, WriteOptions};
 use crate::status::{ApiError, ApiResult};
+use crate::typed;
 use crate::typed::json::{Node, parse};
 use crate::write::{self, Call, Made, Ownership};
 
@@ -111,20 +112,22 @@ pub(crate) async fn answer(call: &Call) -> ApiResult<Response> {
     }
     let make = |live: &Value| {
         let (patch, strict) = read(call, form)?;
-        let mut object = patched(&call.resource, live, &patch)?;
+        let object = patched(&call.resource, live, &patch)?;
         let named = matches!(&patch, Patch::Merge(change) | Patch::Strategic(change) if !meta(change, "resourceVersion").is_empty());
-        if !named && meta(&object, "resourceVersion") == meta(live, "resourceVersion") {
-            // What the patch does not say is no precondition.
-            meta_mut(&mut object).insert("resourceVersion".to_owned(), json!(""));
-        }
-        let (fitted, faults) =
-            write::refit(&call.resource, &object, options.validation).map_err(|error| undecodable(&object, &strict, error))?;
+        let (mut fitted, faults) = write::refit(&call.resource, &object, options.validation)
+            .map_err(|error| undecodable(&call.resource, &patch, &object, &strict, error))?;
         if options.validation == FieldValidation::Strict && !strict.is_empty() {
             return Err(undecodable(
+                &call.resource,
+                &patch,
                 &object,
                 &[],
                 ApiError::bad_request(format!(" cannot be handled as a X: strict decoding error: {}", strict.join(", "))),
             ));
+        }
+        if !named && meta(&fitted, "resourceVersion") == meta(live, "resourceVersion") {
+            // What the patch does not say is no precondition.
+            meta_mut(&mut fitted).insert("resourceVersion".to_owned(), json!(""));
         }
         let said = if options.validation == FieldValidation::Warn { strict } else { Vec::new() };
         Ok(Made { object: fitted, ownership: Ownership::Track, warnings: said.into_iter().chain(faults).collect() })
@@ -151,8 +154,8 @@ async fn apply(call: &Call, options: &WriteOptions) -> ApiResult<Response> {
     call.answer(StatusCode::OK, &object, &warnings)
 }
 
-/// A patch whose result is no object of the kind is told with the whole result.
-fn undecodable(object: &Value, strict: &[String], error: ApiError) -> ApiError {
+/// A patch whose result is no object of the kind is told with the whole result; a strategic one with the patch itself.
+fn undecodable(resource: &Resource, patch: &Patch, object: &Value, strict: &[String], error: ApiError) -> ApiError {
     if error.code != 400 {
         return error;
     }
@@ -165,7 +168,13 @@ fn undecodable(object: &Value, strict: &[String], error: ApiError) -> ApiError {
     let own = why.strip_prefix("strict decoding error: ").filter(|_| !strict.is_empty());
     let joined = own.map(|rest| format!("strict decoding error: {}, {rest}", strict.join(", ")));
     let why = joined.as_deref().unwrap_or(why);
-    ApiError::invalid("", "", "", &[schema::Violation::invalid("patch", &json!(object.to_string()), why)])
+    let Patch::Strategic(change) = patch else {
+        return ApiError::invalid("", "", "", &[schema::Violation::invalid("patch", &json!(object.to_string()), why)]);
+    };
+    let form = typed::by_kind(&resource.api_version, &resource.kind);
+    let plain = form.filter(|_| !why.starts_with("strict decoding error: ")).and_then(|form| typed::unstructured_fault(form, object));
+    let why = plain.as_deref().unwrap_or(why);
+    ApiError::invalid("", "", "", &[schema::Violation::invalid("patch", &json!(typed::printed(change)), why)])
 }
 
 /// Takes out of a configuration what this endpoint ignores.

@@ -1,13 +1,12 @@
 //! Who may do what: roles and bindings, read from the store into one snapshot.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use model::Caller;
 use serde_json::{Value, json};
 use store::Store;
 
-use crate::object::{meta, pairs};
-use crate::selector::label_selector_matches;
+use crate::object::meta;
 
 const ROOT: &str = "/registry/rbac.authorization.k8s.io/";
 
@@ -125,6 +124,9 @@ impl Binding {
     }
 }
 
+/// So many single rights are compared before somebody may grant them.
+const MOST: usize = 100_000;
+
 /// All roles and bindings of a moment.
 #[derive(Debug, Default)]
 pub(crate) struct Rules {
@@ -145,29 +147,7 @@ impl Rules {
         let cluster = all("clusterroles");
         let mut found = Self::default();
         for role in &cluster {
-            let selectors = role.pointer("/aggregationRule/clusterRoleSelectors").and_then(Value::as_array);
-            let own = match selectors {
-                None => rules(role),
-                Some(selectors) => {
-                    let name = meta(role, "name");
-                    let chosen = |other: &&Value| {
-                        meta(other, "name") != name
-                            && selectors.iter().any(|selector| label_selector_matches(selector, pairs(other, "labels")))
-                    };
-                    let mut own = rules(role);
-                    // Aggregation goes two levels deep at most: admin takes edit, which takes view.
-                    for other in cluster.iter().filter(chosen) {
-                        own.extend(rules(other));
-                        let deeper = other.pointer("/aggregationRule/clusterRoleSelectors").and_then(Value::as_array);
-                        let inner = cluster.iter().filter(|one| {
-                            deeper.into_iter().flatten().any(|selector| label_selector_matches(selector, pairs(one, "labels")))
-                        });
-                        inner.for_each(|one| own.extend(rules(one)));
-                    }
-                    own
-                }
-            };
-            found.cluster_roles.insert(meta(role, "name").to_owned(), own);
+            found.cluster_roles.insert(meta(role, "name").to_owned(), rules(role));
         }
         for role in all("roles") {
             found.roles.insert((meta(&role, "namespace").to_owned(), meta(&role, "name").to_owned()), rules(&role));
@@ -192,41 +172,75 @@ impl Rules {
         cluster.chain(local.flat_map(move |binding| self.of(binding.cluster, namespace, &binding.role)))
     }
 
+    /// Tells whether there is such a role.
+    pub fn knows(&self, cluster: bool, namespace: &str, name: &str) -> bool {
+        if cluster { self.cluster_roles.contains_key(name) } else { self.roles.contains_key(&(namespace.to_owned(), name.to_owned())) }
+    }
+
     /// Returns the rules of a role.
     pub fn of(&self, cluster: bool, namespace: &str, name: &str) -> &[Rule] {
         let found = if cluster { self.cluster_roles.get(name) } else { self.roles.get(&(namespace.to_owned(), name.to_owned())) };
         found.map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Tells whether the caller already has everything that these rules grant. Whoever writes a role or binding must, or else
-    /// have the verb `escalate` or `bind`.
-    pub fn cover(&self, caller: &Caller, namespace: &str, granted: &[Rule]) -> bool {
-        is_master(caller) || granted.iter().all(|rule| self.covers(caller, namespace, rule))
-    }
-
-    fn covers(&self, caller: &Caller, namespace: &str, rule: &Rule) -> bool {
-        let mut wanted = Vec::new();
-        for verb in &rule.verbs {
-            for path in &rule.paths {
-                wanted.push(Attributes { verb: verb.clone(), path: Some(path.clone()), ..Attributes::default() });
-            }
+    /// Returns what these rules grant and the caller does not have, in the words of a refusal. Whoever writes a role or
+    /// binding must have it all, or else the verb `escalate` or `bind`
+    /// (`kubernetes/kubernetes:pkg/registry/rbac/validation/rule.go`).
+    pub fn missing(&self, caller: &Caller, namespace: &str, granted: &[Rule]) -> Vec<String> {
+        if is_master(caller) {
+            return Vec::new();
+        }
+        let one = |rule: &Rule| {
+            let sizes = [rule.groups.len(), rule.resources.len(), rule.names.len().max(1)];
+            let named = sizes.iter().fold(rule.verbs.len(), |all, size| all.saturating_mul(*size));
+            named.saturating_add(rule.verbs.len().saturating_mul(rule.paths.len()))
+        };
+        if granted.iter().map(one).fold(0, usize::saturating_add) > MOST {
+            return vec![format!("rules that name more than {MOST} rights are not compared")];
+        }
+        // What is missing of one resource is told in one line.
+        let mut verbs: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        let mut lines: BTreeSet<String> = BTreeSet::new();
+        let held = |wanted: &Attributes| self.rules(caller, namespace).any(|rule| rule.allows(wanted));
+        for rule in granted {
             for (group, resource) in rule.groups.iter().flat_map(|group| rule.resources.iter().map(move |resource| (group, resource))) {
-                let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
-                let names: Vec<String> = if rule.names.is_empty() { vec![String::new()] } else { rule.names.clone() };
-                wanted.extend(names.into_iter().map(|name| Attributes {
-                    verb: verb.clone(),
-                    group: group.clone(),
-                    resource: resource.to_owned(),
-                    subresource: subresource.to_owned(),
-                    namespace: namespace.to_owned(),
-                    name,
-                    path: None,
-                }));
+                let (plain, subresource) = resource.split_once('/').unwrap_or((resource, ""));
+                let names: Vec<&str> = if rule.names.is_empty() { vec![""] } else { rule.names.iter().map(String::as_str).collect() };
+                for (verb, name) in rule.verbs.iter().flat_map(|verb| names.iter().map(move |name| (verb, *name))) {
+                    // A wildcard in what is granted must be a wildcard in what is had, which comparing them as words demands.
+                    let wanted = Attributes {
+                        verb: verb.clone(),
+                        group: group.clone(),
+                        resource: plain.to_owned(),
+                        subresource: subresource.to_owned(),
+                        namespace: namespace.to_owned(),
+                        name: name.to_owned(),
+                        path: None,
+                    };
+                    if !held(&wanted) {
+                        let only = if name.is_empty() { String::new() } else { format!(", ResourceNames:[{name:?}]") };
+                        let known = verbs.entry(format!("APIGroups:[{group:?}], Resources:[{resource:?}]{only}")).or_default();
+                        if !known.contains(&verb.as_str()) {
+                            known.push(verb);
+                        }
+                    }
+                }
+            }
+            for (path, verb) in rule.paths.iter().flat_map(|path| rule.verbs.iter().map(move |verb| (path, verb))) {
+                let wanted = Attributes { verb: verb.clone(), path: Some(path.clone()), ..Attributes::default() };
+                if !held(&wanted) {
+                    lines.insert(format!("{{NonResourceURLs:[{path:?}], Verbs:[{verb:?}]}}"));
+                }
             }
         }
-        // A wildcard in what is granted must be a wildcard in what is had, which comparing them as words demands.
-        wanted.iter().all(|one| self.rules(caller, namespace).any(|rule| rule.allows(one)))
+        lines.extend(verbs.into_iter().map(|(what, verbs)| format!("{{{what}, Verbs:{}}}", quoted(&verbs))));
+        lines.into_iter().collect()
     }
+}
+
+/// Writes a list of texts as Go's `%q` does.
+pub(crate) fn quoted<T: AsRef<str>>(list: &[T]) -> String {
+    format!("[{}]", list.iter().map(|one| format!("{:?}", one.as_ref())).collect::<Vec<_>>().join(" "))
 }
 
 pub(crate) fn is_master(caller: &Caller) -> bool {

@@ -136,6 +136,9 @@ fn access(server: &Server, caller: &Caller, kind: &str, spec: &Value, namespace:
                 path: None,
             }
         }
+        (None, Some(path)) if namespace.is_some() => {
+            return Err(refused(Violation::invalid("spec.nonResourceAttributes", path, "disallowed on this kind of request")));
+        }
         (None, Some(path)) => {
             let text = |field: &str| path.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
             Attributes { verb: text("verb"), path: Some(text("path")), ..Attributes::default() }

@@ -7,22 +7,17 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{Method, StatusCode};
 use model::Caller;
 use serde_json::json;
 
 use crate::catalog::Catalog;
-use crate::discovery::Answers;
-use crate::openapi::Documents;
 use crate::rbac::Attributes;
 use crate::request::{Place, Query, place, verb};
 use crate::selector::Selector;
 use crate::status::{ApiError, ApiResult, json_response};
 use crate::write::Call;
-use crate::{Server, accept, auth, decode, delete, evict, patches, read, reviews, scale, token, watch, write};
-
-/// The Kubernetes version whose ways this server has.
-pub(crate) const VERSION: &str = "v1.36.3";
+use crate::{Server, accept, auth, decode, delete, evict, patches, paths, read, reviews, scale, token, watch, write};
 
 /// Returns the router: everything goes through one function, in the order of the real server.
 pub(crate) fn router(server: Arc<Server>) -> Router {
@@ -51,10 +46,10 @@ async fn handle(server: Arc<Server>, request: Request) -> ApiResult<Response> {
     let Some(place) = place(&path) else {
         let attributes = Attributes { verb: parts.method.as_str().to_lowercase(), path: Some(path.clone()), ..Attributes::default() };
         authorize(&server, &caller, &attributes)?;
-        if only_read(&path) && !matches!(parts.method, Method::GET | Method::HEAD) {
+        if paths::only_read(&path) && !matches!(parts.method, Method::GET | Method::HEAD) {
             return Err(ApiError::method_not_allowed());
         }
-        return other(&server, &path, &query, &parts.headers).ok_or_else(|| {
+        return paths::answer(&server, &path, &query, &parts.headers)?.ok_or_else(|| {
             let group = path.strip_prefix("/apis/").and_then(|rest| rest.split_once('/')).map(|(group, _)| group);
             let known = group.or_else(|| path.starts_with("/api/").then_some(""));
             known.map_or_else(ApiError::no_such_path, |group| nothing(&server.catalog(), group))
@@ -153,58 +148,6 @@ fn authorize(server: &Server, caller: &Caller, attributes: &Attributes) -> ApiRe
         }
     }
     Err(ApiError::new(403, "Forbidden", message).with(details))
-}
-
-/// Tells whether a path has routes of its own, which look at the method; the others are handlers that do not.
-fn only_read(path: &str) -> bool {
-    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
-    matches!(parts[..], ["version"] | ["api"] | ["api", _] | ["apis", _, _])
-}
-
-/// Answers the paths that name no objects.
-fn other(server: &Server, path: &str, query: &Query, headers: &HeaderMap) -> Option<Response> {
-    let text = |body: String| {
-        (StatusCode::OK, [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-cache, private")], body)
-            .into_response()
-    };
-    let trimmed = path.trim_end_matches('/');
-    match trimmed {
-        "/healthz" | "/livez" | "/readyz" => {
-            let verbose = query.has("verbose");
-            let name = &trimmed[1..];
-            return Some(text(if verbose { format!("[+]ping ok\n[+]store ok\n{name} check passed\n") } else { "ok".to_owned() }));
-        }
-        "/healthz/ping" | "/livez/ping" | "/readyz/ping" => return Some(text("ok".to_owned())),
-        "/.well-known/openid-configuration" => {
-            let body = json!({
-                "issuer": token::AUDIENCE, "jwks_uri": format!("{}/openid/v1/jwks", token::AUDIENCE), "response_types_supported": ["id_token"],
-                "subject_types_supported": ["public"], "id_token_signing_alg_values_supported": [token::ALGORITHM],
-            });
-            return Some(lasting("application/json", &body));
-        }
-        // Tokens are signed with a secret that is shown to nobody.
-        "/openid/v1/jwks" => return Some(lasting("application/jwk-set+json", &json!({"keys": []}))),
-        "/version" => {
-            let version = json!({
-                "major": "1", "minor": "36", "gitVersion": VERSION, "gitCommit": "", "gitTreeState": "clean", "buildDate": "1970-01-01T00:00:00Z",
-                "goVersion": "", "compiler": "rustc", "platform": format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH),
-            });
-            return Some(json_response(StatusCode::OK, version.to_string().into_bytes()));
-        }
-        _ => {}
-    }
-    let catalog = server.catalog();
-    if trimmed == "/openapi/v2" {
-        return Some(catalog.documents.get_or_init(|| Documents::make(&catalog)).answer_old(headers));
-    }
-    if let Some(rest) = path.strip_prefix("/openapi/v3") {
-        return catalog.documents.get_or_init(|| Documents::make(&catalog)).answer(rest, query, headers);
-    }
-    catalog.discovery.get_or_init(|| Answers::make(&catalog)).answer(path, headers)
-}
-
-fn lasting(media: &'static str, body: &serde_json::Value) -> Response {
-    (StatusCode::OK, [(header::CONTENT_TYPE, media), (header::CACHE_CONTROL, "public, max-age=3600")], body.to_string()).into_response()
 }
 
 async fn dispatch(call: &Call, method: Method) -> ApiResult<Response> {

@@ -66,11 +66,11 @@ pub(crate) fn prepare_create(server: &Server, resource: &Resource, object: &mut 
         ("", "Service") => service(server, object),
         ("", "PersistentVolumeClaim") => {
             object["status"] = json!({"phase": "Pending"});
-            protect(object, "kubernetes.io/pvc-protection");
+            protect(object, crate::protection::CLAIM);
         }
         ("", "PersistentVolume") => {
             object["status"] = json!({"phase": "Pending", "lastPhaseTransitionTime": now});
-            protect(object, "kubernetes.io/pv-protection");
+            protect(object, crate::protection::VOLUME);
         }
         ("", "Node") => {
             taint(object);
@@ -168,7 +168,12 @@ fn service(_server: &Server, object: &mut Value) {
     };
     spec.insert("clusterIPs".to_owned(), json!([address]));
     spec.insert("clusterIP".to_owned(), json!(address));
-    if kind == "NodePort" || kind == "LoadBalancer" {
+    let balanced = kind == "LoadBalancer";
+    if balanced && spec.get("externalTrafficPolicy") == Some(&json!("Local")) {
+        // Who balances asks here whether the node has a Pod of the service.
+        spec.entry("healthCheckNodePort").or_insert_with(|| json!(rand::rng().random_range(30000..=32767)));
+    }
+    if kind == "NodePort" || (balanced && spec.get("allocateLoadBalancerNodePorts") != Some(&json!(false))) {
         for port in spec.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
             if let Value::Object(port) = port {
                 port.entry("nodePort").or_insert_with(|| json!(rand::rng().random_range(30000..=32767)));

@@ -158,7 +158,7 @@ fn tagged(hash: &str, control: &str, media: &'static str, headers: &HeaderMap, b
 fn bare(path: &str) -> Value {
     let answer = json!({"description": "OK", "content": {"application/json": {"schema": {"type": "object"}}}});
     json!({
-        "openapi": "3.0.0", "info": {"title": "Kubernetes", "version": crate::routes::VERSION},
+        "openapi": "3.0.0", "info": {"title": "Kubernetes", "version": crate::paths::VERSION},
         "paths": {format!("/{path}/"): {"get": {"responses": {"200": answer, "401": {"description": "Unauthorized"}}}}},
         "components": {"schemas": {}},
     })
@@ -195,7 +195,7 @@ fn write(resources: &[Arc<Resource>]) -> Value {
         }
     }
     json!({
-        "openapi": "3.0.0", "info": {"title": "Kubernetes", "version": crate::routes::VERSION},
+        "openapi": "3.0.0", "info": {"title": "Kubernetes", "version": crate::paths::VERSION},
         "paths": paths, "components": {"schemas": schemas},
     })
 }

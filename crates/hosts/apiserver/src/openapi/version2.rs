@@ -17,7 +17,7 @@ pub(super) fn join<'a>(documents: impl Iterator<Item = &'a Value>) -> Value {
         }
     }
     json!({
-        "swagger": "2.0", "info": {"title": "Kubernetes", "version": crate::routes::VERSION}, "paths": paths, "definitions": definitions,
+        "swagger": "2.0", "info": {"title": "Kubernetes", "version": crate::paths::VERSION}, "paths": paths, "definitions": definitions,
         "securityDefinitions": {"BearerToken": {"type": "apiKey", "name": "authorization", "in": "header", "description": "Bearer Token authentication"}},
         "security": [{"BearerToken": []}],
     })

@@ -8,9 +8,11 @@ mod protobuf;
 mod read;
 mod table;
 mod time;
+mod unstructured;
 mod write;
 
 pub(crate) use protobuf::{Fault, encode, from_protobuf};
 pub(crate) use read::{Unread, read};
 pub(crate) use table::{Struct, Type, by_kind, by_name};
+pub(crate) use unstructured::{fault as unstructured_fault, printed};
 pub(crate) use write::{in_go_order, write};

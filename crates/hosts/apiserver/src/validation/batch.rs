@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::Subject;
 use super::faults::{Faults, at, or_null, set, text};
 use super::pod;
+use crate::names;
 use crate::object::meta;
 use crate::selector::label_selector_matches;
 
@@ -89,6 +90,13 @@ fn job(spec: &Value, path: &str, faults: &mut Faults) {
     if mode == "Indexed" && set(spec, "completions").is_none() {
         faults.required(&format!("{path}.completions"), "when completion mode is Indexed");
     }
+    if let Some(limit) = set(spec, "backoffLimitPerIndex").filter(|_| mode != "Indexed") {
+        faults.invalid(&format!("{path}.backoffLimitPerIndex"), limit, "requires indexed completion mode");
+    }
+    if let Some(by) = set(spec, "managedBy").and_then(Value::as_str).filter(|by| !prefixed(by)) {
+        let why = "must be a domain-prefixed path (such as \"acme.io/foo\")";
+        faults.invalid(&format!("{path}.managedBy"), &json!(by), why);
+    }
     let replacement = text(spec, "podReplacementPolicy");
     if !matches!(replacement, "" | "Failed" | "TerminatingOrFailed") {
         faults.not_supported(&format!("{path}.podReplacementPolicy"), &json!(replacement), &["Failed", "TerminatingOrFailed"]);
@@ -113,6 +121,14 @@ fn cron_job(spec: &Value, faults: &mut Faults) {
     } else if let Some(why) = schedule_fault(schedule) {
         faults.invalid("spec.schedule", &json!(schedule), &why);
     }
+    if schedule.contains("TZ") {
+        faults.invalid("spec.schedule", &json!(schedule), "cannot use TZ or CRON_TZ in schedule, use timeZone field instead");
+    }
+    if let Some(zone) = set(spec, "timeZone").and_then(Value::as_str)
+        && let Some(why) = zone_fault(zone)
+    {
+        faults.invalid("spec.timeZone", &json!(zone), &why);
+    }
     faults.not_negative(spec, "spec", "startingDeadlineSeconds");
     let policy = text(spec, "concurrencyPolicy");
     match policy {
@@ -125,6 +141,30 @@ fn cron_job(spec: &Value, faults: &mut Faults) {
     faults.not_negative(spec, "spec", "failedJobsHistoryLimit");
 }
 
+/// Tells whether a text is a domain, a slash and a path.
+fn prefixed(text: &str) -> bool {
+    text.split_once('/').is_some_and(|(domain, path)| {
+        let known = |byte: u8| byte.is_ascii_alphanumeric() || b"/%:@!$&'()*+,;=-._~".contains(&byte);
+        names::is_subdomain(domain) && !path.is_empty() && path.bytes().all(known)
+    })
+}
+
+/// Returns what is wrong with the name of a time zone, as far as its form tells: there is no list of zones here.
+fn zone_fault(zone: &str) -> Option<String> {
+    if zone.is_empty() {
+        return Some("timeZone must be nil or non-empty string".to_owned());
+    }
+    let part = |part: &str| {
+        let known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'+');
+        !matches!(part, "" | "." | "..") && !part.starts_with('-') && part.len() <= 14 && part.bytes().all(known)
+    };
+    if !zone.split('/').all(part) {
+        return Some(format!("unknown time zone {zone}"));
+    }
+    let local = zone.eq_ignore_ascii_case("local");
+    local.then(|| "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones".to_owned())
+}
+
 /// Returns what robfig/cron says of a schedule (`parser.go`).
 fn schedule_fault(schedule: &str) -> Option<String> {
     const BOUNDS: [(&str, u32, u32); 5] = [("minute", 0, 59), ("hour", 0, 23), ("dom", 1, 31), ("month", 1, 12), ("dow", 0, 6)];
@@ -134,6 +174,9 @@ fn schedule_fault(schedule: &str) -> Option<String> {
         let known = matches!(schedule, "@yearly" | "@annually" | "@monthly" | "@weekly" | "@daily" | "@midnight" | "@hourly");
         return (!known && !schedule.starts_with("@every ")).then(|| format!("unrecognized descriptor: {schedule}"));
     }
+    // A time zone in front is cron's, though Kubernetes does not take it.
+    let zoned = schedule.starts_with("TZ=") || schedule.starts_with("CRON_TZ=");
+    let schedule = if zoned { schedule.split_once(' ').map_or("", |(_, rest)| rest) } else { schedule };
     let fields: Vec<&str> = schedule.split_whitespace().collect();
     if fields.len() != 5 {
         return Some(format!("expected exactly 5 fields, found {}: [{}]", fields.len(), fields.join(" ")));

@@ -13,6 +13,7 @@ mod metadata;
 mod networking;
 mod node;
 mod pod;
+mod pod_parts;
 mod pod_update;
 mod policies;
 mod policy;
@@ -83,7 +84,7 @@ pub(crate) fn check(resource: &Resource, subresource: &str, object: &Value, old:
 
 fn rule(resource: &Resource) -> Rule {
     match (resource.group.as_str(), resource.kind.as_str()) {
-        ("", "Namespace") => Rule::Label,
+        ("", "Namespace") | ("apps", "StatefulSet") => Rule::Label,
         ("", "Service") => Rule::Label1035,
         ("rbac.authorization.k8s.io", _) => Rule::Segment,
         _ => Rule::Subdomain,

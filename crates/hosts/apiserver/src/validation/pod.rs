@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::core::resource_name;
 use super::faults::{Faults, list, set, text};
+use super::pod_parts;
 use crate::names::{self, Rule};
 
 /// Checks a template: its labels and its spec.
@@ -35,11 +36,15 @@ pub(crate) fn spec(spec: &Value, path: &str, faults: &mut Faults) {
     faults.one_of(spec, path, "restartPolicy", &["Always", "OnFailure", "Never"]);
     faults.one_of(spec, path, "dnsPolicy", &["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"]);
     faults.labels(&format!("{path}.nodeSelector"), set(spec, "nodeSelector"));
+    pod_parts::security(spec, path, faults);
     for (index, secret) in list(spec, "imagePullSecrets").iter().enumerate() {
         if set(secret, "name").is_some() && text(secret, "name").is_empty() {
             faults.required(&format!("{path}.imagePullSecrets[{index}].name"), "");
         }
     }
+    pod_parts::affinity(spec, path, faults);
+    pod_parts::dns(spec, path, faults);
+    pod_parts::gates(spec, path, faults);
     for (index, constraint) in list(spec, "topologySpreadConstraints").iter().enumerate() {
         spread(constraint, &format!("{path}.topologySpreadConstraints[{index}]"), faults);
     }
@@ -63,11 +68,13 @@ pub(crate) fn spec(spec: &Value, path: &str, faults: &mut Faults) {
     for (index, one) in list(spec, "tolerations").iter().enumerate() {
         toleration(one, &format!("{path}.tolerations[{index}]"), faults);
     }
+    pod_parts::aliases(spec, path, faults);
     let class = text(spec, "priorityClassName");
     if !class.is_empty() {
         faults.name(&format!("{path}.priorityClassName"), Rule::Subdomain, class);
     }
     faults.one_of_if_set(spec, path, "preemptionPolicy", &["PreemptLowerPriority", "Never"]);
+    pod_parts::system(spec, path, faults);
 }
 
 fn spread(constraint: &Value, path: &str, faults: &mut Faults) {
@@ -202,6 +209,9 @@ fn container<'a>(one: &'a Value, kind: &str, path: &str, volumes: &[&str], seen:
     mounts(one, path, volumes, faults);
     faults.one_of(one, path, "imagePullPolicy", &["Always", "IfNotPresent", "Never"]);
     resources(one.get("resources").unwrap_or(&Value::Null), &format!("{path}.resources"), faults);
+    if let Some(context) = set(one, "securityContext") {
+        pod_parts::container_security(context, &format!("{path}.securityContext"), faults);
+    }
     let restartable = text(one, "restartPolicy") == "Always";
     for (field, probe_only) in [("livenessProbe", true), ("readinessProbe", false), ("startupProbe", true)] {
         let Some(probe) = set(one, field) else { continue };
@@ -265,8 +275,8 @@ fn environment(one: &Value, path: &str, faults: &mut Faults) {
                 if name.ends_with("KeyRef") && text(&from[*name], "key").is_empty() {
                     faults.required(&format!("{here}.valueFrom.{name}.key"), "");
                 }
-                if *name == "fieldRef" && text(&from[*name], "fieldPath").is_empty() {
-                    faults.required(&format!("{here}.valueFrom.fieldRef.fieldPath"), "");
+                if *name == "fieldRef" {
+                    pod_parts::downward(&from[*name], &format!("{here}.valueFrom.fieldRef"), faults);
                 }
             }
             let field = format!("{here}.valueFrom");

@@ -135,6 +135,30 @@ fn policies(spec: &Value, kind: &str, faults: &mut Faults) {
     if !internal.is_empty() && !matches!(internal, "Cluster" | "Local") {
         faults.not_supported("spec.internalTrafficPolicy", &json!(internal), &["Cluster", "Local"]);
     }
+    let families = text(spec, "ipFamilyPolicy");
+    if !matches!(families, "" | "SingleStack" | "PreferDualStack" | "RequireDualStack") {
+        let known = ["PreferDualStack", "RequireDualStack", "SingleStack"];
+        faults.not_supported("spec.ipFamilyPolicy", &json!(families), &known);
+    } else if families == "RequireDualStack" {
+        faults.invalid("spec.ipFamilyPolicy", &json!(families), "this cluster is not configured for dual-stack services");
+    }
+    for (index, family) in list(spec, "ipFamilies").iter().enumerate() {
+        match family.as_str().unwrap_or_default() {
+            "IPv4" => {}
+            "IPv6" => faults.invalid(&format!("spec.ipFamilies[{index}]"), family, "not configured on this cluster"),
+            other => faults.not_supported(&format!("spec.ipFamilies[{index}]"), &json!(other), &["IPv4", "IPv6"]),
+        }
+    }
+    let distribution = text(spec, "trafficDistribution");
+    if !matches!(distribution, "" | "PreferClose" | "PreferSameNode" | "PreferSameZone") {
+        let known = ["PreferClose", "PreferSameNode", "PreferSameZone"];
+        faults.not_supported("spec.trafficDistribution", &json!(distribution), &known);
+    }
+    let local = kind == "LoadBalancer" && external == "Local";
+    if let Some(port) = set(spec, "healthCheckNodePort").filter(|port| **port != json!(0) && !local) {
+        let why = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'";
+        faults.invalid("spec.healthCheckNodePort", port, why);
+    }
     if kind != "LoadBalancer" {
         if set(spec, "allocateLoadBalancerNodePorts").is_some() {
             faults.forbidden("spec.allocateLoadBalancerNodePorts", "may only be used when `type` is 'LoadBalancer'");

@@ -76,6 +76,15 @@ fn labels(spec: &Value) -> Option<&Map<String, Value>> {
     spec.pointer("/template/metadata/labels").and_then(Value::as_object)
 }
 
+/// Tells whether a selector was found wrong, and says so once more of the whole: then nothing is asked of the template.
+fn unusable(spec: &Value, why: &str, faults: &mut Faults) -> bool {
+    let wrong = faults.0.iter().any(|one| one.field.starts_with("spec.selector.match"));
+    if let Some(selector) = set(spec, "selector").filter(|_| wrong) {
+        faults.invalid("spec.selector", selector, why);
+    }
+    wrong
+}
+
 /// The template must make what the selector selects; no selector selects nothing.
 fn matching(spec: &Value, faults: &mut Faults) {
     let selects = match set(spec, "selector") {
@@ -108,8 +117,10 @@ fn template(spec: &Value, word: &str, faults: &mut Faults) {
 fn deployment(spec: &Value, faults: &mut Faults) {
     faults.not_negative(spec, "spec", "replicas");
     selector(spec, "deployment", faults);
-    matching(spec, faults);
-    template(spec, "ReplicaSet", faults);
+    if !unusable(spec, "invalid label selector", faults) {
+        matching(spec, faults);
+        template(spec, "ReplicaSet", faults);
+    }
     deployment_strategy(spec.get("strategy").unwrap_or(&Value::Null), faults);
     faults.not_negative(spec, "spec", "minReadySeconds");
     faults.not_negative(spec, "spec", "revisionHistoryLimit");
@@ -156,8 +167,10 @@ fn replica_set(spec: &Value, faults: &mut Faults) {
     faults.not_negative(spec, "spec", "replicas");
     faults.not_negative(spec, "spec", "minReadySeconds");
     selector(spec, "deployment", faults);
-    matching(spec, faults);
-    template(spec, "ReplicaSet", faults);
+    if !unusable(spec, "invalid label selector", faults) {
+        matching(spec, faults);
+        template(spec, "ReplicaSet", faults);
+    }
 }
 
 fn controller(spec: &Value, faults: &mut Faults) {
@@ -219,8 +232,10 @@ fn stateful_set(spec: &Value, faults: &mut Faults) {
     faults.not_negative(spec, "spec", "replicas");
     faults.not_negative(spec, "spec", "minReadySeconds");
     selector(spec, "statefulset", faults);
-    matching(spec, faults);
-    template(spec, "StatefulSet", faults);
+    if !unusable(spec, "", faults) {
+        matching(spec, faults);
+        template(spec, "StatefulSet", faults);
+    }
 }
 
 fn daemon_set(spec: &Value, faults: &mut Faults) {

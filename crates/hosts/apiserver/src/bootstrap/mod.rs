@@ -1,0 +1,59 @@
+//! The objects that every cluster has: its first namespaces with their accounts, and the roles that clients expect.
+
+mod roles;
+
+use model::Clock;
+use serde_json::{Value, json};
+use store::{Batch, Store, StoreError};
+
+use crate::object::{self, meta};
+use crate::token;
+
+const NAMESPACES: &[&str] = &["default", "kube-node-lease", "kube-public", "kube-system"];
+const RBAC: &str = "rbac.authorization.k8s.io";
+
+/// Writes what is missing; what is there stays as somebody made it.
+pub(crate) fn fill(store: &Store, clock: &dyn Clock) -> Result<(), StoreError> {
+    token::ensure_key(store)?;
+    let now = object::seconds(clock.now());
+    for name in NAMESPACES {
+        let namespace = json!({
+            "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {"kubernetes.io/metadata.name": name}},
+            "spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"},
+        });
+        put(store, &format!("/registry/core/namespaces/{name}"), namespace, &now)?;
+        furnish(store, name, &now)?;
+    }
+    for object in roles::roles().into_iter().chain(roles::bindings()) {
+        let plural = if object["kind"] == "ClusterRole" { "clusterroles" } else { "clusterrolebindings" };
+        put(store, &format!("/registry/{RBAC}/{plural}/{}", meta(&object, "name")), object, &now)?;
+    }
+    Ok(())
+}
+
+/// Gives a namespace what each has: the account that Pods run as, and the ConfigMap they mount.
+pub(crate) fn furnish(store: &Store, namespace: &str, now: &str) -> Result<(), StoreError> {
+    let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": namespace}});
+    put(store, &format!("/registry/core/serviceaccounts/{namespace}/default"), account, now)?;
+    // Nothing of the server is reached over TLS, so there is no certificate to tell.
+    let about = "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters.";
+    let bundle = json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "data": {"ca.crt": ""},
+        "metadata": {"name": "kube-root-ca.crt", "namespace": namespace, "annotations": {"kubernetes.io/description": about}},
+    });
+    put(store, &format!("/registry/core/configmaps/{namespace}/kube-root-ca.crt"), bundle, now)
+}
+
+fn put(store: &Store, key: &str, mut object: Value, now: &str) -> Result<(), StoreError> {
+    if store.get(key).is_some() {
+        return Ok(());
+    }
+    let metadata = object::meta_mut(&mut object);
+    metadata.insert("uid".to_owned(), json!(object::uid()));
+    metadata.insert("creationTimestamp".to_owned(), json!(now));
+    let version = object["apiVersion"].as_str().unwrap_or_default().to_owned();
+    match store.commit(Batch::new().expect(key, 0).put(key, object::encode(&object, &version))) {
+        Ok(_) | Err(StoreError::Conflict { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
