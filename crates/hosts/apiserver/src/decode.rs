@@ -125,8 +125,44 @@ fn custom(resource: &Resource, object: &mut Value) -> ApiResult<Vec<String>> {
     }
     schema::drop_nulls(&resource.schema, object);
     unknown.extend(schema::prune(&resource.schema, object, true));
+    if let Some(metadata) = metadata_schema() {
+        embedded(resource, &resource.schema, metadata, object, "", &mut unknown)?;
+    }
     schema::default(&resource.schema, object);
     Ok(unknown)
+}
+
+/// The metadata of resources inside of a custom resource is ObjectMeta, too.
+fn embedded(
+    resource: &Resource,
+    schema: &Schema,
+    metadata: &Schema,
+    value: &mut Value,
+    path: &str,
+    unknown: &mut Vec<String>,
+) -> ApiResult<()> {
+    match value {
+        Value::Object(map) => {
+            for (name, inner) in map.iter_mut() {
+                let here = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                if schema.embedded && name == "metadata" && inner.is_object() {
+                    schema::drop_nulls(metadata, inner);
+                    unknown.extend(schema::prune(metadata, inner, false).iter().map(|field| format!("{here}.{field}")));
+                    types(resource, metadata, inner, "ObjectMeta")?;
+                } else if let Some(field) = schema.field(name) {
+                    embedded(resource, field, metadata, inner, &here, unknown)?;
+                }
+            }
+        }
+        Value::Array(list) => {
+            let Some(items) = &schema.items else { return Ok(()) };
+            for (index, inner) in list.iter_mut().enumerate() {
+                embedded(resource, items, metadata, inner, &format!("{path}[{index}]"), unknown)?;
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+    Ok(())
 }
 
 /// One of Kubernetes' own kinds: nulls and empty optional collections are as good as absent.
@@ -167,7 +203,8 @@ fn empty_texts(schema: &Schema, value: &mut Value) {
 
 fn types(resource: &Resource, schema: &Schema, value: &Value, owner: &str) -> ApiResult<()> {
     for violation in validate(schema, value, None) {
-        if violation.cause == Cause::TypeInvalid {
+        let format = ["byte", "date-time"].iter().any(|name| violation.text.contains(&format!("must be of type {name}")));
+        if violation.cause == Cause::TypeInvalid && !format {
             let mut words = violation.text.split('"');
             let found = words.nth(1).unwrap_or_default();
             let found = if found == "integer" {
@@ -185,20 +222,38 @@ fn types(resource: &Resource, schema: &Schema, value: &Value, owner: &str) -> Ap
                 "object" => "struct",
                 other => other,
             };
-            let path: String = violation.field.split('[').map(|part| part.split_once(']').map_or(part, |(_, rest)| rest)).collect();
+            let (path, texts) = go_path(schema, &violation.field);
+            let wanted = if texts && wanted == "struct" { "map[string]string" } else { wanted };
             return Err(unhandled(
                 resource,
                 &format!("json: cannot unmarshal {found} into Go struct field {owner}.{path} of type {wanted}"),
             ));
         }
-        if violation.cause == Cause::Invalid && violation.text.contains("must be of type byte") {
+        if violation.text.contains("must be of type byte") {
             return Err(unhandled(resource, &format!("illegal base64 data at {}", violation.field)));
         }
-        if violation.cause == Cause::Invalid && violation.text.contains("must be of type date-time") {
+        if violation.text.contains("must be of type date-time") {
             return Err(unhandled(resource, &format!("parsing time at {}: {}", violation.field, violation.text)));
         }
     }
     Ok(())
+}
+
+/// Returns the way to a field as Go's JSON decoder tells it, without indices and keys, and whether the field is a map of texts.
+fn go_path(schema: &Schema, field: &str) -> (String, bool) {
+    let plain: String = field.split('[').map(|part| part.split_once(']').map_or(part, |(_, rest)| rest)).collect();
+    let (mut here, mut words) = (schema, Vec::new());
+    let mut texts = false;
+    for word in plain.split('.') {
+        while let Some(items) = here.items.as_deref().filter(|_| here.properties.is_empty()) {
+            here = items;
+        }
+        let Some(next) = here.properties.get(word) else { break };
+        words.push(word);
+        here = next;
+        texts = here.additional.as_ref().is_some_and(|inner| inner.kind == Some(Type::String));
+    }
+    if words.is_empty() { (plain, false) } else { (words.join("."), texts) }
 }
 
 /// Drops empty lists and maps of optional fields, which Go leaves out when it writes.

@@ -39,6 +39,7 @@ mod table;
 mod token;
 mod validation;
 mod watch;
+mod webhook_client;
 mod write;
 
 use std::sync::{Arc, Mutex, RwLock};

@@ -1,7 +1,5 @@
 //! What the server itself writes into an object: what a create sets, what an update may not touch, generation, status.
 
-use std::sync::Arc;
-
 use rand::Rng as _;
 use serde_json::{Value, json};
 
@@ -31,7 +29,7 @@ pub(crate) fn identify(resource: &Resource, object: &mut Value, namespace: &str,
 }
 
 /// Prepares a new object of its kind.
-pub(crate) fn prepare_create(server: &Server, resource: &Resource, object: &mut Value, now: &str) {
+pub(crate) fn prepare_create(server: &Server, resource: &Resource, object: &mut Value) {
     if resource.generation != Generation::Never {
         meta_mut(object).insert("generation".to_owned(), json!(1));
     }
@@ -67,7 +65,7 @@ pub(crate) fn prepare_create(server: &Server, resource: &Resource, object: &mut 
         ("", "PersistentVolumeClaim") => object["status"] = json!({"phase": "Pending"}),
         ("", "PersistentVolume") => object["status"] = json!({"phase": "Pending"}),
         ("batch", "Job") => job(object),
-        ("apiextensions.k8s.io", _) => crd::establish(object, now, crd_clash(server, object)),
+        ("apiextensions.k8s.io", _) => crd::begin(object),
         ("apps" | "batch" | "policy" | "networking.k8s.io" | "autoscaling", _) if resource.subresources.status => {
             object["status"] = empty_status(resource)
         }
@@ -88,12 +86,6 @@ fn empty_status(resource: &Resource) -> Value {
         "HorizontalPodAutoscaler" => json!({"currentMetrics": null, "desiredReplicas": 0}),
         _ => json!({}),
     }
-}
-
-fn crd_clash(server: &Server, definition: &Value) -> Option<String> {
-    let others: Vec<Value> =
-        server.store.scan(crate::catalog::CRD_PREFIX).0.iter().filter_map(|(_, entry)| serde_json::from_slice(&entry.value).ok()).collect();
-    crd::clash(definition, &others)
 }
 
 /// The label with the namespace's own name, put back on every write.
@@ -183,14 +175,7 @@ fn job(object: &mut Value) {
 }
 
 /// Makes a written object one that may follow the old one: the endpoint's part from it, the rest from the old.
-pub(crate) fn prepare_update(
-    server: &Arc<Server>,
-    resource: &Resource,
-    subresource: &str,
-    old: &Value,
-    mut new: Value,
-    now: &str,
-) -> Value {
+pub(crate) fn prepare_update(resource: &Resource, subresource: &str, old: &Value, mut new: Value) -> Value {
     let metadata = meta_mut(&mut new);
     for name in SYSTEM {
         match old.get("metadata").and_then(|metadata| metadata.get(*name)) {
@@ -221,8 +206,7 @@ pub(crate) fn prepare_update(
             ),
             ("batch", "Job") => keep_job(old, &mut new),
             ("apiextensions.k8s.io", _) if subresource.is_empty() => {
-                let clash = crd_clash(server, &new);
-                crd::establish(&mut new, now, clash);
+                crd::store(&mut new);
             }
             _ => {}
         }

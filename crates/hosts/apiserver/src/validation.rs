@@ -1,6 +1,6 @@
 //! What makes an object wrong, beyond its schema.
 
-use schema::{Violation, validate};
+use schema::{Violation, validate, validate_all};
 use serde_json::{Map, Value, json};
 
 use crate::catalog::Resource;
@@ -9,15 +9,33 @@ use crate::object::{at, finalizers, meta, pairs};
 use crate::selector::label_selector_matches;
 use crate::{admission, crd};
 
-/// Returns everything that is wrong with a new or changed object.
-pub(crate) fn check(resource: &Resource, object: &Value, old: Option<&Value>) -> Vec<Violation> {
+/// Returns everything that is wrong with a new or changed object; warnings say what is let pass.
+pub(crate) fn check(resource: &Resource, object: &Value, old: Option<&Value>, warnings: &mut Vec<String>) -> Vec<Violation> {
     let mut found = metadata(resource, object);
     if let Some(old) = old {
         found.extend(changed_metadata(object, old));
     }
-    if resource.custom.is_some() {
-        found.extend(validate(&resource.schema, object, old));
+    if let Some(custom) = &resource.custom {
+        for field in ["name", "generateName"] {
+            let bounds = custom.metadata.as_ref().and_then(|metadata| metadata.properties.get(field));
+            if let (Some(bounds), Some(value)) = (bounds, object.get("metadata").and_then(|metadata| metadata.get(field))) {
+                let path = format!("metadata.{field}");
+                let wrong = validate(bounds, value, None).into_iter();
+                found.extend(wrong.map(|one| Violation {
+                    text: one.text.replace(":  in body", &format!(": {path} in body")),
+                    field: path.clone(),
+                    ..one
+                }));
+            }
+        }
+        let (wrong, let_pass) = validate_all(&resource.schema, object, old);
+        found.extend(wrong);
+        warnings.extend(let_pass);
         return found;
+    }
+    if resource.kind == "CustomResourceDefinition" {
+        let before = old.map(crd::warnings).unwrap_or_default();
+        warnings.extend(crd::warnings(object).into_iter().filter(|warning| !before.contains(warning)));
     }
     // What a kind's schema requires is only looked at where people write: controllers fill the status.
     for part in ["spec", "roleRef", "subjects", "rules", "webhooks", "involvedObject"] {

@@ -158,8 +158,8 @@ pub(crate) async fn create_object(
         }
         let ask = Ask::of(call, "CREATE", options);
         new = mutated(call, options, &ask, new, None, "", &now, warnings).await?;
-        strategy::prepare_create(server, resource, &mut new, &now);
-        let violations = validation::check(resource, &new, None);
+        strategy::prepare_create(server, resource, &mut new);
+        let violations = validation::check(resource, &new, None, warnings);
         if !violations.is_empty() {
             return Err(ApiError::invalid(&resource.group, &resource.kind, meta(&new, "name"), &violations));
         }
@@ -260,13 +260,13 @@ pub(crate) async fn change(
         }
         tidy_ownership(&mut object);
         let part = if subresource == "scale" { "" } else { subresource };
-        let mut new = strategy::prepare_update(server, resource, part, &old, object, &now);
+        let mut new = strategy::prepare_update(resource, part, &old, object);
         if ownership == Ownership::Track {
             track_update(Some(&old), &mut new, call.writer(options, subresource, &now), &resource.shape);
         }
         let ask = Ask::of(call, "UPDATE", options);
         new = mutated(call, options, &ask, new, Some(&old), subresource, &now, &mut warnings).await?;
-        let violations = validation::check(resource, &new, Some(&old));
+        let violations = validation::check(resource, &new, Some(&old), &mut warnings);
         if !violations.is_empty() {
             return Err(ApiError::invalid(&resource.group, &resource.kind, name, &violations));
         }
@@ -348,6 +348,9 @@ pub(crate) fn is_finished(resource: &Resource, object: &Value) -> bool {
 
 /// Follows a write that was committed.
 pub(crate) fn written(server: &Arc<Server>, resource: &Resource, object: &Value, created: bool) -> ApiResult<()> {
+    if resource.kind == "CustomResourceDefinition" && resource.custom.is_none() {
+        delete::settle_definitions(server, object)?;
+    }
     server.refresh(&resource.group, &resource.plural);
     if resource.custom.is_none() && created {
         match resource.kind.as_str() {

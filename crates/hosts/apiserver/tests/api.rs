@@ -368,7 +368,9 @@ async fn a_namespace_goes_when_it_is_empty() {
 async fn a_definition_is_served_at_once_and_takes_its_objects_along() {
     let world = World::new();
     let made = ok(world.post(CRDS, definition()).await);
-    assert_eq!(made["status"]["conditions"][1]["type"], "Established");
+    assert_eq!(made["status"]["conditions"], Value::Null);
+    let settled = ok(world.get(&format!("{CRDS}/widgets.example.com")).await);
+    assert_eq!(settled["status"]["conditions"][1]["type"], "Established");
     let one = ok(world.post(WIDGETS, widget("w", 3)).await);
     assert_eq!((&one["spec"]["color"], &one["metadata"]["generation"]), (&json!("red"), &json!(1)));
     refused(world.post(WIDGETS, widget("x", 0)).await, 422, "spec.size");
