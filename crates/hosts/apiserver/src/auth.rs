@@ -20,7 +20,7 @@ pub(crate) fn caller(server: &Server, parts: &Parts) -> ApiResult<Caller> {
 }
 
 fn anonymous() -> Caller {
-    Caller { name: "system:anonymous".to_owned(), groups: vec!["system:unauthenticated".to_owned()] }
+    Caller { name: "system:anonymous".to_owned(), uid: String::new(), groups: vec!["system:unauthenticated".to_owned()] }
 }
 
 fn authenticated(mut caller: Caller) -> Caller {
@@ -92,5 +92,5 @@ fn impersonated(server: &Server, caller: Caller, headers: &HeaderMap) -> ApiResu
     if user == "system:anonymous" {
         return Ok(anonymous());
     }
-    Ok(authenticated(Caller { name: user.to_owned(), groups }))
+    Ok(authenticated(Caller { name: user.to_owned(), uid: String::new(), groups }))
 }

@@ -54,6 +54,17 @@ pub(crate) fn native(resource: &Resource, value: &mut Value) {
         }
         ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding") => binding(value),
         ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration" | "MutatingWebhookConfiguration") => webhooks(resource, value),
+        ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy") => {
+            if let Some(spec) = object(value, "spec") {
+                fill(spec, "failurePolicy", json!("Fail"));
+                match_resources(spec, "matchConstraints");
+            }
+        }
+        ("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding") => {
+            if let Some(spec) = object(value, "spec") {
+                match_resources(spec, "matchResources");
+            }
+        }
         ("apiextensions.k8s.io", _) => crate::crd::default(value),
         ("storage.k8s.io", "StorageClass") => {
             if let Value::Object(map) = value {
@@ -323,6 +334,20 @@ fn webhooks(resource: &Resource, value: &mut Value) {
             fill(hook, "reinvocationPolicy", json!("Never"));
         }
         for rule in hook.get_mut("rules").and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Value::Object(rule) = rule {
+                fill(rule, "scope", json!("*"));
+            }
+        }
+    }
+}
+
+fn match_resources(spec: &mut Map<String, Value>, name: &str) {
+    let Some(Value::Object(constraints)) = spec.get_mut(name) else { return };
+    fill(constraints, "matchPolicy", json!("Equivalent"));
+    fill(constraints, "namespaceSelector", json!({}));
+    fill(constraints, "objectSelector", json!({}));
+    for field in ["resourceRules", "excludeResourceRules"] {
+        for rule in constraints.get_mut(field).and_then(Value::as_array_mut).into_iter().flatten() {
             if let Value::Object(rule) = rule {
                 fill(rule, "scope", json!("*"));
             }

@@ -197,7 +197,8 @@ async fn remove_admitted(
     let entry = server.store.get(&key).ok_or_else(|| ApiError::not_found(resource, name))?;
     let old = object::decode(&entry, resource);
     check(resource, name, &old, removal)?;
-    let ask = Ask { namespace, name, ..Ask::deletion(call, options, removal.dry_run) };
+    // Who deletes many at once names none of them.
+    let ask = Ask { namespace, ..Ask::deletion(call, options, removal.dry_run) };
     admission::mutate_deletion(server, &ask, &old, warnings).await?;
     admission::validate(server, &ask, None, Some(&old), warnings).await?;
     let outcome = remove(server, resource, &key, name, removal)?;

@@ -71,7 +71,7 @@ kinds! {
     "" "v1" "nodes" "Node" &["no"], NO, Cluster, STATUS, Never, core::v1::Node;
     "" "v1" "persistentvolumeclaims" "PersistentVolumeClaim" &["pvc"], NO, Namespaced, STATUS, Never, core::v1::PersistentVolumeClaim;
     "" "v1" "persistentvolumes" "PersistentVolume" &["pv"], NO, Cluster, STATUS, Never, core::v1::PersistentVolume;
-    "" "v1" "pods" "Pod" &["po"], ALL, Namespaced, &["binding", "log", "status"], Spec, core::v1::Pod;
+    "" "v1" "pods" "Pod" &["po"], ALL, Namespaced, &["attach", "binding", "ephemeralcontainers", "eviction", "exec", "log", "portforward", "proxy", "resize", "status"], Spec, core::v1::Pod;
     "" "v1" "limitranges" "LimitRange" &["limits"], NO, Namespaced, NO, Never, core::v1::LimitRange;
     "" "v1" "resourcequotas" "ResourceQuota" &["quota"], NO, Namespaced, STATUS, Never, core::v1::ResourceQuota;
     "" "v1" "secrets" "Secret" NO, NO, Namespaced, NO, Never, core::v1::Secret;
@@ -97,6 +97,8 @@ kinds! {
     "storage.k8s.io" "v1" "storageclasses" "StorageClass" &["sc"], NO, Cluster, NO, Never, storage::v1::StorageClass;
     "admissionregistration.k8s.io" "v1" "mutatingwebhookconfigurations" "MutatingWebhookConfiguration" NO, EXTENSIONS, Cluster, NO, Spec, admissionregistration::v1::MutatingWebhookConfiguration;
     "admissionregistration.k8s.io" "v1" "validatingwebhookconfigurations" "ValidatingWebhookConfiguration" NO, EXTENSIONS, Cluster, NO, Spec, admissionregistration::v1::ValidatingWebhookConfiguration;
+    "admissionregistration.k8s.io" "v1" "validatingadmissionpolicies" "ValidatingAdmissionPolicy" NO, EXTENSIONS, Cluster, STATUS, Spec, admissionregistration::v1::ValidatingAdmissionPolicy;
+    "admissionregistration.k8s.io" "v1" "validatingadmissionpolicybindings" "ValidatingAdmissionPolicyBinding" NO, EXTENSIONS, Cluster, NO, Spec, admissionregistration::v1::ValidatingAdmissionPolicyBinding;
     "apiextensions.k8s.io" "v1" "customresourcedefinitions" "CustomResourceDefinition" &["crd", "crds"], EXTENSIONS, Cluster, STATUS, Spec, apiextensions::v1::CustomResourceDefinition;
     "scheduling.k8s.io" "v1" "priorityclasses" "PriorityClass" &["pc"], NO, Cluster, NO, Spec, scheduling::v1::PriorityClass;
     "coordination.k8s.io" "v1" "leases" "Lease" NO, NO, Namespaced, NO, Never, coordination::v1::Lease;

@@ -58,6 +58,11 @@ use crate::rbac::Rules;
 /// How the server calls admission webhooks: handed over by the binary, which knows what an address means.
 pub type Outgoing = Arc<dyn Fn(http::Request<Bytes>) -> BoxFuture<'static, Result<http::Response<Bytes>, String>> + Send + Sync>;
 
+/// Whom to trust when a webhook is called: certificate authorities (PEM) in the extensions of the request; empty for those
+/// that are trusted anyway.
+#[derive(Debug, Clone)]
+pub struct Authorities(pub Vec<u8>);
+
 /// What an API server needs.
 pub struct Options {
     /// The cluster's name, for logs.

@@ -13,8 +13,8 @@ use crate::object::{self, meta, meta_mut};
 const SYSTEM: &[&str] =
     &["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink", "resourceVersion"];
 
-/// Gives a new object its identity: what a client wrote of the server's own fields goes.
-pub(crate) fn identify(resource: &Resource, object: &mut Value, namespace: &str, now: &str) {
+/// Takes away what a client wrote of the server's own fields.
+pub(crate) fn clear(resource: &Resource, object: &mut Value, namespace: &str) {
     let metadata = meta_mut(object);
     for name in SYSTEM {
         metadata.remove(*name);
@@ -24,6 +24,11 @@ pub(crate) fn identify(resource: &Resource, object: &mut Value, namespace: &str,
     } else {
         metadata.remove("namespace");
     }
+}
+
+/// Gives a new object its identity.
+pub(crate) fn identify(object: &mut Value, now: &str) {
+    let metadata = meta_mut(object);
     metadata.insert("uid".to_owned(), json!(object::uid()));
     metadata.insert("creationTimestamp".to_owned(), json!(now));
 }

@@ -1,6 +1,6 @@
 //! What makes an object wrong, beyond its schema.
 
-use schema::{Violation, validate, validate_all};
+use schema::{Cause, Violation, validate, validate_all};
 use serde_json::{Map, Value, json};
 
 use crate::catalog::Resource;
@@ -41,7 +41,9 @@ pub(crate) fn check(resource: &Resource, object: &Value, old: Option<&Value>, wa
     for part in ["spec", "roleRef", "subjects", "rules", "webhooks", "involvedObject"] {
         if let (Some(schema), Some(value)) = (resource.schema.properties.get(part), object.get(part)) {
             let before = old.and_then(|old| old.get(part));
-            found.extend(validate(schema, value, before).into_iter().map(|violation| Violation {
+            // Upstream reads its own kinds into Go lists, where an entry may come twice.
+            let violations = validate(schema, value, before).into_iter().filter(|violation| violation.cause != Cause::Duplicate);
+            found.extend(violations.map(|violation| Violation {
                 field: if violation.field.starts_with('[') {
                     format!("{part}{}", violation.field)
                 } else {
@@ -168,7 +170,7 @@ fn native(resource: &Resource, object: &Value, old: Option<&Value>, found: &mut 
         ("batch", "Job") => job(object, old, found),
         ("rbac.authorization.k8s.io", kind) => rbac(kind, object, old, found),
         ("apiextensions.k8s.io", _) => found.extend(crd::check(object, old)),
-        ("admissionregistration.k8s.io", _) => found.extend(admission::check(object)),
+        ("admissionregistration.k8s.io", kind) => found.extend(admission::check(kind, object, old)),
         _ => {}
     }
 }

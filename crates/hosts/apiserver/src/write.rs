@@ -148,16 +148,19 @@ pub(crate) async fn create_object(
     }
     for attempt in 1.. {
         let mut new = object.clone();
-        strategy::identify(resource, &mut new, &namespace, &now);
+        strategy::clear(resource, &mut new, &namespace);
+        if ownership == Ownership::Track {
+            track_update(None, &mut new, call.writer(options, "", &now), &resource.shape);
+        }
+        let named = meta(&object, "name").to_owned();
+        let ask = Ask::of(call, "CREATE", options, &named);
+        new = mutated(call, &ask, new, None, warnings).await?;
+        // Those who are asked before it is valid do not see who it is.
+        strategy::identify(&mut new, &now);
         if generated {
             let base: String = meta(&new, "generateName").chars().take(BASE).collect();
             meta_mut(&mut new).insert("name".to_owned(), json!(format!("{base}{}", object::suffix())));
         }
-        if ownership == Ownership::Track {
-            track_update(None, &mut new, call.writer(options, "", &now), &resource.shape);
-        }
-        let ask = Ask::of(call, "CREATE", options);
-        new = mutated(call, options, &ask, new, None, "", &now, warnings).await?;
         strategy::prepare_create(server, resource, &mut new);
         let violations = validation::check(resource, &new, None, warnings);
         if !violations.is_empty() {
@@ -196,18 +199,8 @@ pub(crate) async fn create_object(
     Err(ApiError::internal("no free name was found"))
 }
 
-/// Sends a new state through the mutating webhooks; what they change belongs to the writer.
-#[allow(clippy::too_many_arguments, reason = "one step of two callers, not an interface")]
-async fn mutated(
-    call: &Call,
-    options: &WriteOptions,
-    ask: &Ask<'_>,
-    new: Value,
-    old: Option<&Value>,
-    subresource: &str,
-    now: &str,
-    warnings: &mut Vec<String>,
-) -> ApiResult<Value> {
+/// Sends a new state through the mutating webhooks; what they change belongs to nobody.
+async fn mutated(call: &Call, ask: &Ask<'_>, new: Value, old: Option<&Value>, warnings: &mut Vec<String>) -> ApiResult<Value> {
     let before = new.clone();
     let mut after = admission::mutate(&call.server, ask, new, old, warnings).await?;
     if after == before {
@@ -222,7 +215,6 @@ async fn mutated(
     let owned = before["metadata"].get("managedFields").cloned();
     if let Some(owned) = owned {
         meta_mut(&mut after).insert("managedFields".to_owned(), owned);
-        track_update(Some(&before), &mut after, call.writer(options, subresource, now), &call.resource.shape);
     }
     Ok(after)
 }
@@ -264,8 +256,8 @@ pub(crate) async fn change(
         if ownership == Ownership::Track {
             track_update(Some(&old), &mut new, call.writer(options, subresource, &now), &resource.shape);
         }
-        let ask = Ask::of(call, "UPDATE", options);
-        new = mutated(call, options, &ask, new, Some(&old), subresource, &now, &mut warnings).await?;
+        let ask = Ask::of(call, "UPDATE", options, name);
+        new = mutated(call, &ask, new, Some(&old), &mut warnings).await?;
         let violations = validation::check(resource, &new, Some(&old), &mut warnings);
         if !violations.is_empty() {
             return Err(ApiError::invalid(&resource.group, &resource.kind, name, &violations));

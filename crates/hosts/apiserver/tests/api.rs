@@ -468,9 +468,14 @@ async fn webhooks_change_and_refuse() {
     };
     let hooks = |plural: &str| format!("/apis/admissionregistration.k8s.io/v1/{plural}");
     let mut conditional = configuration("ValidatingWebhookConfiguration");
-    conditional["webhooks"][0]["matchConditions"] = json!([{"name": "x", "expression": "true"}]);
-    refused(world.post(&hooks("validatingwebhookconfigurations"), conditional).await, 422, "webhooks[0].matchConditions");
-    ok(world.post(&hooks("validatingwebhookconfigurations"), configuration("ValidatingWebhookConfiguration")).await);
+    conditional["webhooks"][0]["matchConditions"] = json!([{"name": "x", "expression": "object.metadata.name"}]);
+    refused(
+        world.post(&hooks("validatingwebhookconfigurations"), conditional.clone()).await,
+        422,
+        "webhooks[0].matchConditions[0].expression",
+    );
+    conditional["webhooks"][0]["matchConditions"] = json!([{"name": "x", "expression": "object.metadata.name != 'left-alone'"}]);
+    ok(world.post(&hooks("validatingwebhookconfigurations"), conditional).await);
     let looked = |name: &str| {
         let mut object = map(name, "1");
         object["metadata"]["labels"] = json!({"look": "yes"});
@@ -480,6 +485,7 @@ async fn webhooks_change_and_refuse() {
         json!({"allowed": false, "status": {"code": 403, "reason": "Forbidden", "message": "not today"}});
     refused(world.post(MAPS, looked("a")).await, 403, "admission webhook \"hook.example.com\" denied the request: not today");
     ok(world.post(MAPS, map("b", "1")).await);
+    ok(world.post(MAPS, looked("left-alone")).await);
     {
         let sent = world.sent.lock().expect("not poisoned");
         assert_eq!(sent.len(), 1);

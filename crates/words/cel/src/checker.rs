@@ -18,6 +18,8 @@ pub(crate) struct Checked {
     overloads: HashMap<usize, Vec<&'static str>>,
     /// The variables from outside that are read.
     pub uses: HashSet<String>,
+    /// Which fields of which variables are read.
+    pub reads: HashSet<(String, String)>,
 }
 
 impl Checked {
@@ -38,6 +40,7 @@ struct Checker<'a> {
     types: Vec<Type>,
     overloads: HashMap<usize, Vec<&'static str>>,
     uses: HashSet<String>,
+    reads: HashSet<(String, String)>,
     mapping: Mapping,
     fresh: usize,
 }
@@ -56,18 +59,19 @@ pub(crate) fn check(text: &str, parsed: Parsed, variables: &BTreeMap<String, Typ
         scopes: Vec::new(),
         overloads: HashMap::new(),
         uses: HashSet::new(),
+        reads: HashSet::new(),
         mapping: Mapping::default(),
         fresh: 0,
     };
     checker.check(&mut root);
-    let Checker { mut types, overloads, uses, mapping, mut issues, places, .. } = checker;
+    let Checker { mut types, overloads, uses, reads, mapping, mut issues, places, .. } = checker;
     for kind in &mut types {
         *kind = mapping.substitute(kind, true);
     }
     if issues.is_empty() {
         literals(&root, &places, &mut issues);
     }
-    if issues.is_empty() { Ok(Checked { root, types, overloads, uses }) } else { Err(issues) }
+    if issues.is_empty() { Ok(Checked { root, types, overloads, uses, reads }) } else { Err(issues) }
 }
 
 impl Checker<'_> {
@@ -144,6 +148,9 @@ impl Checker<'_> {
         }
         let Kind::Select { operand, field, test } = &mut expr.kind else { return };
         let (field, test, id) = (field.clone(), *test, expr.id);
+        if let Kind::Ident(name) = &operand.kind {
+            self.reads.insert((name.clone(), field.clone()));
+        }
         self.check(operand);
         let kind = self.of(operand);
         let result = self.field(id, &kind, &field, false);

@@ -96,10 +96,7 @@ impl Evaluation<'_> {
         if let Some((_, value)) = self.locals.iter().rev().find(|(one, _)| one == name) {
             let value = value.clone();
             self.purse.spend(1)?;
-            return match &value {
-                Value::Type(text) if text.starts_with(FAILED) => Err(EvalError::new(&text[FAILED.len()..])),
-                _ => Ok(value),
-            };
+            return settled(value);
         }
         if let Some((_, value)) = self.known.iter().find(|(one, _)| one == name) {
             let value = value.clone();
@@ -137,7 +134,7 @@ impl Evaluation<'_> {
 
     fn selected(&self, value: &Value, name: &str) -> Outcome {
         match value {
-            Value::Map(map) => field(map, name).ok_or_else(|| EvalError::new(format!("no such key: {name}"))),
+            Value::Map(map) => settled(field(map, name).ok_or_else(|| EvalError::new(format!("no such key: {name}")))?),
             Value::Optional(Some(inner)) => Ok(optional_field(inner, name)),
             Value::Optional(None) => Ok(Value::Optional(None)),
             _ => Err(EvalError::no_overload()),
@@ -273,7 +270,7 @@ impl Evaluation<'_> {
             let accumulated = match self.value(&fold.step) {
                 // An error may still be outweighed by a later item, as in `exists`.
                 Err(error) if error.0 != price::SPENT && is_quantifier(fold) => {
-                    self.locals[depth].1 = Value::Type(Arc::from(format!("{FAILED}{}", error.0)));
+                    self.locals[depth].1 = Value::failed(&error);
                     continue;
                 }
                 other => other?,
@@ -284,7 +281,22 @@ impl Evaluation<'_> {
     }
 }
 
-/// The mark of an accumulator that holds an error.
+/// Returns the error of a value that is none.
+fn settled(value: Value) -> Outcome {
+    match &value {
+        Value::Type(text) if text.starts_with(FAILED) => Err(EvalError::new(&text[FAILED.len()..])),
+        _ => Ok(value),
+    }
+}
+
+impl Value {
+    /// Returns a value that fails whoever reads it.
+    pub fn failed(error: &EvalError) -> Self {
+        Self::Type(Arc::from(format!("{FAILED}{}", error.0)))
+    }
+}
+
+/// The mark of a value that is an error.
 const FAILED: &str = "\u{0}failed ";
 
 fn is_quantifier(fold: &Fold) -> bool {

@@ -80,6 +80,11 @@ impl Program {
         self.checked.uses.contains(variable)
     }
 
+    /// Tells whether the expression reads a field of a variable.
+    pub fn reads(&self, variable: &str, field: &str) -> bool {
+        self.checked.reads.contains(&(variable.to_owned(), field.to_owned()))
+    }
+
     /// Returns what an evaluation costs at most, `sizes` being how large the values may be.
     pub fn estimate(&self, sizes: &dyn Sizes) -> Range {
         cost::estimate(&self.checked, sizes)

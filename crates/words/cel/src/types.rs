@@ -129,6 +129,18 @@ impl Type {
     }
 }
 
+impl Type {
+    /// Returns the name as Go prints the type, which is not the one in the checker's messages.
+    pub fn go_name(&self) -> String {
+        match self {
+            Self::Null => "null_type".to_owned(),
+            Self::Duration => "google.protobuf.Duration".to_owned(),
+            Self::Timestamp => "google.protobuf.Timestamp".to_owned(),
+            other => other.to_string(),
+        }
+    }
+}
+
 pub(crate) const QUANTITY: &str = "kubernetes.Quantity";
 pub(crate) const IP: &str = "net.IP";
 pub(crate) const CIDR: &str = "net.CIDR";

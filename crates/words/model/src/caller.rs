@@ -5,6 +5,8 @@ use crate::Timestamp;
 pub struct Caller {
     /// The user name, such as `system:serviceaccount:flux-system:kustomize-controller` or `kargo`.
     pub name: String,
+    /// What tells users of one name apart over time; empty where nobody knows.
+    pub uid: String,
     /// The groups, such as `system:masters`.
     pub groups: Vec<String>,
 }
@@ -12,12 +14,17 @@ pub struct Caller {
 impl Caller {
     /// Returns a caller without groups.
     pub fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), groups: Vec::new() }
+        Self { name: name.to_owned(), uid: String::new(), groups: Vec::new() }
     }
 
-    /// Returns a member of `system:masters`, who may do anything in a cluster.
+    /// Returns a member of `system:masters`, who may do anything in a cluster. The uid is made of the name, as people do
+    /// it in the token files of a Kubernetes API server.
     pub fn master(name: &str) -> Self {
-        Self { name: name.to_owned(), groups: vec!["system:masters".to_owned(), "system:authenticated".to_owned()] }
+        Self {
+            name: name.to_owned(),
+            uid: format!("u-{name}"),
+            groups: vec!["system:masters".to_owned(), "system:authenticated".to_owned()],
+        }
     }
 }
 
