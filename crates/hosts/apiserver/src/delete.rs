@@ -208,7 +208,8 @@ async fn remove_admitted(
     Ok(outcome)
 }
 
-fn check(resource: &Resource, name: &str, old: &Value, removal: &Removal) -> ApiResult<()> {
+/// Checks what a deletion expects of the object, and whether it may go at all.
+pub(crate) fn check(resource: &Resource, name: &str, old: &Value, removal: &Removal) -> ApiResult<()> {
     let differs = |what: &str, wanted: &Option<String>, found: &str| -> ApiResult<()> {
         match wanted.as_deref().filter(|wanted| *wanted != found) {
             None => Ok(()),

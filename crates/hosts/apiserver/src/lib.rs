@@ -23,6 +23,7 @@ mod object;
 mod openapi;
 mod owners;
 mod patches;
+mod pods;
 mod printers;
 mod protobuf;
 mod quantity;

@@ -19,7 +19,7 @@ use crate::request::{Place, Query, place, verb};
 use crate::selector::Selector;
 use crate::status::{ApiError, ApiResult, json_response};
 use crate::write::Call;
-use crate::{Server, auth, decode, delete, patches, read, reviews, scale, token, watch, write};
+use crate::{Server, auth, decode, delete, patches, pods, read, reviews, scale, token, watch, write};
 
 /// The Kubernetes version whose ways this server has.
 pub(crate) const VERSION: &str = "v1.33.0";
@@ -169,7 +169,8 @@ async fn dispatch(call: Call, method: Method) -> ApiResult<Response> {
     if method == Method::HEAD {
         return Err(ApiError::method_not_allowed());
     }
-    if place.rest || misplaced || nowhere {
+    let further = place.subresource == "proxy";
+    if (place.rest && !further) || misplaced || nowhere {
         return Err(if resource.custom.is_some() { ApiError::no_such_path() } else { ApiError::no_such_way() });
     }
     match place.subresource.as_str() {
@@ -181,10 +182,6 @@ async fn dispatch(call: Call, method: Method) -> ApiResult<Response> {
             _ => Err(ApiError::method_not_allowed()),
         },
         "status" if resource.custom.is_some() => Err(ApiError::not_found(resource, &place.name)),
-        "binding" if resource.kind == "Pod" && resource.custom.is_none() => match method {
-            Method::POST => write::bind(&call).await,
-            _ => Err(ApiError::method_not_allowed()),
-        },
         "scale" => scale::answer(&call, &method).await,
         "finalize" if resource.subresources.others.iter().any(|one| one == "finalize") => match method {
             Method::PUT => write::update(&call).await,
@@ -197,10 +194,8 @@ async fn dispatch(call: Call, method: Method) -> ApiResult<Response> {
             }
             _ => Err(ApiError::method_not_allowed()),
         },
-        "log" if resource.kind == "Pod" && resource.custom.is_none() => {
-            // Whoever runs the Pods keeps what they say; this server has no way to them.
-            Err(ApiError::new(501, "NotImplemented", "this server does not keep the logs of Pods; ask the node that runs them")
-                .with(json!({})))
+        _ if resource.kind == "Pod" && resource.custom.is_none() => {
+            pods::answer(&call, &method).await.unwrap_or_else(|| Err(ApiError::no_such_way()))
         }
         _ => Err(ApiError::no_such_way()),
     }

@@ -8,6 +8,7 @@ use crate::catalog::Resource;
 use crate::crd;
 use crate::kinds::Generation;
 use crate::object::{self, meta, meta_mut};
+use crate::pods;
 
 /// Metadata that only the server writes.
 const SYSTEM: &[&str] =
@@ -197,6 +198,7 @@ pub(crate) fn prepare_update(resource: &Resource, subresource: &str, old: &Value
         "status" => with_status_of(resource, old, new),
         "finalize" => with_finalizers_of(old, &new),
         "binding" => new,
+        "ephemeralcontainers" => pods::with_added(old, &new),
         _ => with_spec_of(resource, old, new),
     };
     if resource.custom.is_none() {

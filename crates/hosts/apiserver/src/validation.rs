@@ -285,8 +285,7 @@ fn pod(spec: Option<&Value>, path: &str, found: &mut Vec<Violation>) {
 
 /// Almost nothing of a Pod's spec may change once it is there.
 fn pod_change(object: &Value, old: &Value, found: &mut Vec<Violation>) {
-    const FREE: &[&str] =
-        &["activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "ephemeralContainers", "schedulingGates"];
+    const FREE: &[&str] = &["activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "schedulingGates"];
     let fixed = |pod: &Value| {
         let mut spec = pod.get("spec").cloned().unwrap_or_default();
         if let Value::Object(map) = &mut spec {

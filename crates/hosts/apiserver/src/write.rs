@@ -17,7 +17,7 @@ use crate::checks::{check_account, check_grants, check_namespace_lives, checked_
 use crate::object::{self, finalizers, meta, meta_mut};
 use crate::request::{FieldValidation, Place, Query, WriteOptions};
 use crate::status::{ApiError, ApiResult};
-use crate::{Server, bootstrap, decode, defaults, delete, strategy, table, token, validation};
+use crate::{Server, bootstrap, decode, defaults, delete, pods, strategy, table, token, validation};
 
 /// How often a write that depends on no revision starts over when somebody else wrote first.
 const TRIES: usize = 5;
@@ -258,7 +258,11 @@ pub(crate) async fn change(
         }
         let ask = Ask::of(call, "UPDATE", options, name);
         new = mutated(call, &ask, new, Some(&old), &mut warnings).await?;
-        let violations = validation::check(resource, &new, Some(&old), &mut warnings);
+        let compared = pods::compared(subresource, &old, &new);
+        let mut violations = validation::check(resource, &new, Some(compared.as_ref().unwrap_or(&old)), &mut warnings);
+        if subresource == "ephemeralcontainers" {
+            violations.extend(pods::check_added(&new, &old));
+        }
         if !violations.is_empty() {
             return Err(ApiError::invalid(&resource.group, &resource.kind, name, &violations));
         }
@@ -363,25 +367,7 @@ pub(crate) async fn bind(call: &Call) -> ApiResult<Response> {
         return Err(ApiError::bad_request("the body of the request must be a Binding with target.name"));
     }
     let now = call.server.now();
-    let make = |live: &Value| {
-        let already = live.pointer("/spec/nodeName").and_then(Value::as_str).unwrap_or_default();
-        let name = meta(live, "name");
-        if !already.is_empty() {
-            return Err(ApiError::conflict(&call.resource, name, &format!("pod {name} is already assigned to node {already:?}")));
-        }
-        let mut object = live.clone();
-        object["spec"]["nodeName"] = json!(node);
-        let condition = json!({"type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": now});
-        match object.pointer_mut("/status/conditions").and_then(Value::as_array_mut) {
-            Some(list) => {
-                list.retain(|one| one["type"] != "PodScheduled");
-                list.push(condition);
-            }
-            None => object["status"]["conditions"] = json!([condition]),
-        }
-        meta_mut(&mut object).insert("resourceVersion".to_owned(), json!(""));
-        Ok(Made { object, ownership: Ownership::Track, warnings: Vec::new() })
-    };
+    let make = |live: &Value| pods::bound(call, live, &node, &now);
     change(call, &options, "binding", make).await?;
     let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
     Ok(crate::status::json_response(StatusCode::CREATED, status.to_string().into_bytes()))
