@@ -58,13 +58,6 @@ pub(crate) fn prepare_create(server: &Server, resource: &Resource, object: &mut 
             object["status"] = json!({"phase": "Active"});
         }
         ("", "Pod") => {
-            if let Some(Value::Object(spec)) = object.get_mut("spec") {
-                spec.entry("serviceAccountName").or_insert_with(|| json!("default"));
-                let account = spec["serviceAccountName"].clone();
-                spec.insert("serviceAccount".to_owned(), account);
-                spec.entry("preemptionPolicy").or_insert_with(|| json!("PreemptLowerPriority"));
-                spec.entry("priority").or_insert_with(|| json!(0));
-            }
             object["status"] = json!({"phase": "Pending", "qosClass": quality(object)});
         }
         ("", "Service") => service(server, object),

@@ -7,6 +7,9 @@ mod check;
 pub(crate) mod expression;
 mod hook;
 mod matching;
+mod pod;
+mod pod_security;
+mod pod_standards;
 mod policy;
 
 use std::sync::Arc;
@@ -163,6 +166,7 @@ pub(crate) async fn mutate(
     old: Option<&Value>,
     warnings: &mut Vec<String>,
 ) -> ApiResult<Value> {
+    let object = pod::fill(server, ask, object)?;
     let webhooks = server.webhooks();
     if exempt(ask) || webhooks.mutating.is_empty() {
         return Ok(object);
@@ -203,6 +207,7 @@ pub(crate) async fn validate(
     if exempt(ask) {
         return Ok(());
     }
+    pod_security::validate(server, ask, object, old, warnings)?;
     policy::validate(server, &webhooks.policies, ask, object, old, warnings)?;
     ask_all(server, ask, &webhooks.validating, object, old, warnings, false).await
 }
