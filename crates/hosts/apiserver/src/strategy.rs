@@ -211,7 +211,8 @@ pub(crate) fn prepare_update(resource: &Resource, subresource: &str, old: &Value
             _ => {}
         }
     }
-    if counts(resource, old, &new) {
+    // What a controller tells of an object is no new wish.
+    if subresource != "status" && counts(resource, old, &new) {
         let generation = old.pointer("/metadata/generation").and_then(Value::as_i64).unwrap_or(0);
         meta_mut(&mut new).insert("generation".to_owned(), json!(generation + 1));
     }
