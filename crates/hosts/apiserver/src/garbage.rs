@@ -230,6 +230,10 @@ fn waiting(server: &Arc<Server>, key: &str, queue: &mut Queue) -> ApiResult<()> 
         let batch = if gone { batch.delete(key) } else { batch.put(key, object::encode(&new, &resource.storage_version())) };
         match server.store.commit(batch) {
             Ok(_) => {
+                if gone && resource.kind == "CustomResourceDefinition" && resource.custom.is_none() {
+                    // Its names are free for another one.
+                    delete::settle_definitions(server, &new)?;
+                }
                 server.refresh(&resource.group, &resource.plural);
                 return if gone { enqueue(server, resource, key, &Outcome::Gone(new), queue) } else { Ok(()) };
             }

@@ -14,6 +14,13 @@ use serde_json::{Value, json};
 use store::Store;
 use tower::ServiceExt as _;
 
+#[path = "api/admission.rs"]
+mod admission;
+#[path = "api/definitions.rs"]
+mod definitions;
+#[path = "api/pods.rs"]
+mod pods;
+
 struct Still;
 
 impl Clock for Still {

@@ -183,7 +183,10 @@ fn setters(pod: bool, names: &[String]) -> Vec<String> {
 fn app_armor(pod: &Subject<'_>) -> Option<Breach> {
     let mut values = BTreeSet::new();
     let mut bad = |holder: &Value| match text(holder, "/securityContext/appArmorProfile/type") {
-        Some(kind) if !matches!(kind, "RuntimeDefault" | "Localhost") => values.insert(kind.to_owned()) || true,
+        Some(kind) if !matches!(kind, "RuntimeDefault" | "Localhost") => {
+            values.insert(kind.to_owned());
+            true
+        }
         _ => false,
     };
     let own = bad(pod.spec);
@@ -339,7 +342,10 @@ fn proc_mount(pod: &Subject<'_>) -> Option<Breach> {
 fn proc_mount_restricted(pod: &Subject<'_>) -> Option<Breach> {
     let mut kinds = BTreeSet::new();
     let names = pod.named(|one| match text(one, "/securityContext/procMount") {
-        Some(kind) if kind != "Default" => kinds.insert(kind.to_owned()) || true,
+        Some(kind) if kind != "Default" => {
+            kinds.insert(kind.to_owned());
+            true
+        }
         _ => false,
     });
     if names.is_empty() {
