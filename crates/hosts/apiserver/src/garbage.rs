@@ -13,7 +13,7 @@ use crate::delete::{self, FOREGROUND, ORPHAN, Outcome, Policy, Removal};
 use crate::object::{self, finalizers, meta, meta_mut};
 use crate::status::ApiResult;
 use crate::write::is_finished;
-use crate::{Server, bootstrap, crd};
+use crate::{Server, admission, bootstrap, crd};
 
 const NAMESPACES: &str = "/registry/core/namespaces/";
 
@@ -32,7 +32,9 @@ struct Queue {
 pub(crate) fn follow(server: &Arc<Server>, resource: &Resource, key: &str, outcome: &Outcome) -> ApiResult<()> {
     let mut queue = Queue::default();
     enqueue(server, resource, key, outcome, &mut queue)?;
-    run(server, queue)
+    run(server, queue)?;
+    let (Outcome::Gone(object) | Outcome::Marked(object)) = outcome;
+    admission::quota::settle(server, meta(object, "namespace"))
 }
 
 /// Does everything that follows a write to an object that stays.

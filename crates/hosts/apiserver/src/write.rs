@@ -355,6 +355,7 @@ pub(crate) fn written(server: &Arc<Server>, resource: &Resource, object: &Value,
             _ => {}
         }
     }
+    admission::quota::settle(server, meta(object, "namespace"))?;
     delete::settle(server, resource, object)
 }
 

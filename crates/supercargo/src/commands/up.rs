@@ -42,7 +42,7 @@ pub(super) struct Arguments {
     /// First of seven ports; where one is taken, a free one is used. 0 takes free ones.
     #[arg(long, default_value_t = 7400)]
     port_base: u16,
-    /// Starts the hosts with nothing in them.
+    /// Starts the hosts with nothing in them; of the controllers only Kubernetes' own run.
     #[arg(long, conflicts_with_all = ["demo", "once"])]
     empty: bool,
     /// Releases version 1.4.3 of the example once 1.4.2 runs in prod.

@@ -3,14 +3,17 @@
 //!
 //! Read first: [`mutate`], [`validate`], [`Ask`]. What deletes in consequence of another deletion is not sent to anybody.
 
+mod amounts;
 mod check;
 pub(crate) mod expression;
 mod hook;
+mod limits;
 mod matching;
 mod pod;
 mod pod_security;
 mod pod_standards;
 mod policy;
+pub(crate) mod quota;
 
 use std::sync::Arc;
 
@@ -207,9 +210,12 @@ pub(crate) async fn validate(
     if exempt(ask) {
         return Ok(());
     }
+    object.map_or(Ok(()), |object| limits::validate(server, ask, object))?;
     pod_security::validate(server, ask, object, old, warnings)?;
     policy::validate(server, &webhooks.policies, ask, object, old, warnings)?;
-    ask_all(server, ask, &webhooks.validating, object, old, warnings, false).await
+    ask_all(server, ask, &webhooks.validating, object, old, warnings, false).await?;
+    // Last, so that nothing is counted that somebody else refuses.
+    object.map_or(Ok(()), |object| quota::validate(server, ask, object))
 }
 
 async fn ask_all(

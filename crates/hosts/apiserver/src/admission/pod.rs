@@ -27,6 +27,7 @@ pub(super) fn fill(server: &Server, ask: &Ask<'_>, mut pod: Value) -> ApiResult<
     if !pod.get("spec").is_some_and(Value::is_object) {
         return Ok(pod);
     }
+    super::limits::fill(server, ask, &mut pod);
     account(server, ask, &mut pod)?;
     priority(server, ask, &mut pod)?;
     tolerations(&mut pod);

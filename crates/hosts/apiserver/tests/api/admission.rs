@@ -107,3 +107,50 @@ async fn a_new_pod_gets_a_token_a_priority_and_time_to_leave() {
     assert_eq!((&made["spec"]["volumes"], &made["spec"]["imagePullSecrets"]), (&Value::Null, &json!([{"name": "pull"}])));
     assert_eq!(made["spec"]["priority"], 2_000_000_000);
 }
+
+#[tokio::test]
+async fn quotas_count_and_ranges_fill_in() {
+    let world = World::new();
+    let space = "/api/v1/namespaces/default";
+    let quota = json!({
+        "apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "q"},
+        "spec": {"hard": {"pods": "2", "requests.cpu": "1", "count/deployments.apps": "0"}},
+    });
+    ok(world.post(&format!("{space}/resourcequotas"), quota).await);
+    let pod = |name: &str, cpu: &str| {
+        let mut container = json!({"name": "c", "image": "i"});
+        if !cpu.is_empty() {
+            container["resources"] = json!({"requests": {"cpu": cpu}});
+        }
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": {"containers": [container]}})
+    };
+    let pods = format!("{space}/pods");
+    refused(world.post(&pods, pod("a", "")).await, 403, "failed quota: q: must specify requests.cpu for: c");
+    let range = json!({
+        "apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "l"},
+        "spec": {"limits": [{"type": "Container", "defaultRequest": {"cpu": "600m"}, "min": {"cpu": "100m"}}]},
+    });
+    ok(world.post(&format!("{space}/limitranges"), range).await);
+    refused(world.post(&pods, pod("a", "50m")).await, 403, "minimum cpu usage per Container is 100m, but request is 50m");
+    let made = ok(world.post(&pods, pod("a", "")).await);
+    assert_eq!(made["spec"]["containers"][0]["resources"]["requests"]["cpu"], "600m");
+    assert_eq!(made["metadata"]["annotations"]["kubernetes.io/limit-ranger"], "LimitRanger plugin set: cpu request for container c");
+    let told = "exceeded quota: q, requested: requests.cpu=500m, used: requests.cpu=600m, limited: requests.cpu=1";
+    refused(world.post(&pods, pod("b", "500m")).await, 403, told);
+    ok(world.post(&pods, pod("b", "400m")).await);
+    let status = ok(world.get(&format!("{space}/resourcequotas/q")).await)["status"].clone();
+    assert_eq!(status["used"], json!({"count/deployments.apps": "0", "pods": "2", "requests.cpu": "1"}));
+    refused(
+        world.post(&pods, pod("c", "100m")).await,
+        403,
+        "exceeded quota: q, requested: pods=1,requests.cpu=100m, used: pods=2,requests.cpu=1",
+    );
+    ok(world.delete(&format!("{pods}/a?gracePeriodSeconds=0"), Value::Null).await);
+    ok(world.post(&pods, pod("c", "100m")).await);
+    let many = super::deployment();
+    refused(
+        world.post("/apis/apps/v1/namespaces/default/deployments", many).await,
+        403,
+        "exceeded quota: q, requested: count/deployments.apps=1",
+    );
+}
