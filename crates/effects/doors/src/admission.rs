@@ -7,11 +7,11 @@ use admit::{Answer, Identity, Observed, Outcome, Question, Review, decide};
 use api::text;
 use model::{ClusterName, ObjectRef};
 use oci::Reference;
-use ports::{Ports, Unsigned};
+use ports::{ClusterError, Ports, Unsigned};
 use serde_json::{Value, json};
 use sign::{IdentityMatch, Match, Policy};
 
-/// How often a registry that does not answer is asked again while the API server waits.
+/// How often who does not answer is asked again while the API server waits.
 const TRIES: usize = 3;
 /// More questions than any object has images.
 const QUESTIONS: usize = 200;
@@ -45,16 +45,31 @@ fn refuse(message: String) -> Review {
     Review { allowed: false, code: 403, message, warnings: Vec::new(), audit: BTreeMap::new() }
 }
 
+/// Asks a cluster, again when it does not answer: a refusal that comes of one lost answer would stop somebody's work.
+async fn patiently<T, F>(ask: impl Fn() -> F) -> Result<T, String>
+where
+    F: Future<Output = Result<T, ClusterError>>,
+{
+    let mut answer = ask().await;
+    for _ in 0..TRIES {
+        if !answer.as_ref().is_err_and(ClusterError::is_passing) {
+            break;
+        }
+        answer = ask().await;
+    }
+    answer.map_err(|error| model::chain(&error))
+}
+
 async fn answer(ports: &Ports, cluster: &ClusterName, request: &Value) -> Result<Review, String> {
     let client = ports.clusters.get(cluster).map_err(|error| error.to_string())?;
     let namespace = match text(request, &["namespace"]) {
         "" => None,
         name => {
             let reference = ObjectRef { api_version: "v1".into(), kind: "Namespace".into(), namespace: String::new(), name: name.into() };
-            client.get(&reference).await.map_err(|error| error.to_string())?
+            patiently(|| client.get(&reference)).await?
         }
     };
-    let policies = client.list("policy.sigstore.dev/v1beta1", "ClusterImagePolicy", None, None).await.map_err(|error| error.to_string())?;
+    let policies = patiently(|| client.list("policy.sigstore.dev/v1beta1", "ClusterImagePolicy", None, None)).await?;
     let mut seen = Observed { request: request.clone(), policies, namespace, answers: BTreeMap::new() };
     for _ in 0..QUESTIONS {
         match decide(&seen) {

@@ -56,6 +56,9 @@ pub(crate) fn needs(pod: &Value) -> Vec<(&'static str, String, bool)> {
     found
 }
 
+/// Begin of the name of the volume with the token of a Pod's account.
+const TOKEN_VOLUME: &str = "kube-api-access-";
+
 fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
@@ -102,6 +105,10 @@ pub(crate) fn unsupported(pod: &Value) -> Option<String> {
         }
     }
     for volume in list(&spec["volumes"]) {
+        if text(volume, &["name"]).starts_with(TOKEN_VOLUME) {
+            // Admission gives it to every Pod that does not refuse it; there is no API server that a container here reaches.
+            continue;
+        }
         let kinds = volume.as_object().into_iter().flat_map(|fields| fields.keys());
         if let Some(kind) = kinds.into_iter().find(|kind| !["name", "secret", "configMap", "emptyDir"].contains(&kind.as_str())) {
             return Some(format!("spec.volumes: {kind}"));

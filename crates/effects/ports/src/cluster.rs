@@ -53,6 +53,11 @@ impl ClusterError {
         self.code() == Some(404)
     }
 
+    /// Tells whether asking again later may help.
+    pub fn is_passing(&self) -> bool {
+        self.code().is_none_or(|code| code >= 500 || code == 429)
+    }
+
     /// Tells whether somebody else wrote first, or the object is there already.
     pub fn is_conflict(&self) -> bool {
         self.code() == Some(409)

@@ -57,19 +57,13 @@ impl Web {
     /// Returns a web that reaches hosts through the network alone, trusting these certificate authorities (PEM) besides
     /// none: the embedded hosts have their own, public ones are not needed on one machine.
     pub fn new(authorities: &[Vec<u8>]) -> Self {
-        let mut roots = rustls::RootCertStore::empty();
-        for pem in authorities {
-            let certificates = <rustls::pki_types::CertificateDer<'_> as rustls::pki_types::pem::PemObject>::pem_slice_iter(pem);
-            roots.add_parsable_certificates(certificates.flatten());
-        }
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("the provider speaks TLS 1.2 and 1.3")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let connector = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().build();
-        Self { hosts: Arc::default(), network: Client::builder(TokioExecutor::new()).build(connector) }
+        Self { hosts: Arc::default(), network: network(authorities) }
+    }
+
+    /// Returns the same web, but trusting these certificate authorities (PEM) alone on the network.
+    #[must_use]
+    pub fn trusting(&self, authorities: &[u8]) -> Self {
+        Self { hosts: self.hosts.clone(), network: network(&[authorities.to_vec()]) }
     }
 
     /// Lets a host name be answered in this process.
@@ -120,6 +114,23 @@ impl Web {
         };
         tokio::time::timeout(DEADLINE, exchange).await.unwrap_or_else(|_| Err(unreachable("no answer within 60 s".to_owned())))
     }
+}
+
+/// The network, for those who trust these certificate authorities (PEM).
+fn network(authorities: &[Vec<u8>]) -> Client<hyper_rustls::HttpsConnector<HttpConnector>, Full<Bytes>> {
+    let mut roots = rustls::RootCertStore::empty();
+    for pem in authorities {
+        let certificates = <rustls::pki_types::CertificateDer<'_> as rustls::pki_types::pem::PemObject>::pem_slice_iter(pem);
+        roots.add_parsable_certificates(certificates.flatten());
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("the provider speaks TLS 1.2 and 1.3")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let connector = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().build();
+    Client::builder(TokioExecutor::new()).build(connector)
 }
 
 /// Makes a handler of a tower service such as an axum `Router`.

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
-use regex::Regex;
 use serde_json::{Map, Number, Value};
 
+use crate::rules::{self, Rule};
 use crate::{DEPTH, Limits, ListType, Schema, Type};
 
 /// Why a schema is not served.
@@ -83,6 +83,7 @@ fn node(value: &Value, path: &str, depth: usize, place: Place, context: &Context
         return Err(malformed(path, "the schema nests too deeply"));
     }
     let mut schema = Schema::default();
+    let mut rules = Vec::new();
     if let Some(reference) = map.get("$ref").and_then(Value::as_str) {
         let found = (context.resolve)(reference).ok_or_else(|| malformed(path, "$ref cannot be followed"))?;
         schema = found.as_ref().clone();
@@ -115,7 +116,7 @@ fn node(value: &Value, path: &str, depth: usize, place: Place, context: &Context
                     ));
                 }
             }
-            "x-kubernetes-validations" => refuse_rules(value, &here())?,
+            "x-kubernetes-validations" => rules = Rule::list(value),
             key if SILENT.contains(&key) => {}
             _ => bound(&mut schema.limits, key, value, path, depth, context)?,
         }
@@ -123,15 +124,12 @@ fn node(value: &Value, path: &str, depth: usize, place: Place, context: &Context
     if context.structural && place == Place::Node && schema.kind.is_none() && !schema.int_or_string && !schema.preserve_unknown {
         return Err(SchemaError::NoType { path: path.to_owned() });
     }
-    Ok(schema)
-}
-
-fn refuse_rules(value: &Value, path: &str) -> Result<(), SchemaError> {
-    match value {
-        Value::Array(rules) if rules.is_empty() => Ok(()),
-        Value::Null => Ok(()),
-        _ => Err(SchemaError::Unsupported { path: path.to_owned(), keyword: "x-kubernetes-validations".to_owned() }),
+    let children = schema.properties.values().chain(&schema.additional).chain(&schema.items);
+    schema.has_rules = !rules.is_empty() || children.into_iter().any(|inner| inner.has_rules);
+    if context.structural && place == Place::Node && !rules.is_empty() {
+        schema.rules = Arc::new(rules::compile(&schema, rules, depth == 0 || schema.embedded));
     }
+    Ok(schema)
 }
 
 fn fields(schema: &mut Schema, value: &Value, path: &str, depth: usize, place: Place, context: &Context) -> Result<(), SchemaError> {
@@ -161,7 +159,7 @@ fn bound(limits: &mut Limits, key: &str, value: &Value, path: &str, depth: usize
         "enum" => limits.one_of_values = Some(value.as_array().cloned().ok_or_else(|| malformed(&here, "must be a list"))?),
         "pattern" => {
             let text = text(value, &here)?;
-            let regex = Regex::new(&text).map_err(|_| malformed(&here, "must be a valid regular expression"))?;
+            let regex = golang::regexp(&text).map_err(|_| malformed(&here, "must be a valid regular expression"))?;
             limits.pattern = Some((text, regex));
         }
         "minimum" => limits.minimum = Some(number(value, &here)?),

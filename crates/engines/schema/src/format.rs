@@ -70,35 +70,44 @@ fn date_time(text: &str) -> bool {
         && zone_holds
 }
 
-/// Go's durations (`1h30m`) and the words that go-openapi adds (`3 days`).
 fn duration(text: &str) -> bool {
-    const UNITS: &[&str] = &[
-        "ns", "nano", "us", "µs", "μs", "micro", "ms", "milli", "s", "sec", "second", "m", "min", "minute", "h", "hr", "hour", "d", "day",
-        "w", "wk", "week",
+    nanoseconds(text).is_some()
+}
+
+/// Reads Go's durations (`1h30m`) and the words that go-openapi adds (`3 days`).
+pub(crate) fn nanoseconds(text: &str) -> Option<i64> {
+    if let Ok(nanoseconds) = golang::parse_duration_signed(text) {
+        return Some(nanoseconds);
+    }
+    const UNITS: &[(&[&str], f64)] = &[
+        (&["ns", "nano"], 1.0),
+        (&["us", "µs", "μs", "micro"], 1e3),
+        (&["ms", "milli"], 1e6),
+        (&["s", "sec", "second"], 1e9),
+        (&["m", "min", "minute"], 60e9),
+        (&["h", "hr", "hour"], 3600e9),
+        (&["d", "day"], 86_400e9),
+        (&["w", "wk", "week"], 604_800e9),
     ];
+    let negative = text.starts_with('-');
     let mut rest = text.strip_prefix(['+', '-']).unwrap_or(text).trim();
-    if rest == "0" {
-        return true;
-    }
     if rest.is_empty() {
-        return false;
+        return None;
     }
+    let mut sum = 0.0;
     while !rest.is_empty() {
         let end = rest.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(rest.len());
         let (number, tail) = rest.split_at(end);
-        if number.parse::<f64>().is_err() {
-            return false;
-        }
+        let number: f64 = number.parse().ok()?;
         let tail = tail.trim_start();
         let end = tail.find(|c: char| !c.is_alphabetic()).unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(end);
         let singular = unit.strip_suffix('s').filter(|short| short.len() > 1).unwrap_or(unit);
-        if !UNITS.contains(&unit) && !UNITS.contains(&singular) {
-            return false;
-        }
+        let (_, factor) = UNITS.iter().find(|(names, _)| names.contains(&unit) || names.contains(&singular))?;
+        sum += number * factor;
         rest = tail.trim_start();
     }
-    true
+    Some(if negative { -sum } else { sum } as i64)
 }
 
 fn cidr(text: &str) -> bool {

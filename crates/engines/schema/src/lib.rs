@@ -3,18 +3,27 @@
 //! Read first: [`Schema`], [`Schema::compile`], [`validate`], [`default`], [`prune`].
 
 mod compile;
+mod declared;
 mod default;
+mod definition;
+mod field_path;
 mod format;
 mod prune;
+mod rules;
 mod strict;
+mod structural;
+mod typed;
 mod validate;
 mod violation;
 
 pub use compile::SchemaError;
 pub use default::{default, drop_nulls};
+pub use definition::{Definition, check_definition, unrecognized_formats};
+pub use field_path::field_path;
 pub use prune::prune;
+pub use rules::check_rules;
 pub use strict::{Parsed, StrictError, parse_strict};
-pub use validate::{type_name, validate};
+pub use validate::{type_name, validate, validate_all};
 pub use violation::{Cause, Violation};
 
 use std::collections::BTreeMap;
@@ -100,6 +109,10 @@ pub struct Schema {
     pub format: Option<String>,
     /// The bounds on the value.
     pub limits: Limits,
+    /// `x-kubernetes-validations`, compiled.
+    pub(crate) rules: Arc<Vec<rules::Compiled>>,
+    /// Whether this node or one below it has rules.
+    pub(crate) has_rules: bool,
 }
 
 /// What a value must satisfy beyond its type.

@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
-use crate::{DEPTH, Limits, ListType, Schema, Type, Violation, format};
+use crate::{Cause, DEPTH, Limits, ListType, Schema, Type, Violation, format};
 
 /// Returns everything that is wrong with an object, in the words of Kubernetes.
 ///
@@ -10,8 +10,36 @@ use crate::{DEPTH, Limits, ListType, Schema, Type, Violation, format};
 pub fn validate(schema: &Schema, value: &Value, old: Option<&Value>) -> Vec<Violation> {
     let mut found = Vec::new();
     node(schema, value, old, "", 0, &mut found);
-    lists(schema, value, old, "", &mut found);
+    // Lists that had items twice before may have them still.
+    let mut before = Vec::new();
+    if let Some(old) = old {
+        lists(schema, old, None, "", &mut before);
+    }
+    if before.is_empty() {
+        lists(schema, value, old, "", &mut found);
+    }
     found
+}
+
+/// The same, and what the rules say when nothing stands in their way; warnings tell what they let pass.
+///
+/// Follows apiextensions-apiserver `pkg/registry/customresource/strategy.go`.
+pub fn validate_all(schema: &Schema, value: &Value, old: Option<&Value>) -> (Vec<Violation>, Vec<String>) {
+    let mut found = validate(schema, value, old);
+    if !schema.has_rules {
+        return (found, Vec::new());
+    }
+    let blocks =
+        |cause: Cause| matches!(cause, Cause::NotSupported | Cause::Required | Cause::TooLong | Cause::TooMany | Cause::TypeInvalid);
+    if found.iter().any(|violation| blocks(violation.cause)) {
+        let why =
+            "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation";
+        found.push(Violation { field: "<nil>".to_owned(), cause: Cause::Invalid, text: format!("Invalid value: null: {why}") });
+        return (found, Vec::new());
+    }
+    let (failed, warnings) = crate::check_rules(schema, value, old);
+    found.extend(failed);
+    (found, warnings)
 }
 
 /// Returns the word for a value's type in messages.
@@ -27,7 +55,7 @@ pub fn type_name(value: &Value) -> &'static str {
     }
 }
 
-fn child(path: &str, name: &str) -> String {
+pub(crate) fn child(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
@@ -92,7 +120,7 @@ fn node(schema: &Schema, value: &Value, old: Option<&Value>, path: &str, depth: 
 }
 
 /// The old item that a list item continues: by key in a list of type map, else none.
-fn counterpart<'a>(schema: &Schema, item: &Value, old: Option<&'a Value>) -> Option<&'a Value> {
+pub(crate) fn counterpart<'a>(schema: &Schema, item: &Value, old: Option<&'a Value>) -> Option<&'a Value> {
     let ListType::Map(keys) = &schema.list else { return None };
     old?.as_array()?.iter().find(|before| keys.iter().all(|key| before.get(key) == item.get(key)))
 }
@@ -119,7 +147,8 @@ fn bounds(limits: &Limits, format: Option<&str>, value: &Value, path: &str, foun
             if let Some(format) = format
                 && !format::holds(format, text)
             {
-                found.push(Violation::invalid(path, value, &format!("{path} in body must be of type {format}: {}", json!(text))));
+                let text = format!("Invalid value: {value}: {path} in body must be of type {format}: {value}");
+                found.push(Violation { field: path.to_owned(), cause: Cause::TypeInvalid, text });
             }
         }
         Value::Number(number) => numbers(limits, format, number, path, found),
@@ -189,8 +218,7 @@ fn junctors(limits: &Limits, value: &Value, path: &str, depth: usize, found: &mu
         node(branch, value, None, path, depth + 1, &mut inner);
         inner
     };
-    let whole =
-        |text: String| Violation { field: "<nil>".to_owned(), cause: crate::Cause::Invalid, text: format!("Invalid value: \"\": {text}") };
+    let whole = |text: String| Violation { field: "<nil>".to_owned(), cause: Cause::Invalid, text: format!("Invalid value: \"\": {text}") };
     for branch in &limits.all_of {
         found.extend(check(branch));
     }

@@ -61,9 +61,7 @@ fn defaults_fill_what_is_absent_or_null() {
 }
 
 #[test]
-fn rules_that_are_not_carried_out_are_refused() {
-    let error = Schema::compile(&json!({"type": "object", "x-kubernetes-validations": [{"rule": "true"}]}), "s").expect_err("refused");
-    assert!(error.to_string().contains("x-kubernetes-validations"), "{error}");
+fn nodes_without_a_type_are_refused() {
     assert!(Schema::compile(&json!({"type": "object", "properties": {"a": {}}}), "s").is_err());
 }
 

@@ -73,6 +73,8 @@ pub(crate) struct Custom {
     /// Whether the definition is being deleted.
     pub terminating: bool,
     pub deprecation: Option<String>,
+    /// What the definition demands of the metadata: bounds on the name.
+    pub metadata: Option<Arc<Schema>>,
 }
 
 impl Resource {
@@ -206,7 +208,7 @@ impl Catalog {
                 Some((_, served)) => served.clone(),
                 None => {
                     let definition: Value = serde_json::from_slice(&entry.value).map_err(|error| format!("{key}: {error}"))?;
-                    crd::resources(&definition).map_err(|violations| format!("{key}: {}", violations[0].sentence()))?
+                    crd::resources(&definition).map_err(|error| format!("{key}: {error}"))?
                 }
             };
             definitions.insert(key, (entry.revision, served));

@@ -283,10 +283,49 @@ fn custom(resource: &Resource, document: &Document) -> ApiResult<(Value, Vec<Str
         schema::drop_nulls(&resource.schema, &mut object);
     }
     let mut unknown = schema::prune(&resource.schema, &mut object, true);
+    if let Some(form) = typed::by_name("meta.v1.ObjectMeta") {
+        embedded(resource, &resource.schema, form, &mut object, "", &mut unknown)?;
+    }
     unknown.sort();
     faults.extend(unknown.iter().map(|field| format!("unknown field \"{field}\"")));
     schema::default(&resource.schema, &mut object);
     Ok((object, faults))
+}
+
+/// The metadata of resources inside of a custom resource is ObjectMeta, too.
+fn embedded(
+    resource: &Resource,
+    schema: &schema::Schema,
+    form: &'static typed::Struct,
+    value: &mut Value,
+    path: &str,
+    unknown: &mut Vec<String>,
+) -> ApiResult<()> {
+    match value {
+        Value::Object(map) => {
+            for (name, inner) in map.iter_mut() {
+                let here = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                if schema.embedded && name == "metadata" && inner.is_object() {
+                    let (mut metadata, faults) =
+                        typed::read(form, &Node::from(&*inner)).map_err(|Unread(why)| unhandled(resource, &why))?;
+                    typed::write(form, &mut metadata);
+                    let named = faults.iter().filter_map(|fault| fault.strip_prefix("unknown field \"")?.strip_suffix('"'));
+                    unknown.extend(named.map(|field| format!("{here}.{field}")));
+                    *inner = metadata;
+                } else if let Some(field) = schema.field(name) {
+                    embedded(resource, field, form, inner, &here, unknown)?;
+                }
+            }
+        }
+        Value::Array(list) => {
+            let Some(items) = &schema.items else { return Ok(()) };
+            for (index, inner) in list.iter_mut().enumerate() {
+                embedded(resource, items, form, inner, &format!("{path}[{index}]"), unknown)?;
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+    Ok(())
 }
 
 /// `stringData` is written into `data` and never stored.

@@ -207,15 +207,6 @@ pub(crate) async fn collection(call: &Call) -> ApiResult<Response> {
     Ok(crate::status::json_response(StatusCode::OK, list.to_string().into_bytes()))
 }
 
-/// Removes the Pod of a call whose budgets allow it.
-pub(crate) async fn evicted(call: &Call, removal: &Removal) -> ApiResult<()> {
-    let options = json!({"kind": "DeleteOptions", "apiVersion": "meta.k8s.io/v1"});
-    let mut warnings = Vec::new();
-    remove_admitted(call, &call.place.namespace, &call.place.name, removal, &options, &mut warnings).await?;
-    call.say(&warnings);
-    Ok(())
-}
-
 async fn remove_admitted(
     call: &Call,
     namespace: &str,
@@ -229,7 +220,8 @@ async fn remove_admitted(
     let entry = server.store.get(&key).ok_or_else(|| ApiError::not_found(resource, name))?;
     let old = object::decode(&entry, resource);
     check(resource, name, &old, removal)?;
-    let ask = Ask { namespace, name, ..Ask::deletion(call, options, removal.dry_run) };
+    // Who deletes many at once names none of them.
+    let ask = Ask { namespace, ..Ask::deletion(call, options, removal.dry_run) };
     admission::mutate_deletion(server, &ask, &old, warnings).await?;
     admission::validate(server, &ask, None, Some(&old), warnings).await?;
     let outcome = remove(server, resource, &key, name, removal)?;
@@ -239,7 +231,8 @@ async fn remove_admitted(
     Ok(outcome)
 }
 
-fn check(resource: &Resource, name: &str, old: &Value, removal: &Removal) -> ApiResult<()> {
+/// Checks what a deletion expects of the object, and whether it may go at all.
+pub(crate) fn check(resource: &Resource, name: &str, old: &Value, removal: &Removal) -> ApiResult<()> {
     let differs = |what: &str, wanted: &Option<String>, found: &str| -> ApiResult<()> {
         match wanted.as_deref().filter(|wanted| *wanted != found) {
             None => Ok(()),
@@ -286,6 +279,9 @@ pub(crate) fn remove(server: &Arc<Server>, resource: &Resource, key: &str, name:
             Ok(revision) => {
                 if !gone {
                     meta_mut(&mut answer).insert("resourceVersion".to_owned(), json!(revision.to_string()));
+                }
+                if gone && is_definition(resource) {
+                    settle_definitions(server, &answer)?;
                 }
                 server.refresh(&resource.group, &resource.plural);
                 return Ok(if gone { Outcome::Gone(answer) } else { Outcome::Marked(answer) });
@@ -349,9 +345,47 @@ fn marked(server: &Server, resource: &Resource, old: &Value, removal: &Removal) 
         new["status"]["phase"] = json!("Terminating");
     }
     if definition {
-        crd::establish(&mut new, &object::seconds(now), None);
+        new = crd::settle(&new, &definitions(server, &new), &object::seconds(now));
     }
     new
+}
+
+/// Returns the definitions of a definition's group.
+fn definitions(server: &Server, definition: &Value) -> Vec<Value> {
+    let end = format!(".{}", definition.pointer("/spec/group").and_then(Value::as_str).unwrap_or_default());
+    let entries = server.store.scan(crate::catalog::CRD_PREFIX).0;
+    let own = entries.iter().filter(|(key, _)| key.ends_with(&end));
+    own.filter_map(|(_, entry)| serde_json::from_slice(&entry.value).ok()).collect()
+}
+
+/// Decides on the names of all definitions of a group, as far as a write has changed what they may have.
+pub(crate) fn settle_definitions(server: &Server, definition: &Value) -> ApiResult<()> {
+    let now = server.now();
+    let all = definitions(server, definition);
+    for one in &all {
+        let key = format!("{}{}", crate::catalog::CRD_PREFIX, meta(one, "name"));
+        loop {
+            let Some(entry) = server.store.get(&key) else { break };
+            let Ok(stored) = serde_json::from_slice::<Value>(&entry.value) else { break };
+            let settled = crd::settle(&stored, &definitions(server, one), &now);
+            if settled == stored {
+                break;
+            }
+            match server
+                .store
+                .commit(Batch::new().expect(&key, entry.revision).put(&key, object::encode(&settled, "apiextensions.k8s.io/v1")))
+            {
+                Ok(_) => break,
+                Err(StoreError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_definition(resource: &Resource) -> bool {
+    resource.kind == "CustomResourceDefinition" && resource.custom.is_none()
 }
 
 fn pod_grace(pod: &Value, removal: &Removal) -> i64 {
@@ -364,6 +398,9 @@ fn pod_grace(pod: &Value, removal: &Removal) -> i64 {
 
 /// Follows an object that a write has let go.
 pub(crate) fn removed(server: &Arc<Server>, resource: &Resource, object: &Value) -> ApiResult<()> {
+    if is_definition(resource) {
+        settle_definitions(server, object)?;
+    }
     server.refresh(&resource.group, &resource.plural);
     let key = resource.key(meta(object, "namespace"), meta(object, "name"));
     garbage::follow(server, resource, &key, &Outcome::Gone(object.clone()))

@@ -13,7 +13,7 @@ use crate::delete::{self, FOREGROUND, ORPHAN, Outcome, Policy, Removal};
 use crate::object::{self, finalizers, meta, meta_mut};
 use crate::status::ApiResult;
 use crate::write::is_finished;
-use crate::{Server, aggregation, bootstrap, crd, protection};
+use crate::{Server, admission, aggregation, bootstrap, crd, protection};
 
 const NAMESPACES: &str = "/registry/core/namespaces/";
 
@@ -35,7 +35,9 @@ pub(crate) fn follow(server: &Arc<Server>, resource: &Resource, key: &str, outco
     }
     let mut queue = Queue::default();
     enqueue(server, resource, key, outcome, &mut queue)?;
-    run(server, queue)
+    run(server, queue)?;
+    let (Outcome::Gone(object) | Outcome::Marked(object)) = outcome;
+    admission::quota::settle(server, meta(object, "namespace"))
 }
 
 /// Does everything that follows a write to an object that stays.
@@ -241,6 +243,10 @@ fn waiting(server: &Arc<Server>, key: &str, queue: &mut Queue) -> ApiResult<()> 
         let batch = if gone { batch.delete(key) } else { batch.put(key, object::encode(&new, &resource.storage_version())) };
         match server.store.commit(batch) {
             Ok(_) => {
+                if gone && resource.kind == "CustomResourceDefinition" && resource.custom.is_none() {
+                    // Its names are free for another one.
+                    delete::settle_definitions(server, &new)?;
+                }
                 server.refresh(&resource.group, &resource.plural);
                 return if gone { enqueue(server, resource, key, &Outcome::Gone(new), queue) } else { Ok(()) };
             }

@@ -177,6 +177,8 @@ kinds! {
     "admissionregistration.k8s.io" "v1" "validatingadmissionpolicies" "ValidatingAdmissionPolicy" NO, EXTENSIONS, Cluster, STATUS, Spec, admissionregistration::v1::ValidatingAdmissionPolicy;
     "admissionregistration.k8s.io" "v1" "validatingadmissionpolicybindings" "ValidatingAdmissionPolicyBinding" NO, EXTENSIONS, Cluster, NO, Spec, admissionregistration::v1::ValidatingAdmissionPolicyBinding;
     "admissionregistration.k8s.io" "v1" "validatingwebhookconfigurations" "ValidatingWebhookConfiguration" NO, EXTENSIONS, Cluster, NO, Spec, admissionregistration::v1::ValidatingWebhookConfiguration;
+    "admissionregistration.k8s.io" "v1" "validatingadmissionpolicies" "ValidatingAdmissionPolicy" NO, EXTENSIONS, Cluster, STATUS, Spec, admissionregistration::v1::ValidatingAdmissionPolicy;
+    "admissionregistration.k8s.io" "v1" "validatingadmissionpolicybindings" "ValidatingAdmissionPolicyBinding" NO, EXTENSIONS, Cluster, NO, Spec, admissionregistration::v1::ValidatingAdmissionPolicyBinding;
     "apiextensions.k8s.io" "v1" "customresourcedefinitions" "CustomResourceDefinition" &["crd", "crds"], EXTENSIONS, Cluster, STATUS, Spec, apiextensions::v1::CustomResourceDefinition;
     "scheduling.k8s.io" "v1" "priorityclasses" "PriorityClass" &["pc"], NO, Cluster, NO, Spec, scheduling::v1::PriorityClass;
     "coordination.k8s.io" "v1" "leases" "Lease" NO, NO, Namespaced, NO, Never, coordination::v1::Lease;

@@ -17,7 +17,6 @@ mod decode;
 mod defaults;
 mod delete;
 mod discovery;
-mod evict;
 mod garbage;
 mod health;
 mod jsonpath;
@@ -29,6 +28,7 @@ mod openapi;
 mod owners;
 mod patches;
 mod paths;
+mod pods;
 mod printers;
 mod protection;
 mod quantity;
@@ -46,6 +46,7 @@ mod token;
 mod typed;
 mod validation;
 mod watch;
+mod webhook_client;
 mod write;
 
 use std::sync::{Arc, Mutex, RwLock};
@@ -63,6 +64,11 @@ use crate::rbac::Rules;
 
 /// How the server calls admission webhooks: handed over by the binary, which knows what an address means.
 pub type Outgoing = Arc<dyn Fn(http::Request<Bytes>) -> BoxFuture<'static, Result<http::Response<Bytes>, String>> + Send + Sync>;
+
+/// Whom to trust when a webhook is called: certificate authorities (PEM) in the extensions of the request; empty for those
+/// that are trusted anyway.
+#[derive(Debug, Clone)]
+pub struct Authorities(pub Vec<u8>);
 
 /// What an API server needs.
 pub struct Options {

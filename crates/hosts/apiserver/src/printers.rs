@@ -423,6 +423,20 @@ fn pod(object: &Value, now: Timestamp) -> Vec<Cell> {
     ]
 }
 
+/// What is said of a whole row: that a Pod has ended.
+pub(crate) fn conditions(resource: &Resource, object: &Value) -> Option<Value> {
+    if resource.kind != "Pod" || resource.custom.is_some() {
+        return None;
+    }
+    let phase = str_at(object, "/status/phase");
+    let message = match phase {
+        "Succeeded" => "The pod has completed successfully.",
+        "Failed" => "The pod failed.",
+        _ => return None,
+    };
+    Some(json!([{"type": "Completed", "status": "True", "reason": phase, "message": message}]))
+}
+
 /// The one word that says how a Pod is: what holds its containers up, or else its phase.
 fn pod_status(object: &Value, statuses: &[Value]) -> String {
     let mut reason = or(str_at(object, "/status/reason"), str_at(object, "/status/phase")).to_owned();

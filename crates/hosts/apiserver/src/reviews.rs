@@ -66,7 +66,14 @@ pub(crate) fn answer(server: &Server, caller: &Caller, place: &Place, kind: &str
 }
 
 fn user(caller: &Caller) -> Value {
-    json!({"username": caller.name, "uid": caller.uid, "groups": caller.groups, "extra": caller.extra})
+    let mut user = json!({"username": caller.name, "groups": caller.groups});
+    if !caller.uid.is_empty() {
+        user["uid"] = json!(caller.uid);
+    }
+    if !caller.extra.is_empty() {
+        user["extra"] = json!(caller.extra);
+    }
+    user
 }
 
 fn token_review(server: &Server, spec: &Value) -> ApiResult<Value> {
@@ -103,7 +110,8 @@ fn subject(spec: &Value, kind: &str) -> ApiResult<Caller> {
         let violation = Violation::invalid("spec.user", &json!(""), "at least one of user or group must be specified");
         return Err(ApiError::invalid("authorization.k8s.io", kind, "", &[violation]));
     }
-    Ok(Caller { name, groups, ..Caller::default() })
+    let uid = spec.get("uid").and_then(Value::as_str).unwrap_or_default().to_owned();
+    Ok(Caller { name, uid, groups, ..Caller::default() })
 }
 
 fn access(server: &Server, caller: &Caller, kind: &str, spec: &Value, namespace: Option<&str>) -> ApiResult<Value> {

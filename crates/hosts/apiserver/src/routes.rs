@@ -17,7 +17,7 @@ use crate::request::{Place, Query, place, verb};
 use crate::selector::Selector;
 use crate::status::{ApiError, ApiResult, json_response};
 use crate::write::Call;
-use crate::{Server, accept, auth, decode, delete, evict, patches, paths, read, reviews, scale, token, watch, write};
+use crate::{Server, accept, auth, decode, delete, patches, paths, pods, read, reviews, scale, token, watch, write};
 
 /// Returns the router: everything goes through one function, in the order of the real server.
 pub(crate) fn router(server: Arc<Server>) -> Router {
@@ -157,7 +157,8 @@ async fn dispatch(call: &Call, method: Method) -> ApiResult<Response> {
     if method == Method::HEAD {
         return Err(ApiError::method_not_allowed());
     }
-    if place.rest || misplaced || nowhere {
+    let further = place.subresource == "proxy";
+    if (place.rest && !further) || misplaced || nowhere {
         return Err(if resource.custom.is_some() { ApiError::no_such_path() } else { ApiError::no_such_way() });
     }
     match place.subresource.as_str() {
@@ -169,7 +170,6 @@ async fn dispatch(call: &Call, method: Method) -> ApiResult<Response> {
             _ => Err(ApiError::method_not_allowed()),
         },
         "status" if resource.custom.is_some() => Err(ApiError::not_found(resource, &place.name)),
-        name if resource.custom.is_none() && resource.kind == "Pod" && name != "log" => pod_part(call, name, &method).await,
         "scale" => scale::answer(call, &method).await,
         "finalize" if resource.subresources.others.iter().any(|one| one == "finalize") => match method {
             Method::PUT => write::update(call).await,
@@ -182,33 +182,9 @@ async fn dispatch(call: &Call, method: Method) -> ApiResult<Response> {
             }
             _ => Err(ApiError::method_not_allowed()),
         },
-        "log" if resource.kind == "Pod" && resource.custom.is_none() => {
-            // Whoever runs the Pods keeps what they say; this server has no way to them.
-            Err(ApiError::new(501, "NotImplemented", "this server does not keep the logs of Pods; ask the node that runs them")
-                .with(json!({})))
+        _ if resource.kind == "Pod" && resource.custom.is_none() => {
+            pods::answer(call, &method).await.unwrap_or_else(|| Err(ApiError::no_such_way()))
         }
-        _ => Err(ApiError::no_such_way()),
-    }
-}
-
-/// Answers what a Pod has besides itself. Whoever runs the Pods keeps their insides; this server has no way to them.
-async fn pod_part(call: &Call, name: &str, method: &Method) -> ApiResult<Response> {
-    let resource = &call.resource;
-    match (name, method) {
-        ("ephemeralcontainers" | "resize", &Method::GET) => read::get(call).await,
-        ("ephemeralcontainers" | "resize", &Method::PUT) => write::update(call).await,
-        ("ephemeralcontainers" | "resize", &Method::PATCH) => patches::answer(call).await,
-        ("binding", &Method::POST) => write::bind(call).await,
-        ("eviction", &Method::POST) => evict::answer(call).await,
-        ("exec" | "attach" | "portforward", &Method::GET | &Method::POST) | ("proxy", _) => {
-            let entry = call.server.store.get(&call.key()).ok_or_else(|| ApiError::not_found(resource, &call.place.name))?;
-            let pod = crate::object::decode(&entry, resource);
-            if pod.pointer("/spec/nodeName").and_then(serde_json::Value::as_str).unwrap_or_default().is_empty() {
-                return Err(ApiError::bad_request(format!("pod {} does not have a host assigned", call.place.name)));
-            }
-            Err(ApiError::new(501, "NotImplemented", "this server has no way into Pods; ask the node that runs them").with(json!({})))
-        }
-        _ if resource.subresources.others.iter().any(|one| one == name) => Err(ApiError::method_not_allowed()),
         _ => Err(ApiError::no_such_way()),
     }
 }

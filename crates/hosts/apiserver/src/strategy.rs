@@ -1,7 +1,5 @@
 //! What the server itself writes into an object: what a create sets, what an update may not touch, generation, status.
 
-use std::sync::Arc;
-
 use rand::Rng as _;
 use serde_json::{Value, json};
 
@@ -10,12 +8,13 @@ use crate::catalog::Resource;
 use crate::crd;
 use crate::kinds::Generation;
 use crate::object::{self, meta, meta_mut};
+use crate::pods;
 
 /// Metadata that only the server writes.
 const SYSTEM: &[&str] = &["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "resourceVersion"];
 
-/// Gives a new object its identity: what a client wrote of the server's own fields goes.
-pub(crate) fn identify(resource: &Resource, object: &mut Value, namespace: &str, now: &str) {
+/// Takes away what a client wrote of the server's own fields.
+pub(crate) fn clear(resource: &Resource, object: &mut Value, namespace: &str) {
     let metadata = meta_mut(object);
     for name in SYSTEM {
         metadata.remove(*name);
@@ -25,6 +24,11 @@ pub(crate) fn identify(resource: &Resource, object: &mut Value, namespace: &str,
     } else {
         metadata.remove("namespace");
     }
+}
+
+/// Gives a new object its identity.
+pub(crate) fn identify(object: &mut Value, now: &str) {
+    let metadata = meta_mut(object);
     metadata.insert("uid".to_owned(), json!(object::uid()));
     metadata.insert("creationTimestamp".to_owned(), json!(now));
 }
@@ -54,13 +58,6 @@ pub(crate) fn prepare_create(server: &Server, resource: &Resource, object: &mut 
             object["status"] = json!({"phase": "Active"});
         }
         ("", "Pod") => {
-            if let Some(Value::Object(spec)) = object.get_mut("spec") {
-                spec.entry("serviceAccountName").or_insert_with(|| json!("default"));
-                let account = spec["serviceAccountName"].clone();
-                spec.insert("serviceAccount".to_owned(), account);
-                spec.entry("preemptionPolicy").or_insert_with(|| json!("PreemptLowerPriority"));
-                spec.entry("priority").or_insert_with(|| json!(0));
-            }
             object["status"] = json!({"phase": "Pending", "qosClass": quality(object)});
         }
         ("", "Service") => service(server, object),
@@ -78,7 +75,7 @@ pub(crate) fn prepare_create(server: &Server, resource: &Resource, object: &mut 
         }
         ("apps", "DaemonSet") => template_generation(object, 1),
         ("batch", "Job") => job(object),
-        ("apiextensions.k8s.io", _) => crd::establish(object, now, crd_clash(server, object)),
+        ("apiextensions.k8s.io", _) => crd::begin(object),
         _ => {}
     }
     if resource.subresources.status && object.get("status").is_none() {
@@ -115,12 +112,6 @@ fn template_generation(object: &mut Value, number: i64) {
         metadata.insert("annotations".to_owned(), json!({}));
     }
     metadata["annotations"]["deprecated.daemonset.template.generation"] = json!(number.to_string());
-}
-
-fn crd_clash(server: &Server, definition: &Value) -> Option<String> {
-    let others: Vec<Value> =
-        server.store.scan(crate::catalog::CRD_PREFIX).0.iter().filter_map(|(_, entry)| serde_json::from_slice(&entry.value).ok()).collect();
-    crd::clash(definition, &others)
 }
 
 /// The label with the namespace's own name, put back on every write.
@@ -215,14 +206,7 @@ fn job(object: &mut Value) {
 }
 
 /// Makes a written object one that may follow the old one: the endpoint's part from it, the rest from the old.
-pub(crate) fn prepare_update(
-    server: &Arc<Server>,
-    resource: &Resource,
-    subresource: &str,
-    old: &Value,
-    mut new: Value,
-    now: &str,
-) -> Value {
+pub(crate) fn prepare_update(resource: &Resource, subresource: &str, old: &Value, mut new: Value) -> Value {
     let metadata = meta_mut(&mut new);
     for name in ["uid", "creationTimestamp", "generation", "selfLink", "resourceVersion"] {
         match old.get("metadata").and_then(|metadata| metadata.get(name)) {
@@ -245,7 +229,7 @@ pub(crate) fn prepare_update(
         "status" => with_status_of(resource, old, new),
         "finalize" => with_finalizers_of(old, &new),
         "binding" => new,
-        "ephemeralcontainers" => with_part_of(old, &new, &["ephemeralContainers"]),
+        "ephemeralcontainers" => pods::with_added(old, &new),
         "resize" => with_resources_of(old, &new),
         _ => with_spec_of(resource, old, new),
     };
@@ -266,13 +250,13 @@ pub(crate) fn prepare_update(
                 template_generation(&mut new, if changed { before + 1 } else { before });
             }
             ("apiextensions.k8s.io", _) if subresource.is_empty() => {
-                let clash = crd_clash(server, &new);
-                crd::establish(&mut new, now, clash);
+                crd::store(&mut new);
             }
             _ => {}
         }
     }
-    if counts(resource, old, &new) {
+    // What a controller tells of an object is no new wish.
+    if subresource != "status" && counts(resource, old, &new) {
         let generation = old.pointer("/metadata/generation").and_then(Value::as_i64).unwrap_or(0);
         meta_mut(&mut new).insert("generation".to_owned(), json!(generation + 1));
     }
@@ -312,23 +296,6 @@ fn with_finalizers_of(old: &Value, new: &Value) -> Value {
     match new.pointer("/spec/finalizers").filter(|list| list.as_array().is_some_and(|list| !list.is_empty())) {
         Some(list) => result["spec"] = json!({"finalizers": list}),
         None => result["spec"] = json!({}),
-    }
-    result
-}
-
-/// Takes only these fields of the spec.
-fn with_part_of(old: &Value, new: &Value, fields: &[&str]) -> Value {
-    let mut result = old.clone();
-    result["metadata"] = new["metadata"].clone();
-    for field in fields {
-        match new.get("spec").and_then(|spec| spec.get(*field)) {
-            Some(value) => result["spec"][*field] = value.clone(),
-            None => {
-                if let Some(Value::Object(spec)) = result.get_mut("spec") {
-                    spec.remove(*field);
-                }
-            }
-        }
     }
     result
 }

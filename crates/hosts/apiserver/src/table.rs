@@ -67,7 +67,11 @@ pub(crate) fn table(
                 "Object" => object.clone(),
                 _ => partial(object),
             };
-            json!({"cells": cells, "object": whole})
+            let mut row = json!({"cells": cells, "object": whole});
+            if let Some(conditions) = printers::conditions(resource, object) {
+                row["conditions"] = conditions;
+            }
+            row
         })
         .collect();
     let definitions: Vec<Value> = match columns {

@@ -19,7 +19,7 @@ use crate::object::{self, finalizers, meta, meta_mut};
 use crate::request::{FieldValidation, Place, Query, WriteOptions};
 use crate::status::{ApiError, ApiResult};
 use crate::typed::json::Node;
-use crate::{Server, bootstrap, decode, defaults, delete, kinds, strategy, table, token, typed, validation};
+use crate::{Server, bootstrap, decode, defaults, delete, kinds, pods, strategy, table, token, typed, validation};
 
 /// How often a write that depends on no revision starts over when somebody else wrote first.
 const TRIES: usize = 5;
@@ -194,19 +194,22 @@ pub(crate) async fn create_object(
     }
     for attempt in 1.. {
         let mut new = object.clone();
-        strategy::identify(resource, &mut new, &namespace, &now);
+        strategy::clear(resource, &mut new, &namespace);
+        if ownership == Ownership::Track {
+            track_update(None, &mut new, call.writer(options, "", &now), &resource.shape);
+        }
+        let named = meta(&object, "name").to_owned();
+        let ask = Ask::of(call, "CREATE", options, &named);
+        new = mutated(call, &ask, new, None, warnings).await?;
+        // Those who are asked before it is valid do not see who it is.
+        strategy::identify(&mut new, &now);
         if generated {
             let base: String = meta(&new, "generateName").chars().take(BASE).collect();
             meta_mut(&mut new).insert("name".to_owned(), json!(format!("{base}{}", object::suffix())));
         }
-        if ownership == Ownership::Track {
-            track_update(None, &mut new, call.writer(options, "", &now), &resource.shape);
-        }
-        let ask = Ask::of(call, "CREATE", options);
-        new = mutated(call, options, &ask, new, None, "", &now, warnings).await?;
         strategy::prepare_create(server, resource, &mut new, &now);
         in_go_form(resource, &mut new);
-        let violations = validation::check(resource, "", &new, None);
+        let violations = validation::check(resource, "", &new, None, warnings);
         if !violations.is_empty() {
             return Err(ApiError::invalid(&resource.group, &resource.kind, meta(&new, "name"), &violations));
         }
@@ -243,18 +246,8 @@ pub(crate) async fn create_object(
     Err(ApiError::internal("no free name was found"))
 }
 
-/// Sends a new state through the mutating webhooks; what they change belongs to the writer.
-#[allow(clippy::too_many_arguments, reason = "one step of two callers, not an interface")]
-async fn mutated(
-    call: &Call,
-    options: &WriteOptions,
-    ask: &Ask<'_>,
-    new: Value,
-    old: Option<&Value>,
-    subresource: &str,
-    now: &str,
-    warnings: &mut Vec<String>,
-) -> ApiResult<Value> {
+/// Sends a new state through the mutating webhooks; what they change belongs to nobody.
+async fn mutated(call: &Call, ask: &Ask<'_>, new: Value, old: Option<&Value>, warnings: &mut Vec<String>) -> ApiResult<Value> {
     let before = new.clone();
     let mut after = admission::mutate(&call.server, ask, new, old, warnings).await?;
     if after == before {
@@ -269,7 +262,6 @@ async fn mutated(
     let owned = before["metadata"].get("managedFields").cloned();
     if let Some(owned) = owned {
         meta_mut(&mut after).insert("managedFields".to_owned(), owned);
-        track_update(Some(&before), &mut after, call.writer(options, subresource, now), &call.resource.shape);
     }
     Ok(after)
 }
@@ -307,14 +299,18 @@ pub(crate) async fn change(
         }
         tidy_ownership(&mut object);
         let part = if subresource == "scale" { "" } else { subresource };
-        let mut new = strategy::prepare_update(server, resource, part, &old, object, &now);
+        let mut new = strategy::prepare_update(resource, part, &old, object);
         in_go_form(resource, &mut new);
         if ownership == Ownership::Track {
             track_update(Some(&old), &mut new, call.writer(options, subresource, &now), &resource.shape);
         }
-        let ask = Ask::of(call, "UPDATE", options);
-        new = mutated(call, options, &ask, new, Some(&old), subresource, &now, &mut warnings).await?;
-        let violations = validation::check(resource, part, &new, Some(&old));
+        let ask = Ask::of(call, "UPDATE", options, name);
+        new = mutated(call, &ask, new, Some(&old), &mut warnings).await?;
+        let compared = pods::compared(subresource, &old, &new);
+        let mut violations = validation::check(resource, part, &new, Some(compared.as_ref().unwrap_or(&old)), &mut warnings);
+        if subresource == "ephemeralcontainers" {
+            violations.extend(pods::check_added(&new, &old));
+        }
         if !violations.is_empty() {
             return Err(ApiError::invalid(&resource.group, &resource.kind, name, &violations));
         }
@@ -396,6 +392,9 @@ pub(crate) fn is_finished(resource: &Resource, object: &Value) -> bool {
 
 /// Follows a write that was committed.
 pub(crate) fn written(server: &Arc<Server>, resource: &Resource, object: &Value, created: bool) -> ApiResult<()> {
+    if resource.kind == "CustomResourceDefinition" && resource.custom.is_none() {
+        delete::settle_definitions(server, object)?;
+    }
     server.refresh(&resource.group, &resource.plural);
     if resource.custom.is_none() && created {
         match resource.kind.as_str() {
@@ -404,6 +403,7 @@ pub(crate) fn written(server: &Arc<Server>, resource: &Resource, object: &Value,
             _ => {}
         }
     }
+    admission::quota::settle(server, meta(object, "namespace"))?;
     delete::settle(server, resource, object)
 }
 
@@ -416,25 +416,7 @@ pub(crate) async fn bind(call: &Call) -> ApiResult<Response> {
         return Err(ApiError::bad_request("the body of the request must be a Binding with target.name"));
     }
     let now = call.server.now();
-    let make = |live: &Value| {
-        let already = live.pointer("/spec/nodeName").and_then(Value::as_str).unwrap_or_default();
-        let name = meta(live, "name");
-        if !already.is_empty() {
-            return Err(ApiError::conflict(&call.resource, name, &format!("pod {name} is already assigned to node {already:?}")));
-        }
-        let mut object = live.clone();
-        object["spec"]["nodeName"] = json!(node);
-        let condition = json!({"type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": now});
-        match object.pointer_mut("/status/conditions").and_then(Value::as_array_mut) {
-            Some(list) => {
-                list.retain(|one| one["type"] != "PodScheduled");
-                list.push(condition);
-            }
-            None => object["status"]["conditions"] = json!([condition]),
-        }
-        meta_mut(&mut object).insert("resourceVersion".to_owned(), json!(""));
-        Ok(Made { object, ownership: Ownership::Track, warnings: Vec::new() })
-    };
+    let make = |live: &Value| pods::bound(call, live, &node, &now);
     change(call, &options, "binding", make).await?;
     let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
     Ok(crate::status::json_response(StatusCode::CREATED, status.to_string().into_bytes()))

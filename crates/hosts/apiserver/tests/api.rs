@@ -14,6 +14,13 @@ use serde_json::{Value, json};
 use store::Store;
 use tower::ServiceExt as _;
 
+#[path = "api/admission.rs"]
+mod admission;
+#[path = "api/definitions.rs"]
+mod definitions;
+#[path = "api/pods.rs"]
+mod pods;
+
 struct Still;
 
 impl Clock for Still {
@@ -367,7 +374,9 @@ async fn a_namespace_goes_when_it_is_empty() {
 async fn a_definition_is_served_at_once_and_takes_its_objects_along() {
     let world = World::new();
     let made = ok(world.post(CRDS, definition()).await);
-    assert_eq!(made["status"]["conditions"][1]["type"], "Established");
+    assert_eq!(made["status"]["conditions"], Value::Null);
+    let settled = ok(world.get(&format!("{CRDS}/widgets.example.com")).await);
+    assert_eq!(settled["status"]["conditions"][1]["type"], "Established");
     let one = ok(world.post(WIDGETS, widget("w", 3)).await);
     assert_eq!((&one["spec"]["color"], &one["metadata"]["generation"]), (&json!("red"), &json!(1)));
     refused(world.post(WIDGETS, widget("x", 0)).await, 422, "spec.size");
@@ -465,9 +474,14 @@ async fn webhooks_change_and_refuse() {
     };
     let hooks = |plural: &str| format!("/apis/admissionregistration.k8s.io/v1/{plural}");
     let mut conditional = configuration("ValidatingWebhookConfiguration");
-    conditional["webhooks"][0]["matchConditions"] = json!([{"name": "x", "expression": "true"}]);
-    refused(world.post(&hooks("validatingwebhookconfigurations"), conditional).await, 422, "webhooks[0].matchConditions");
-    ok(world.post(&hooks("validatingwebhookconfigurations"), configuration("ValidatingWebhookConfiguration")).await);
+    conditional["webhooks"][0]["matchConditions"] = json!([{"name": "x", "expression": "object.metadata.name"}]);
+    refused(
+        world.post(&hooks("validatingwebhookconfigurations"), conditional.clone()).await,
+        422,
+        "webhooks[0].matchConditions[0].expression",
+    );
+    conditional["webhooks"][0]["matchConditions"] = json!([{"name": "x", "expression": "object.metadata.name != 'left-alone'"}]);
+    ok(world.post(&hooks("validatingwebhookconfigurations"), conditional).await);
     let looked = |name: &str| {
         let mut object = map(name, "1");
         object["metadata"]["labels"] = json!({"look": "yes"});
@@ -477,6 +491,7 @@ async fn webhooks_change_and_refuse() {
         json!({"allowed": false, "status": {"code": 403, "reason": "Forbidden", "message": "not today"}});
     refused(world.post(MAPS, looked("a")).await, 403, "admission webhook \"hook.example.com\" denied the request: not today");
     ok(world.post(MAPS, map("b", "1")).await);
+    ok(world.post(MAPS, looked("left-alone")).await);
     {
         let sent = world.sent.lock().expect("not poisoned");
         assert_eq!(sent.len(), 1);

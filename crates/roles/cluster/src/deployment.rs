@@ -7,7 +7,7 @@ use api::{Condition, generation, set_condition, text};
 use model::{Action, ClusterName, Code, Decision, Timestamp};
 use serde_json::{Value, json};
 
-use crate::owned::{delete, is_leaving, letters, owner_reference, reference};
+use crate::owned::{delete, is_leaving, letters, owner_reference, reference, sparse};
 
 /// Field manager of ReplicaSets.
 const MANAGER: &str = "kube-controller-manager";
@@ -15,6 +15,19 @@ const MANAGER: &str = "kube-controller-manager";
 const HASH: &str = "pod-template-hash";
 /// Numbers the ReplicaSets of a Deployment.
 const REVISION: &str = "deployment.kubernetes.io/revision";
+/// Tells a ReplicaSet how many Pods its Deployment wants.
+const DESIRED: &str = "deployment.kubernetes.io/desired-replicas";
+/// Tells a ReplicaSet how many Pods its Deployment may have for a while.
+const MOST: &str = "deployment.kubernetes.io/max-replicas";
+/// Annotations of a Deployment that its ReplicaSets do not take over.
+const OWN: &[&str] = &[
+    "kubectl.kubernetes.io/last-applied-configuration",
+    REVISION,
+    "deployment.kubernetes.io/revision-history",
+    DESIRED,
+    MOST,
+    "deprecated.deployment.rollback.to",
+];
 
 /// Everything that is looked at.
 #[derive(Debug, Clone)]
@@ -46,14 +59,41 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
         let first = if recreates(object) && seen.replica_sets.iter().any(|set| replicas(set) > 0) { 0 } else { at_first };
         return decision.act(Action::Create { cluster: seen.cluster.clone(), manager: MANAGER.into(), object: make(seen, &hash, first) });
     };
-    for (set, count) in scale(seen, newest) {
-        let patch = json!({"spec": {"replicas": count}, "metadata": {"resourceVersion": set["metadata"]["resourceVersion"]}});
+    let changes = scale(seen, newest);
+    let mut sizes: Vec<(&Value, Option<i64>)> = changes.iter().map(|(set, count)| (*set, Some(*count))).collect();
+    let told = |set: &Value| sizes_of(object).iter().all(|(key, count)| api::annotation(set, key) == Some(count));
+    let current = seen.replica_sets.iter().filter(|set| !is_leaving(set) && (replicas(set) > 0 || api::uid(set) == api::uid(newest)));
+    for set in current.filter(|set| !told(set)) {
+        if !sizes.iter().any(|(other, _)| api::uid(other) == api::uid(set)) {
+            sizes.push((set, None));
+        }
+    }
+    for (set, count) in sizes {
+        let mut patch = json!({"metadata": {"resourceVersion": set["metadata"]["resourceVersion"]}});
+        if let Some(count) = count {
+            patch["spec"] = json!({"replicas": count});
+        }
+        for (key, count) in sizes_of(object) {
+            patch["metadata"]["annotations"][key] = json!(count);
+        }
         decision.actions.push(Action::Patch {
             cluster: seen.cluster.clone(),
             manager: MANAGER.into(),
             object: reference(set),
             patch,
             subresource: None,
+        });
+    }
+    let number = revision(newest).to_string();
+    if api::annotation(object, REVISION) != Some(&number) {
+        // With the status, where annotations do not count as a new generation.
+        let patch = json!({"metadata": {"annotations": {REVISION: number}, "resourceVersion": object["metadata"]["resourceVersion"]}});
+        decision.actions.push(Action::Patch {
+            cluster: seen.cluster.clone(),
+            manager: MANAGER.into(),
+            object: reference(object),
+            patch,
+            subresource: Some("status".into()),
         });
     }
     for set in surplus(seen, newest) {
@@ -63,6 +103,13 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
         decision.look_again(deadline);
     }
     decision
+}
+
+/// What a Deployment tells its ReplicaSets of its size.
+fn sizes_of(object: &Value) -> [(&'static str, String); 2] {
+    let total = wanted(object);
+    let surge = if recreates(object) { 0 } else { bounds(object).0 };
+    [(DESIRED, total.to_string()), (MOST, (total + surge).to_string())]
 }
 
 fn wanted(object: &Value) -> i64 {
@@ -158,11 +205,15 @@ fn make(seen: &Observed, hash: &str, size: i64) -> Value {
     template["metadata"]["labels"][HASH] = json!(hash);
     let mut selector = object["spec"]["selector"].clone();
     selector["matchLabels"][HASH] = json!(hash);
+    let mut annotations = object["metadata"]["annotations"].as_object().cloned().unwrap_or_default();
+    annotations.retain(|key, _| !OWN.contains(&key.as_str()));
+    annotations.insert(REVISION.to_owned(), json!(number.to_string()));
+    annotations.extend(sizes_of(object).map(|(key, count)| (key.to_owned(), json!(count))));
     json!({
         "apiVersion": "apps/v1", "kind": "ReplicaSet",
         "metadata": {
             "name": format!("{}-{hash}", api::name(object)), "namespace": api::namespace(object), "labels": template["metadata"]["labels"],
-            "annotations": {REVISION: number.to_string()}, "ownerReferences": owner_reference(object),
+            "annotations": annotations, "ownerReferences": owner_reference(object),
         },
         "spec": {"replicas": size, "selector": selector, "template": template},
     })
@@ -173,7 +224,11 @@ fn status(seen: &Observed, newest: Option<&Value>) -> Value {
     let sum = |field: &str| seen.replica_sets.iter().map(|set| number(set, field)).sum::<i64>();
     let updated = newest.map_or(0, |set| number(set, "replicas"));
     let (total, available) = (sum("replicas"), sum("availableReplicas"));
-    let mut status = json!({"observedGeneration": generation(object), "replicas": total, "updatedReplicas": updated, "readyReplicas": sum("readyReplicas"), "availableReplicas": available});
+    let status = json!({
+        "observedGeneration": generation(object), "replicas": total, "updatedReplicas": updated, "readyReplicas": sum("readyReplicas"),
+        "availableReplicas": available, "terminatingReplicas": sum("terminatingReplicas"),
+    });
+    let mut status = sparse(status, &["replicas", "updatedReplicas", "readyReplicas", "availableReplicas"]);
     if wanted(object) > available {
         status["unavailableReplicas"] = json!(wanted(object).max(total) - available);
     }

@@ -6,10 +6,12 @@ use api::{Condition, set_condition, text};
 use model::{Action, ClusterName, Code, Decision, Timestamp};
 use serde_json::{Value, json};
 
-use crate::owned::{delete, is_leaving, letters, pod};
+use crate::owned::{delete, is_leaving, is_ready, letters, pod, reference, sparse};
 
 /// Field manager of Pods.
 const MANAGER: &str = "kube-controller-manager";
+/// Keeps a Pod until its end is counted.
+const TRACKING: &str = "batch.kubernetes.io/job-tracking";
 /// How long to wait after a first failed Pod; each further one doubles it.
 const BACKOFF: Duration = Duration::from_secs(10);
 
@@ -31,19 +33,21 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
     let object = &seen.object;
     let mut status = object["status"].clone();
     if is_leaving(object) {
-        return Decision::of(status);
+        return Decision::of(status).act_all(release(&seen.cluster, &seen.pods));
     }
     if over(object) {
-        return finished(seen, status);
+        return finished(seen, status).act_all(release(&seen.cluster, &seen.pods));
     }
     if let Some(field) = unsupported(&object["spec"]) {
         let why = format!("spec.{field} is not supported");
         return end(seen, status, "Failed", "Unsupported", &why).stall(Code::Unsupported, &why, "remove the field");
     }
-    if object["spec"]["suspend"] == true {
-        return Decision::of(status).wait(Code::Suspended, "the Job is suspended", None);
-    }
-    if status["startTime"].is_null() {
+    let suspended = object["spec"]["suspend"] == true;
+    if suspended {
+        if let Some(fields) = status.as_object_mut() {
+            fields.remove("startTime");
+        }
+    } else if status["startTime"].is_null() {
         status["startTime"] = json!(seconds(seen.now));
     }
     let phase = |pod: &&Value, wanted: &str| text(pod, &["status", "phase"]) == wanted;
@@ -54,9 +58,33 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
     status["active"] = json!(active.len());
     status["succeeded"] = json!(succeeded);
     status["failed"] = json!(failed);
+    status["ready"] = json!(active.iter().filter(|pod| is_ready(pod)).count());
+    status["terminating"] =
+        json!(seen.pods.iter().filter(|pod| is_leaving(pod) && !phase(pod, "Succeeded") && !phase(pod, "Failed")).count());
+    status["uncountedTerminatedPods"] = json!({});
+    let mut status = sparse(status, COUNTS);
+    // A Pod is let go only when what became of it is written down.
+    let counted = ["succeeded", "failed"].iter().all(|field| object["status"][*field] == status[*field]);
     if succeeded > 0 {
         status["completionTime"] = json!(seconds(seen.now));
-        return end(seen, status, "Complete", "CompletionsReached", "Reached expected number of succeeded pods");
+        let message = "Reached expected number of succeeded pods";
+        let met = Condition { kind: "SuccessCriteriaMet", status: "True", reason: "CompletionsReached", message };
+        tell(&mut status, &met, seen.now);
+        return end(seen, status, "Complete", "CompletionsReached", message);
+    }
+    if suspended {
+        let told = Condition { kind: "Suspended", status: "True", reason: "JobSuspended", message: "Job suspended" };
+        tell(&mut status, &told, seen.now);
+        let active: Vec<Action> = active.iter().map(|pod| delete(&seen.cluster, pod)).collect();
+        return Decision::of(status)
+            .wait(Code::Suspended, "the Job is suspended", None)
+            .act_all(active.into_iter())
+            .act_all(release(&seen.cluster, &seen.pods));
+    }
+    if api::is_true(object, "Suspended") {
+        status["startTime"] = json!(seconds(seen.now));
+        let told = Condition { kind: "Suspended", status: "False", reason: "JobResumed", message: "Job resumed" };
+        tell(&mut status, &told, seen.now);
     }
     let limit = usize::try_from(object["spec"]["backoffLimit"].as_i64().unwrap_or(6)).unwrap_or(0);
     if failed > limit {
@@ -71,6 +99,9 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
         return end(seen, status, "Failed", "DeadlineExceeded", message).act_all(active.iter().map(|pod| delete(&seen.cluster, pod)));
     }
     let mut decision = Decision::of(status);
+    if counted {
+        decision.actions.extend(release(&seen.cluster, &seen.pods));
+    }
     if let Some(deadline) = deadline {
         decision.look_again(deadline);
     }
@@ -85,6 +116,28 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
         }
     }
     decision
+}
+
+/// Counts that are left out when they are zero.
+const COUNTS: &[&str] = &["active", "succeeded", "failed"];
+
+/// Lets Pods go that have ended or are to go.
+fn release<'a>(cluster: &'a ClusterName, pods: &'a [Value]) -> impl Iterator<Item = Action> + 'a {
+    let held = |pod: &&Value| pod["metadata"]["finalizers"].as_array().is_some_and(|all| all.iter().any(|one| one == TRACKING));
+    let ended = |pod: &&Value| is_leaving(pod) || matches!(text(pod, &["status", "phase"]), "Succeeded" | "Failed");
+    pods.iter().filter(held).filter(ended).map(|pod| let_go(cluster, pod))
+}
+
+fn let_go(cluster: &ClusterName, pod: &Value) -> Action {
+    let rest: Vec<&Value> = pod["metadata"]["finalizers"].as_array().into_iter().flatten().filter(|one| **one != TRACKING).collect();
+    let patch = json!({"metadata": {"finalizers": rest, "resourceVersion": pod["metadata"]["resourceVersion"]}});
+    Action::Patch { cluster: cluster.clone(), manager: MANAGER.into(), object: reference(pod), patch, subresource: None }
+}
+
+/// Lets the Pods of a Job go that is there no more; nobody counts them.
+pub fn orphans(cluster: &ClusterName, pods: &[Value]) -> Vec<Action> {
+    let held = |pod: &&Value| pod["metadata"]["finalizers"].as_array().is_some_and(|all| all.iter().any(|one| one == TRACKING));
+    pods.iter().filter(held).map(|pod| let_go(cluster, pod)).collect()
 }
 
 fn over(object: &Value) -> bool {
@@ -142,23 +195,38 @@ fn make(object: &Value, attempt: usize) -> Value {
     ] {
         made["metadata"]["labels"][key] = json!(value);
     }
+    made["metadata"]["finalizers"] = json!([TRACKING]);
     made
 }
 
 fn end(seen: &Observed, mut status: Value, kind: &str, reason: &str, message: &str) -> Decision<Value> {
-    if kind == "Failed" || kind == "Complete" {
-        status["active"] = json!(0);
+    if let Some(fields) = status.as_object_mut() {
+        fields.remove("active");
+        fields.insert("ready".to_owned(), json!(0));
     }
-    set_condition(&mut status, &Condition { kind, status: "True", reason, message }, 0, seen.now);
-    for condition in status["conditions"].as_array_mut().into_iter().flatten() {
-        if let Some(fields) = condition.as_object_mut() {
-            fields.remove("observedGeneration");
-            fields.insert("lastProbeTime".to_owned(), json!(seconds(seen.now)));
-        }
+    if kind == "Failed" {
+        // That it will fail is told first, and that it has when its Pods are gone; here both are so at once.
+        tell(&mut status, &Condition { kind: "FailureTarget", status: "True", reason, message }, seen.now);
     }
+    tell(&mut status, &Condition { kind, status: "True", reason, message }, seen.now);
     let mut decision = Decision::of(status);
     decision.look_again(seen.now);
     decision
+}
+
+/// Sets a condition as Jobs have them: with a probe time, without a generation.
+fn tell(status: &mut Value, condition: &Condition<'_>, now: Timestamp) {
+    let known = status["conditions"].as_array().into_iter().flatten().find(|known| known["type"] == condition.kind);
+    if known.is_some_and(|known| known["status"] == condition.status) {
+        return;
+    }
+    set_condition(status, condition, 0, now);
+    for told in status["conditions"].as_array_mut().into_iter().flatten().filter(|told| told["type"] == condition.kind) {
+        if let Some(fields) = told.as_object_mut() {
+            fields.remove("observedGeneration");
+            fields.insert("lastProbeTime".to_owned(), json!(seconds(now)));
+        }
+    }
 }
 
 /// A finished Job goes when its time to live is over.
@@ -219,9 +287,9 @@ mod tests {
             seen.now = seen.now.checked_add(Duration::from_secs(200)).expect("a time");
         }
         let conditions = seen.object["status"]["conditions"].as_array().cloned().unwrap_or_default();
-        conditions
-            .iter()
-            .map(|condition| format!("{} {}: {}", text(condition, &["type"]), text(condition, &["reason"]), text(condition, &["message"])))
+        // What is about to be is told with what is.
+        let last = conditions.iter().filter(|condition| matches!(text(condition, &["type"]), "Complete" | "Failed"));
+        last.map(|condition| format!("{} {}: {}", text(condition, &["type"]), text(condition, &["reason"]), text(condition, &["message"])))
             .collect()
     }
 
@@ -264,6 +332,33 @@ mod tests {
     fn a_finished_job_goes_after_its_time() {
         let mut seen = world(json!({"ttlSecondsAfterFinished": 600, "template": {}}));
         run(&mut seen, "Succeeded");
-        assert!(matches!(decide(&seen).actions.as_slice(), [Action::Delete { .. }]));
+        assert!(matches!(decide(&seen).actions.as_slice(), [Action::Delete { .. }, ..]));
+    }
+
+    #[test]
+    fn a_pod_is_let_go_when_its_end_is_written_down() {
+        let mut seen = world(json!({"backoffLimit": 2, "template": {"spec": {"containers": []}}}));
+        let Action::Create { object, .. } = &decide(&seen).actions[0] else { panic!("a Pod") };
+        assert_eq!(object["metadata"]["finalizers"], json!([TRACKING]));
+        seen.pods.push(object.clone());
+        seen.pods[0]["status"] = json!({"phase": "Failed"});
+        let held = |actions: &[Action]| !actions.iter().any(|action| matches!(action, Action::Patch { .. }));
+        let first = decide(&seen);
+        assert!(held(&first.actions), "{:?}", first.actions);
+        seen.object["status"] = first.status;
+        assert!(!held(&decide(&seen).actions));
+        assert_eq!(orphans(&seen.cluster, &seen.pods).len(), 1);
+    }
+
+    #[test]
+    fn a_job_waits_and_goes_on() {
+        let mut seen = world(json!({"suspend": true, "template": {"spec": {"containers": []}}}));
+        let waiting = decide(&seen);
+        assert!(waiting.actions.is_empty() && waiting.status["startTime"].is_null());
+        seen.object["status"] = waiting.status;
+        seen.object["spec"]["suspend"] = json!(false);
+        let status = decide(&seen).status;
+        assert_eq!(status["conditions"][0]["reason"], "JobResumed");
+        assert_eq!(status["startTime"], "2026-01-01T00:00:00Z");
     }
 }

@@ -36,7 +36,10 @@ pub(crate) fn letters(seed: &str, count: usize) -> String {
 pub(crate) fn pod(template: &Value, owner: &Value, name: &str) -> Value {
     let mut pod = json!({
         "apiVersion": "v1", "kind": "Pod",
-        "metadata": {"name": name, "namespace": api::namespace(owner), "ownerReferences": owner_reference(owner)},
+        "metadata": {
+            "name": name, "generateName": format!("{}-", api::name(owner)), "namespace": api::namespace(owner),
+            "ownerReferences": owner_reference(owner),
+        },
         "spec": template["spec"],
     });
     for part in ["labels", "annotations"] {
@@ -65,4 +68,12 @@ pub(crate) fn is_leaving(object: &Value) -> bool {
 /// Names an object for a patch.
 pub(crate) fn reference(object: &Value) -> ObjectRef {
     api::reference(object)
+}
+
+/// Leaves out the counts that are zero, as Kubernetes does with those that are no pointers.
+pub(crate) fn sparse(mut status: Value, counts: &[&str]) -> Value {
+    if let Value::Object(map) = &mut status {
+        map.retain(|name, value| !(counts.contains(&name.as_str()) && *value == 0));
+    }
+    status
 }

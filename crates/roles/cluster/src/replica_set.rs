@@ -4,7 +4,7 @@ use api::generation;
 use model::{Action, ClusterName, Decision, Timestamp};
 use serde_json::{Value, json};
 
-use crate::owned::{delete, is_leaving, is_ready, letters, pod};
+use crate::owned::{delete, is_leaving, is_ready, letters, pod, sparse};
 
 /// Field manager of Pods.
 const MANAGER: &str = "kube-controller-manager";
@@ -29,9 +29,14 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
     let object = &seen.object;
     let live: Vec<&Value> = seen.pods.iter().filter(|pod| !is_leaving(pod) && !is_over(pod)).collect();
     let ready = live.iter().filter(|pod| is_ready(pod)).count();
-    let mut decision = Decision::of(json!({
-        "observedGeneration": generation(object), "replicas": live.len(), "fullyLabeledReplicas": live.len(), "readyReplicas": ready, "availableReplicas": ready,
-    }));
+    let labels = object["spec"]["template"]["metadata"]["labels"].as_object();
+    let labelled = |pod: &&&Value| labels.into_iter().flatten().all(|(key, value)| pod["metadata"]["labels"].get(key) == Some(value));
+    let leaving = seen.pods.iter().filter(|pod| is_leaving(pod) && !is_over(pod)).count();
+    let status = json!({
+        "observedGeneration": generation(object), "replicas": live.len(), "fullyLabeledReplicas": live.iter().filter(labelled).count(),
+        "readyReplicas": ready, "availableReplicas": ready, "terminatingReplicas": leaving,
+    });
+    let mut decision = Decision::of(sparse(status, &["fullyLabeledReplicas", "readyReplicas", "availableReplicas"]));
     if is_leaving(object) {
         return decision;
     }

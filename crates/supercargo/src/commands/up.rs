@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use controllers::{Entry, Journal};
+use controllers::{Driver, Entry, Journal};
 use jiff::Timestamp;
 use model::{Caller, Clock, ClusterName};
 use node::{HostJobs, Images, Node, NodeOptions, Runner, RunnerOptions, Told};
@@ -22,7 +22,7 @@ use crate::credentials::{CLUSTERS, Credentials, write_private};
 use crate::data::Data;
 use crate::progress::Progress;
 use crate::tls::Tls;
-use crate::world::{Bootstrap, FORGE, IDENTITY, REGISTRY, Seed, Setup, Stores, World};
+use crate::world::{Bootstrap, FORGE, IDENTITY, REGISTRY, Roles, Seed, Setup, Stores, World, controllers_of};
 use crate::{backup, control, example, serve, story};
 
 /// The version with which the example begins.
@@ -42,7 +42,7 @@ pub(super) struct Arguments {
     /// First of seven ports; where one is taken, a free one is used. 0 takes free ones.
     #[arg(long, default_value_t = 7400)]
     port_base: u16,
-    /// Starts the hosts with nothing in them.
+    /// Starts the hosts with nothing in them; of the controllers only Kubernetes' own run.
     #[arg(long, conflicts_with_all = ["demo", "once"])]
     empty: bool,
     /// Releases version 1.4.3 of the example once 1.4.2 runs in prod.
@@ -156,7 +156,11 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<i32> {
     }
     let mut told = tokio::spawn(tell(journal.clone(), arguments.verbose));
     if arguments.empty {
+        // A cluster without its own controllers would be none: a Deployment makes Pods there, with no node to run them.
+        let driver = Driver::new(controllers_of(&Roles::Cluster, &world.ports), world.ports.clone(), journal.clone());
+        let mut running = driver.start(WORKERS);
         end.comes().await;
+        running.abort_all();
         return Ok(0);
     }
     let known = Arc::new(Mutex::new(example::workflows()));

@@ -101,7 +101,11 @@ impl Hosts {
         let mut clusters = BTreeMap::new();
         for (name, store) in &stores.clusters {
             let token = |of: &BTreeMap<String, String>| of.get(name).cloned().with_context(|| format!("the cluster {name} has no token"));
-            let reader = Caller { name: "supercargo:tests".into(), groups: vec![READERS.into(), "system:authenticated".into()], ..Caller::default() };
+            let reader = Caller {
+                name: "supercargo:tests".into(),
+                groups: vec![READERS.into(), "system:authenticated".into()],
+                ..Caller::default()
+            };
             let server = ApiServer::new(apiserver::Options {
                 name: name.clone(),
                 clock: clock.clone(),

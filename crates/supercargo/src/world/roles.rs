@@ -26,6 +26,8 @@ pub enum Roles {
     All,
     /// Flux's, in every cluster that is known.
     Deploy,
+    /// Kubernetes' own, without which its kinds do nothing.
+    Cluster,
 }
 
 /// Returns the clients of a world whose hosts are in this process.
@@ -81,6 +83,16 @@ fn identities(credentials: &Credentials) -> anyhow::Result<BTreeMap<String, Iden
 
 /// Returns the controllers of some roles.
 pub fn controllers_of(roles: &Roles, ports: &Ports) -> Vec<Arc<dyn Controller>> {
+    let embedded: Vec<ClusterName> = CLUSTERS.iter().map(|name| ClusterName((*name).to_owned())).collect();
+    let own: [Arc<dyn Controller>; 4] = [
+        Arc::new(cluster::Workload::new(&cluster::DEPLOYMENT, ports.clone(), embedded.clone())),
+        Arc::new(cluster::Workload::new(&cluster::REPLICA_SET, ports.clone(), embedded.clone())),
+        Arc::new(cluster::Workload::new(&cluster::JOB, ports.clone(), embedded.clone())),
+        Arc::new(cluster::Disruption::new(ports.clone(), embedded)),
+    ];
+    if *roles == Roles::Cluster {
+        return own.to_vec();
+    }
     let deploy: [Arc<dyn Controller>; 3] = [
         Arc::new(flux::GitRepository::new(ports.clone())),
         Arc::new(flux::OciRepository::new(ports.clone())),
@@ -91,18 +103,15 @@ pub fn controllers_of(roles: &Roles, ports: &Ports) -> Vec<Arc<dyn Controller>> 
         return all;
     }
     let home = kargo::Home(ClusterName(CLUSTERS[0].to_owned()));
-    let embedded: Vec<ClusterName> = CLUSTERS.iter().map(|name| ClusterName((*name).to_owned())).collect();
-    let rest: [Arc<dyn Controller>; 9] = [
+    let rest: [Arc<dyn Controller>; 6] = [
         Arc::new(kargo::Warehouse::new(ports.clone(), home.clone())),
         Arc::new(kargo::Stage::new(ports.clone(), home.clone())),
         Arc::new(kargo::Promotion::new(ports.clone(), home.clone(), "kargo")),
         Arc::new(kargo::AnalysisRun::new(ports.clone(), home)),
-        Arc::new(cluster::Workload::new(&cluster::DEPLOYMENT, ports.clone(), embedded.clone())),
-        Arc::new(cluster::Workload::new(&cluster::REPLICA_SET, ports.clone(), embedded.clone())),
-        Arc::new(cluster::Workload::new(&cluster::JOB, ports.clone(), embedded)),
         Arc::new(Checks::new(ports.clone(), CHECKS)),
         Arc::new(Updates::new(ports.clone(), "renovate")),
     ];
+    all.extend(own);
     all.extend(rest);
     all
 }

@@ -62,6 +62,16 @@ impl Quantity {
         Ok(Self { nanos: if negative { -nanos } else { nanos }, format })
     }
 
+    /// Returns a quantity of so many billionths, written like this.
+    pub fn of_nanos(nanos: i128, format: Format) -> Self {
+        Self { nanos, format }
+    }
+
+    /// Returns the value in billionths.
+    pub fn nanos(&self) -> i128 {
+        self.nanos
+    }
+
     /// Returns the value in thousandths, rounded up.
     pub fn milli(&self) -> i128 {
         ceiling(self.nanos, 1_000_000)

@@ -21,9 +21,15 @@ impl Caller {
         Self { name: name.to_owned(), ..Self::default() }
     }
 
-    /// Returns a member of `system:masters`, who may do anything in a cluster.
+    /// Returns a member of `system:masters`, who may do anything in a cluster. The uid is made of the name, as people do
+    /// it in the token files of a Kubernetes API server.
     pub fn master(name: &str) -> Self {
-        Self { name: name.to_owned(), groups: vec!["system:masters".to_owned(), "system:authenticated".to_owned()], ..Self::default() }
+        Self {
+            name: name.to_owned(),
+            uid: format!("u-{name}"),
+            groups: vec!["system:masters".to_owned(), "system:authenticated".to_owned()],
+            ..Self::default()
+        }
     }
 }
 

@@ -10,4 +10,5 @@ pub const DEPLOYMENT: Kind = Kind {
     api_version: "apps/v1",
     child: ("apps/v1", "ReplicaSet"),
     decide: |cluster, object, now, replica_sets| decide(&Observed { cluster, object, now, replica_sets }),
+    orphans: None,
 };

@@ -1,6 +1,6 @@
 //! Job: its Pods, decided by [`cluster::job`].
 
-use cluster::job::{Observed, decide};
+use cluster::job::{Observed, decide, orphans};
 
 use super::Kind;
 
@@ -10,4 +10,5 @@ pub const JOB: Kind = Kind {
     api_version: "batch/v1",
     child: ("v1", "Pod"),
     decide: |cluster, object, now, pods| decide(&Observed { cluster, object, now, pods }),
+    orphans: Some(("batch.kubernetes.io/job-name", orphans)),
 };

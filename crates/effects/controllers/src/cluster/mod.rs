@@ -1,11 +1,13 @@
 //! Kubernetes' own controllers, in embedded clusters only.
 
 mod deployment;
+mod disruption;
 mod job;
 mod replica_set;
 mod workload;
 
 pub use deployment::DEPLOYMENT;
+pub use disruption::Disruption;
 pub use job::JOB;
 pub use replica_set::REPLICA_SET;
 pub use workload::{Kind, Workload};

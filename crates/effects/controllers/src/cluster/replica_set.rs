@@ -10,4 +10,5 @@ pub const REPLICA_SET: Kind = Kind {
     api_version: "apps/v1",
     child: ("v1", "Pod"),
     decide: |cluster, object, now, pods| decide(&Observed { cluster, object, now, pods }),
+    orphans: None,
 };

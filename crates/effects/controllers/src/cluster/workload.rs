@@ -1,7 +1,7 @@
 //! The controller of all kinds here: observe what an object controls, let its role decide.
 
 use futures::future::BoxFuture;
-use model::{ClusterName, Decision, ObjectRef, Timestamp};
+use model::{Action, ClusterName, Decision, ObjectRef, Timestamp};
 use ports::Ports;
 use serde_json::Value;
 
@@ -18,6 +18,8 @@ pub struct Kind {
     pub(super) child: (&'static str, &'static str),
     /// Its role: cluster, object, present moment, what it controls.
     pub(super) decide: fn(ClusterName, Value, Timestamp, Vec<Value>) -> Decision<Value>,
+    /// What is done with what it controlled when it is gone: the label that names it, and its role.
+    pub(super) orphans: Option<(&'static str, fn(&ClusterName, &[Value]) -> Vec<Action>)>,
 }
 
 /// Looks after one kind in embedded clusters.
@@ -65,7 +67,14 @@ impl Controller for Workload {
                 namespace: key.namespace.clone(),
                 name: key.name.clone(),
             };
-            let Some(object) = cluster.get(&reference).await? else { return Ok(None) };
+            let Some(object) = cluster.get(&reference).await? else {
+                let Some((label, orphans)) = self.kind.orphans else { return Ok(None) };
+                let selector = format!("{label}={}", key.name);
+                let left = cluster.list(self.kind.child.0, self.kind.child.1, Some(&key.namespace), Some(&selector)).await?;
+                let actions = orphans(&key.cluster, &left);
+                let decision = Decision { actions, ..Decision::of(Value::Null) };
+                return Ok((!decision.actions.is_empty()).then_some(Pass { subject: None, decision }));
+            };
             let children = owned(cluster, self.kind.child.0, self.kind.child.1, &object).await?;
             let decision = (self.kind.decide)(key.cluster.clone(), object.clone(), seen.now, children);
             Ok(Some(Pass { subject: Some(object), decision }))

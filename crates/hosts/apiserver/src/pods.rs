@@ -1,0 +1,405 @@
+//! What only Pods have: an eviction, logs, connections into a container, containers added to a running Pod. Follows
+//! kubernetes/kubernetes `pkg/registry/core/pod/{rest,storage}`. Nothing here reaches the node that runs a Pod.
+
+use axum::body::Body;
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderValue, Method, StatusCode, header};
+use schema::Violation;
+use serde_json::{Map, Value, json};
+
+use crate::admission::{self, Ask};
+use crate::delete::Removal;
+use crate::object::{self, meta, meta_mut};
+use crate::request::WriteOptions;
+use crate::selector::label_selector_matches;
+use crate::status::{ApiError, ApiResult, json_response};
+use crate::write::{self, Call, Made, Ownership};
+use crate::{decode, delete, garbage, patches, read};
+
+/// The fields that a container may have that is added to a running Pod.
+/// From kubernetes/kubernetes `pkg/apis/core/validation/validation.go`.
+const ADDED: &[&str] = &[
+    "name",
+    "image",
+    "command",
+    "args",
+    "workingDir",
+    "envFrom",
+    "env",
+    "volumeMounts",
+    "volumeDevices",
+    "terminationMessagePath",
+    "terminationMessagePolicy",
+    "imagePullPolicy",
+    "securityContext",
+    "stdin",
+    "stdinOnce",
+    "tty",
+    "targetContainerName",
+];
+
+/// Answers a request to a subresource of a Pod; `None` when Pods have none of that name.
+pub(crate) async fn answer(call: &Call, method: &Method) -> Option<ApiResult<Response>> {
+    let wrong = || Some(Err(ApiError::method_not_allowed()));
+    match (call.place.subresource.as_str(), method.as_str()) {
+        ("binding", "POST") => Some(write::bind(call).await),
+        ("eviction", "POST") => Some(evict(call).await),
+        ("log", "GET") => Some(log(call)),
+        ("exec" | "attach" | "portforward", "GET" | "POST") => Some(connect(call).await),
+        ("proxy", "GET" | "POST" | "PUT" | "PATCH" | "DELETE") => Some(connect(call).await),
+        ("ephemeralcontainers" | "resize", "GET") => Some(read::get(call).await),
+        ("ephemeralcontainers" | "resize", "PUT") => Some(write::update(call).await),
+        ("ephemeralcontainers" | "resize", "PATCH") => Some(patches::answer(call).await),
+        ("binding" | "eviction" | "log" | "exec" | "attach" | "portforward" | "proxy" | "ephemeralcontainers" | "resize", _) => wrong(),
+        _ => None,
+    }
+}
+
+fn live(call: &Call) -> ApiResult<Value> {
+    let entry = call.server.store.get(&call.key()).ok_or_else(|| ApiError::not_found(&call.resource, &call.place.name))?;
+    Ok(object::decode(&entry, &call.resource))
+}
+
+fn list<'a>(object: &'a Value, path: &str) -> &'a [Value] {
+    object.pointer(path).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+fn node(pod: &Value) -> &str {
+    pod.pointer("/spec/nodeName").and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The names of the containers of a Pod: `[a b]`, and those that only start it or were added to it.
+fn choices(pod: &Value) -> String {
+    let names = |path: &str| list(pod, path).iter().filter_map(|one| one["name"].as_str()).collect::<Vec<_>>().join(" ");
+    let mut told = format!("choose one of: [{}]", names("/spec/containers"));
+    for (path, what) in [("/spec/initContainers", "init"), ("/spec/ephemeralContainers", "debug")] {
+        let names = names(path);
+        if !names.is_empty() {
+            told.push_str(&format!(" or one of the {what} containers: [{names}]"));
+        }
+    }
+    told
+}
+
+fn check_container(call: &Call, pod: &Value) -> ApiResult<()> {
+    let name = &call.place.name;
+    let known = ["/spec/containers", "/spec/initContainers", "/spec/ephemeralContainers"];
+    match call.query.get("container") {
+        Some(wanted) if known.iter().any(|path| list(pod, path).iter().any(|one| one["name"] == wanted)) => Ok(()),
+        Some(wanted) => Err(ApiError::bad_request(format!("container {wanted} is not valid for pod {name}"))),
+        None if list(pod, "/spec/containers").len() == 1 => Ok(()),
+        None => {
+            let first = pod.pointer("/metadata/annotations/kubectl.kubernetes.io~1default-container");
+            if call.place.subresource == "log" || first.is_none() {
+                return Err(ApiError::bad_request(format!("a container name must be specified for pod {name}, {}", choices(pod))));
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Nothing here has a way to the nodes.
+fn unreachable(call: &Call) -> ApiError {
+    let what = match call.place.subresource.as_str() {
+        "log" => "this server does not keep the logs of Pods; ask the node that runs them",
+        _ => "this server has no way to the node that runs the Pod",
+    };
+    ApiError::new(501, "NotImplemented", what).with(json!({}))
+}
+
+fn log(call: &Call) -> ApiResult<Response> {
+    let pod = live(call)?;
+    let mut found = Vec::new();
+    let number = |name: &str| -> ApiResult<Option<i64>> {
+        let Some(text) = call.query.get(name) else { return Ok(None) };
+        let wrong = |_| ApiError::bad_request(format!("strconv.ParseInt: parsing {text:?}: invalid syntax"));
+        text.parse().map(Some).map_err(wrong)
+    };
+    let (tail, limit, since) = (number("tailLines")?, number("limitBytes")?, number("sinceSeconds")?);
+    if let Some(lines) = tail.filter(|lines| *lines < 0) {
+        found.push(Violation::invalid("tailLines", &json!(lines), "must be greater than or equal to 0"));
+    }
+    if let Some(bytes) = limit.filter(|bytes| *bytes < 1) {
+        found.push(Violation::invalid("limitBytes", &json!(bytes), "must be greater than 0"));
+    }
+    if since.is_some() && call.query.get("sinceTime").is_some() {
+        found.push(Violation::forbidden("", "at most one of `sinceTime` or `sinceSeconds` may be specified"));
+    } else if let Some(seconds) = since.filter(|seconds| *seconds < 1) {
+        found.push(Violation::invalid("sinceSeconds", &json!(seconds), "must be greater than 0"));
+    }
+    if !found.is_empty() {
+        return Err(ApiError::invalid("", "PodLogOptions", &call.place.name, &found));
+    }
+    check_container(call, &pod)?;
+    if node(&pod).is_empty() {
+        // What runs nowhere has said nothing yet.
+        let headers = [(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"))];
+        return Ok((StatusCode::NO_CONTENT, headers, Body::empty()).into_response());
+    }
+    Err(unreachable(call))
+}
+
+/// The object that a connection is, for those who are asked about it: what the query says.
+fn connection(call: &Call, kind: &str) -> Value {
+    let mut options = json!({"kind": kind, "apiVersion": "v1"});
+    let flags: &[&str] = match kind {
+        "PodExecOptions" | "PodAttachOptions" => &["stdin", "stdout", "stderr", "tty"],
+        _ => &[],
+    };
+    for flag in flags.iter().filter(|flag| call.query.flag(flag)) {
+        options[*flag] = json!(true);
+    }
+    let texts: &[&str] = match kind {
+        "PodExecOptions" | "PodAttachOptions" => &["container"],
+        "PodProxyOptions" => &["path"],
+        _ => &[],
+    };
+    for text in texts {
+        if let Some(value) = call.query.get(text) {
+            options[*text] = json!(value);
+        }
+    }
+    if kind == "PodExecOptions" && call.query.has("command") {
+        options["command"] = json!(call.query.all("command"));
+    }
+    if kind == "PodPortForwardOptions" && call.query.has("ports") {
+        options["ports"] = call.query.all("ports").iter().filter_map(|port| port.parse::<i32>().ok()).collect();
+    }
+    options
+}
+
+async fn connect(call: &Call) -> ApiResult<Response> {
+    let pod = live(call)?;
+    let kind = match call.place.subresource.as_str() {
+        "exec" => "PodExecOptions",
+        "attach" => "PodAttachOptions",
+        "portforward" => "PodPortForwardOptions",
+        _ => "PodProxyOptions",
+    };
+    let ask = Ask { operation: "CONNECT", kind: Some(("", "v1", kind)), ..Ask::deletion(call, &Value::Null, false) };
+    let options = connection(call, kind);
+    let options = admission::mutate(&call.server, &ask, options, None, &mut Vec::new()).await?;
+    admission::validate(&call.server, &ask, Some(&options), None, &mut Vec::new()).await?;
+    if matches!(kind, "PodExecOptions" | "PodAttachOptions") {
+        check_container(call, &pod)?;
+    }
+    if node(&pod).is_empty() {
+        return Err(ApiError::bad_request(format!("pod {} does not have a host assigned", call.place.name)));
+    }
+    Err(unreachable(call))
+}
+
+/// Deletes a Pod as far as the budgets allow it. Follows kubernetes/kubernetes `pkg/registry/core/pod/storage/eviction.go`.
+async fn evict(call: &Call) -> ApiResult<Response> {
+    let eviction = decode::body(&call.headers, &call.body, "Eviction")?.value();
+    let known = matches!(eviction["apiVersion"].as_str(), None | Some("policy/v1" | "policy/v1beta1"));
+    if !known || !matches!(eviction["kind"].as_str(), None | Some("Eviction")) {
+        let message = format!("no kind {} is registered for version {}", eviction["kind"], eviction["apiVersion"]);
+        return Err(ApiError::bad_request(message));
+    }
+    if meta(&eviction, "name") != call.place.name {
+        return Err(ApiError::bad_request("name in URL does not match name in Eviction object"));
+    }
+    let pod = live(call)?;
+    let options = call.options("CreateOptions", false)?;
+    let wished = eviction.get("deleteOptions").cloned().unwrap_or_else(|| json!({}));
+    let text = |path: &str| wished.pointer(path).and_then(Value::as_str).map(str::to_owned);
+    let dry_run = options.dry_run || list(&wished, "/dryRun").iter().any(|one| one == "All");
+    let ask = Ask::of(call, "CREATE", &WriteOptions { dry_run, ..options }, &call.place.name);
+    let ask = Ask { kind: Some(("policy", "v1", "Eviction")), ..ask };
+    let eviction = admission::mutate(&call.server, &ask, eviction, None, &mut Vec::new()).await?;
+    admission::validate(&call.server, &ask, Some(&eviction), None, &mut Vec::new()).await?;
+    if !passes(&pod) {
+        spend(call, &pod, dry_run)?;
+    }
+    let removal = Removal {
+        grace: wished.get("gracePeriodSeconds").and_then(Value::as_i64),
+        uid: text("/preconditions/uid"),
+        revision: text("/preconditions/resourceVersion"),
+        dry_run,
+        ..Removal::default()
+    };
+    let (server, resource, key) = (&call.server, &call.resource, call.key());
+    delete::check(resource, &call.place.name, &pod, &removal)?;
+    let outcome = delete::remove(server, resource, &key, &call.place.name, &removal)?;
+    if !dry_run {
+        garbage::follow(server, resource, &key, &outcome)?;
+    }
+    let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
+    Ok(json_response(StatusCode::CREATED, status.to_string().into_bytes()))
+}
+
+/// What has ended, not begun, or is going already disturbs nobody when it is evicted.
+fn passes(pod: &Value) -> bool {
+    let phase = pod.pointer("/status/phase").and_then(Value::as_str).unwrap_or_default();
+    matches!(phase, "Succeeded" | "Failed" | "Pending") || !meta(pod, "deletionTimestamp").is_empty()
+}
+
+/// Takes one disruption from the budget that covers a Pod, or refuses.
+fn spend(call: &Call, pod: &Value, dry_run: bool) -> ApiResult<()> {
+    let catalog = call.server.catalog();
+    let Some(budgets) = catalog.find("policy", "v1", "poddisruptionbudgets").cloned() else { return Ok(()) };
+    loop {
+        let entries = call.server.store.scan(&budgets.prefix(Some(&call.place.namespace))).0;
+        let labels: Map<String, Value> = object::pairs(pod, "labels").cloned().unwrap_or_default();
+        let mut covering: Vec<(String, u64, Value)> = entries
+            .into_iter()
+            .map(|(key, entry)| (key, entry.revision, object::decode(&entry, &budgets)))
+            .filter(|(_, _, budget)| {
+                budget.pointer("/spec/selector").is_some_and(|selector| label_selector_matches(selector, Some(&labels)))
+            })
+            .collect();
+        if covering.len() > 1 {
+            let message = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";
+            return Err(ApiError::new(500, "InternalError", format!("Internal error occurred: {message}"))
+                .with(json!({"causes": [{"message": message}]})));
+        }
+        let Some((key, revision, mut budget)) = covering.pop() else { return Ok(()) };
+        let ready = list(pod, "/status/conditions").iter().any(|one| one["type"] == "Ready" && one["status"] == "True");
+        let count = |field: &str| budget.pointer(&format!("/status/{field}")).and_then(Value::as_i64).unwrap_or(0);
+        let policy = budget.pointer("/spec/unhealthyPodEvictionPolicy").and_then(Value::as_str);
+        let healthy = count("currentHealthy") >= count("desiredHealthy") && count("desiredHealthy") > 0;
+        if !ready && (policy == Some("AlwaysAllow") || healthy) {
+            // What serves nobody is missed by nobody.
+            return Ok(());
+        }
+        let generation = budget.pointer("/metadata/generation").and_then(Value::as_i64).unwrap_or(0);
+        if count("observedGeneration") < generation {
+            let why = format!("The disruption budget {} is still being processed by the server.", meta(&budget, "name"));
+            let mut refused = refusal(&why);
+            refused.retry_after = Some(10);
+            if let Some(details) = &mut refused.details {
+                details["retryAfterSeconds"] = json!(10);
+            }
+            return Err(refused);
+        }
+        let allowed = count("disruptionsAllowed");
+        if allowed <= 0 {
+            return Err(refusal(&format!("The disruption budget {} does not allow evicting pods currently", meta(&budget, "name"))));
+        }
+        if dry_run {
+            return Ok(());
+        }
+        budget["status"]["disruptionsAllowed"] = json!(allowed - 1);
+        if !budget["status"]["disruptedPods"].is_object() {
+            budget["status"]["disruptedPods"] = json!({});
+        }
+        budget["status"]["disruptedPods"][meta(pod, "name")] = json!(call.server.now());
+        meta_mut(&mut budget).remove("resourceVersion");
+        let batch = store::Batch::new().expect(&key, revision).put(&key, object::encode(&budget, &budgets.storage_version()));
+        match call.server.store.commit(batch) {
+            Ok(_) => return Ok(()),
+            // Somebody else was faster; what is left now is looked at again.
+            Err(store::StoreError::Conflict { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn refusal(why: &str) -> ApiError {
+    ApiError::new(429, "TooManyRequests", "Cannot evict pod as it would violate the pod's disruption budget.")
+        .with(json!({"causes": [{"reason": "DisruptionBudget", "message": why}]}))
+}
+
+/// Takes from an update of `ephemeralcontainers` only these.
+pub(crate) fn with_added(old: &Value, new: &Value) -> Value {
+    let mut result = old.clone();
+    for field in ["resourceVersion", "managedFields"] {
+        if let Some(value) = new.pointer(&format!("/metadata/{field}")) {
+            meta_mut(&mut result).insert(field.to_owned(), value.clone());
+        }
+    }
+    match new.pointer("/spec/ephemeralContainers") {
+        Some(list) => result["spec"]["ephemeralContainers"] = list.clone(),
+        None => {
+            if let Some(Value::Object(spec)) = result.get_mut("spec") {
+                spec.remove("ephemeralContainers");
+            }
+        }
+    }
+    result
+}
+
+/// Returns what a change is compared with: what its way may change counts as it is already.
+pub(crate) fn compared(subresource: &str, old: &Value, new: &Value) -> Option<Value> {
+    let field = match subresource {
+        "ephemeralcontainers" => "ephemeralContainers",
+        _ => return None,
+    };
+    let mut old = old.clone();
+    if let Some(value) = new.pointer(&format!("/spec/{field}")) {
+        old["spec"][field] = value.clone();
+    }
+    Some(old)
+}
+
+/// Checks the containers that are added to a running Pod: none that is there may change.
+pub(crate) fn check_added(new: &Value, old: &Value) -> Vec<Violation> {
+    let (new, old, place) = (new, list(old, "/spec/ephemeralContainers"), "spec.ephemeralContainers");
+    let added = list(new, "/spec/ephemeralContainers");
+    let mut found = Vec::new();
+    let mut taken: Vec<&str> = ["/spec/containers", "/spec/initContainers"]
+        .into_iter()
+        .flat_map(|path| list(new, path))
+        .filter_map(|one| one["name"].as_str())
+        .collect();
+    let targets: Vec<&str> = list(new, "/spec/containers").iter().filter_map(|one| one["name"].as_str()).collect();
+    for (index, one) in added.iter().enumerate() {
+        let here = format!("{place}[{index}]");
+        match one["name"].as_str().unwrap_or_default() {
+            "" => found.push(Violation::required(&format!("{here}.name"), "")),
+            name if taken.contains(&name) => found.push(Violation::duplicate(&format!("{here}.name"), &one["name"])),
+            name => {
+                if !crate::names::is_label(name) {
+                    found.push(Violation::invalid(&format!("{here}.name"), &one["name"], crate::names::LABEL));
+                }
+                taken.push(name);
+            }
+        }
+        if one["image"].as_str().unwrap_or_default().is_empty() {
+            found.push(Violation::required(&format!("{here}.image"), ""));
+        }
+        if let Some(target) = one["targetContainerName"].as_str().filter(|target| !target.is_empty() && !targets.contains(target)) {
+            found.push(Violation::not_found(&format!("{here}.targetContainerName"), &json!(target)));
+        }
+        for (field, value) in one.as_object().into_iter().flatten() {
+            let empty = value.as_object().is_some_and(Map::is_empty) || value.as_array().is_some_and(Vec::is_empty) || value.is_null();
+            if !empty && !ADDED.contains(&field.as_str()) {
+                found.push(Violation::forbidden(&format!("{here}.{field}"), "cannot be set for an Ephemeral Container"));
+            }
+        }
+    }
+    for before in old {
+        let name = before["name"].as_str().unwrap_or_default();
+        match added.iter().find(|one| one["name"] == name) {
+            None => found.push(Violation::forbidden(place, &format!("existing ephemeral containers {name:?} may not be removed\n"))),
+            Some(now) if now != before => {
+                found.push(Violation::forbidden(place, &format!("existing ephemeral containers {name:?} may not be changed\n")))
+            }
+            Some(_) => {}
+        }
+    }
+    found
+}
+
+/// Says on which node a Pod runs.
+pub(crate) fn bound(call: &Call, live: &Value, node: &str, now: &str) -> ApiResult<Made> {
+    let already = self::node(live);
+    let name = meta(live, "name");
+    if !already.is_empty() {
+        let message = format!("Operation cannot be fulfilled on pods/binding {name:?}: pod {name} is already assigned to node {already:?}");
+        return Err(ApiError::new(409, "Conflict", message).with(json!({"kind": "pods/binding", "name": call.place.name})));
+    }
+    let mut object = live.clone();
+    object["spec"]["nodeName"] = json!(node);
+    let condition = json!({"type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": now});
+    match object.pointer_mut("/status/conditions").and_then(Value::as_array_mut) {
+        Some(list) => {
+            list.retain(|one| one["type"] != "PodScheduled");
+            list.push(condition);
+        }
+        None => object["status"]["conditions"] = json!([condition]),
+    }
+    meta_mut(&mut object).insert("resourceVersion".to_owned(), json!(""));
+    Ok(Made { object, ownership: Ownership::Track, warnings: Vec::new() })
+}

@@ -1,0 +1,89 @@
+//! What only Pods have.
+
+use serde_json::{Value, json};
+
+use super::{World, ok, refused};
+
+const PODS: &str = "/api/v1/namespaces/default/pods";
+
+fn pod(name: &str) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": "a"}},
+        "spec": {"containers": [{"name": "one", "image": "i"}, {"name": "two", "image": "i"}]},
+    })
+}
+
+fn eviction(name: &str) -> Value {
+    json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name}})
+}
+
+#[tokio::test]
+async fn evictions_keep_to_the_budget() {
+    let world = World::new();
+    for name in ["a", "b"] {
+        ok(world.post(PODS, pod(name)).await);
+        let running = json!({"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}});
+        ok(world.merge(&format!("{PODS}/{name}/status"), running).await);
+    }
+    let budgets = "/apis/policy/v1/namespaces/default/poddisruptionbudgets";
+    let budget = json!({
+        "apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "p"},
+        "spec": {"minAvailable": 1, "selector": {"matchLabels": {"app": "a"}}},
+    });
+    ok(world.post(budgets, budget).await);
+    refused(world.post(&format!("{PODS}/a/eviction"), eviction("a")).await, 429, "Cannot evict pod");
+    let status =
+        json!({"status": {"observedGeneration": 1, "disruptionsAllowed": 1, "currentHealthy": 2, "desiredHealthy": 1, "expectedPods": 2}});
+    ok(world.merge(&format!("{budgets}/p/status"), status).await);
+    let try_first = json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "a"}, "deleteOptions": {"dryRun": ["All"]}});
+    ok(world.post(&format!("{PODS}/a/eviction"), try_first).await);
+    let done = ok(world.post(&format!("{PODS}/a/eviction"), eviction("a")).await);
+    assert_eq!((&done["status"], &done["code"]), (&json!("Success"), &json!(201)));
+    let left = ok(world.get(&format!("{budgets}/p")).await);
+    assert_eq!(left["status"]["disruptionsAllowed"], 0);
+    assert!(left["status"]["disruptedPods"]["a"].is_string());
+    let (code, told) = world.post(&format!("{PODS}/b/eviction"), eviction("b")).await;
+    assert_eq!((code, &told["details"]["causes"][0]["reason"]), (429, &json!("DisruptionBudget")));
+    refused(world.post(&format!("{PODS}/b/eviction"), eviction("a")).await, 400, "name in URL does not match");
+}
+
+#[tokio::test]
+async fn logs_and_connections_name_what_is_missing() {
+    let world = World::new();
+    ok(world.post(PODS, pod("a")).await);
+    refused(world.get(&format!("{PODS}/a/log")).await, 400, "a container name must be specified for pod a, choose one of: [one two]");
+    refused(world.get(&format!("{PODS}/a/log?container=three")).await, 400, "container three is not valid for pod a");
+    refused(
+        world.get(&format!("{PODS}/a/log?container=one&limitBytes=0")).await,
+        422,
+        "limitBytes: Invalid value: 0: must be greater than 0",
+    );
+    assert_eq!(world.get(&format!("{PODS}/a/log?container=one")).await.0, 204);
+    refused(world.post(&format!("{PODS}/a/exec?container=one&command=ls"), Value::Null).await, 400, "pod a does not have a host assigned");
+    refused(world.get(&format!("{PODS}/b/log")).await, 404, "pods \"b\" not found");
+    let target = json!({"apiVersion": "v1", "kind": "Binding", "metadata": {"name": "a"}, "target": {"kind": "Node", "name": "n"}});
+    ok(world.post(&format!("{PODS}/a/binding"), target.clone()).await);
+    refused(world.post(&format!("{PODS}/a/binding"), target).await, 409, "pod a is already assigned to node \"n\"");
+    refused(world.get(&format!("{PODS}/a/log?container=one")).await, 501, "logs of Pods");
+}
+
+#[tokio::test]
+async fn containers_are_added_only_by_their_own_way() {
+    let world = World::new();
+    ok(world.post(PODS, pod("a")).await);
+    let added = |more: Value| {
+        let mut container = json!({"name": "look", "image": "i"});
+        if let (Value::Object(container), Value::Object(more)) = (&mut container, more) {
+            container.extend(more);
+        }
+        json!({"spec": {"ephemeralContainers": [container]}})
+    };
+    let place = format!("{PODS}/a/ephemeralcontainers");
+    refused(world.merge(&place, added(json!({"ports": [{"containerPort": 1}]}))).await, 422, "cannot be set for an Ephemeral Container");
+    refused(world.merge(&place, added(json!({"name": "one"}))).await, 422, "Duplicate value: \"one\"");
+    refused(world.merge(&format!("{PODS}/a"), added(json!({}))).await, 422, "pod updates may not change fields");
+    let made = ok(world.merge(&place, added(json!({"targetContainerName": "one"}))).await);
+    assert_eq!((&made["metadata"]["generation"], &made["spec"]["ephemeralContainers"][0]["name"]), (&json!(2), &json!("look")));
+    refused(world.merge(&place, added(json!({"image": "other"}))).await, 422, "may not be changed");
+    refused(world.merge(&place, json!({"spec": {"ephemeralContainers": null}})).await, 422, "may not be removed");
+}
