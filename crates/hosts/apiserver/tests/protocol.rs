@@ -85,7 +85,7 @@ const CLAIMS: &str = "/api/v1/namespaces/default/persistentvolumeclaims";
 const ROLES: &str = "/apis/rbac.authorization.k8s.io/v1/clusterroles";
 
 fn pod_spec() -> Value {
-    json!({"containers": [{"name": "main", "image": "example.org/a:1", "ports": [{"containerPort": 80}], "resources": {"limits": {"cpu": "0.5"}}}]})
+    json!({"automountServiceAccountToken": false, "containers": [{"name": "main", "image": "example.org/a:1", "ports": [{"containerPort": 80}], "resources": {"limits": {"cpu": "0.5"}}}]})
 }
 
 fn template() -> Value {

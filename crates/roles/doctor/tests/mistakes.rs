@@ -352,13 +352,19 @@ fn across_files() {
         &["clusters/live/shop-source.yaml:8 flux/fixed-tag-interval"],
     );
     let gitea = ".gitea/workflows/x.yaml";
-    let job = "on: push\njobs:\n  x:\n    permissions: {id-token: write}\n    steps: []\n";
+    let job = "on: push\njobs:\n  x:\n    permissions: {id-token: write}\n    runs-on: ubuntu-latest\n    steps: [{run: make}]\n";
     let owners = ("CODEOWNERS", "* @acme/platform\n/apps/shop/ @acme/shop\n/clusters/ @acme/platform\n", "apps/shop/.* @acme/shop\n");
     let reviewers = ("renovate.json", "\"automerge\": true", "\"reviewers\": [\"team:shop\"]");
     all(
         &[(gitea, "", job), owners, reviewers],
         &[".gitea/workflows/x.yaml:4 workflow/gitea-id-token", "renovate.json:8 renovate/team-reviewers"],
     );
-    // The same where Supercargo's own forge serves the repository: what it reads rightly is right.
-    all(&[(gitea, "", job), reviewers, quick, ("policy/main.json", "", "[]")], &[]);
+    // The same where Supercargo's own forge serves the repository: what it reads rightly is right, what it does not know is not.
+    let login = ("clusters/live/shop-source.yaml", "  secretRef:\n    name: registry\n", "");
+    let other = ("clusters/test/shop-source.yaml", "  secretRef:\n    name: registry\n", "");
+    all(
+        &[(gitea, "", job), reviewers, quick, other, ("policy/main.json", "", "[]")],
+        &["clusters/live/shop-source.yaml:10 manifest/unknown-field"],
+    );
+    all(&[(gitea, "", job), reviewers, quick, login, other, ("policy/main.json", "", "[]")], &[]);
 }
