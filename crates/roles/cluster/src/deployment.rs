@@ -57,13 +57,19 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
     let Some(newest) = newest else {
         let at_first = if seen.replica_sets.is_empty() || recreates(object) { wanted(object) } else { scaled_up(seen, 0) };
         let first = if recreates(object) && seen.replica_sets.iter().any(|set| replicas(set) > 0) { 0 } else { at_first };
-        return decision.act(Action::Create { cluster: seen.cluster.clone(), manager: MANAGER.into(), object: make(seen, &hash, first) });
+        let set = make(seen, &hash, first);
+        if first > 0 {
+            decision.actions.push(scaling(seen, &set, 0, first));
+        }
+        return decision.act(Action::Create { cluster: seen.cluster.clone(), manager: MANAGER.into(), object: set });
     };
+    let number = current_revision(seen, newest);
     let changes = scale(seen, newest);
     let mut sizes: Vec<(&Value, Option<i64>)> = changes.iter().map(|(set, count)| (*set, Some(*count))).collect();
     let told = |set: &Value| sizes_of(object).iter().all(|(key, count)| api::annotation(set, key) == Some(count));
     let current = seen.replica_sets.iter().filter(|set| !is_leaving(set) && (replicas(set) > 0 || api::uid(set) == api::uid(newest)));
-    for set in current.filter(|set| !told(set)) {
+    let renumbered = |set: &Value| api::uid(set) == api::uid(newest) && revision(set) != number;
+    for set in current.filter(|set| !told(set) || renumbered(set)) {
         if !sizes.iter().any(|(other, _)| api::uid(other) == api::uid(set)) {
             sizes.push((set, None));
         }
@@ -72,6 +78,10 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
         let mut patch = json!({"metadata": {"resourceVersion": set["metadata"]["resourceVersion"]}});
         if let Some(count) = count {
             patch["spec"] = json!({"replicas": count});
+            decision.actions.push(scaling(seen, set, replicas(set), count));
+        }
+        if renumbered(set) {
+            patch["metadata"]["annotations"][REVISION] = json!(number.to_string());
         }
         for (key, count) in sizes_of(object) {
             patch["metadata"]["annotations"][key] = json!(count);
@@ -84,7 +94,7 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
             subresource: None,
         });
     }
-    let number = revision(newest).to_string();
+    let number = number.to_string();
     if api::annotation(object, REVISION) != Some(&number) {
         // With the status, where annotations do not count as a new generation.
         let patch = json!({"metadata": {"annotations": {REVISION: number}, "resourceVersion": object["metadata"]["resourceVersion"]}});
@@ -103,6 +113,27 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
         decision.look_again(deadline);
     }
     decision
+}
+
+/// The number of the newest ReplicaSet: one that is taken up again, as `rollout undo` does, becomes the newest of all.
+/// Follows kubernetes/kubernetes `pkg/controller/deployment/sync.go` (getNewReplicaSet).
+fn current_revision(seen: &Observed, newest: &Value) -> i64 {
+    let others = seen.replica_sets.iter().filter(|set| api::uid(set) != api::uid(newest));
+    others.map(revision).max().map_or(revision(newest), |most| revision(newest).max(most + 1))
+}
+
+/// Says that a ReplicaSet changes its size.
+fn scaling(seen: &Observed, set: &Value, from: i64, to: i64) -> Action {
+    let way = if to > from { "up" } else { "down" };
+    Action::Emit {
+        cluster: seen.cluster.clone(),
+        about: reference(&seen.object),
+        severity: "Normal".into(),
+        reason: "ScalingReplicaSet".into(),
+        message: format!("Scaled {way} replica set {} from {from} to {to}", api::name(set)),
+        annotations: std::collections::BTreeMap::new(),
+        at: seen.now,
+    }
 }
 
 /// What a Deployment tells its ReplicaSets of its size.
@@ -334,7 +365,15 @@ mod tests {
                 }
                 Action::Patch { object, patch, .. } => {
                     for set in seen.replica_sets.iter_mut().filter(|set| api::name(set) == object.name) {
-                        set["spec"]["replicas"] = patch["spec"]["replicas"].clone();
+                        if !patch["spec"].is_null() {
+                            set["spec"]["replicas"] = patch["spec"]["replicas"].clone();
+                        }
+                        for (key, value) in patch["metadata"]["annotations"].as_object().into_iter().flatten() {
+                            set["metadata"]["annotations"][key] = value.clone();
+                        }
+                    }
+                    if object.kind == "Deployment" {
+                        seen.object["metadata"]["annotations"] = patch["metadata"]["annotations"].clone();
                     }
                 }
                 Action::Delete { object, .. } => seen.replica_sets.retain(|set| api::name(set) != object.name),
@@ -378,6 +417,25 @@ mod tests {
         seen.now = "2026-01-01T00:10:01Z".parse().expect("a time");
         step(&mut seen, false);
         assert_eq!(api::find_condition(&seen.object, "Progressing").expect("a condition")["reason"], "ProgressDeadlineExceeded");
+    }
+
+    #[test]
+    fn a_template_that_is_taken_up_again_becomes_the_newest() {
+        let mut seen = world(2);
+        let first = decide(&seen).actions;
+        let Action::Emit { reason, message, .. } = &first[0] else { panic!("an Event comes first: {first:?}") };
+        assert_eq!(reason, "ScalingReplicaSet");
+        assert!(message.starts_with("Scaled up replica set a-") && message.ends_with(" from 0 to 2"), "{message}");
+        settle(&mut seen, true);
+        seen.object["spec"]["template"]["spec"]["x"] = json!(1);
+        settle(&mut seen, true);
+        let numbers = |seen: &Observed| seen.replica_sets.iter().map(revision).collect::<Vec<_>>();
+        assert_eq!(numbers(&seen), [1, 2]);
+        seen.object["spec"]["template"]["spec"].as_object_mut().expect("a spec").remove("x");
+        settle(&mut seen, true);
+        assert_eq!(numbers(&seen), [3, 2]);
+        assert_eq!(api::annotation(&seen.object, REVISION), Some("3"));
+        assert_eq!(step(&mut seen, true), 0, "nothing is left to do");
     }
 
     #[test]
