@@ -228,7 +228,7 @@ impl Bench<'_> {
             let (name, stored) =
                 all.iter().find(|(name, _)| name.starts_with(wanted)).with_context(|| format!("the export has no {wanted}"))?;
             let bundle = self.folder.join(format!("{}.json", wanted.replace('/', "-")));
-            std::fs::write(&bundle, STANDARD.decode(stored["bundles"][0].as_str().context("it has no bundle")?)?)?;
+            std::fs::write(&bundle, STANDARD.decode(stored["signatures"][0]["bundle"].as_str().context("it has no bundle")?)?)?;
             Ok((name.rsplit_once("sha256:").map(|(_, digest)| digest.to_owned()).context("a digest")?, bundle))
         };
         Ok(Exported { root, image: take("registry.internal/myapp")?, artifact: take("registry.internal/deployments/myapp")? })
