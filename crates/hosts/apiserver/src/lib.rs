@@ -47,6 +47,7 @@ mod typed;
 mod validation;
 mod watch;
 mod webhook_client;
+mod wire;
 mod write;
 
 use std::sync::{Arc, Mutex, RwLock};

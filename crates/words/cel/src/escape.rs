@@ -23,6 +23,11 @@ const RESERVED: &[&str] = &[
     "while",
 ];
 
+/// Tells whether a word belongs to the language or its hosts, so that no field or variable may be called so.
+pub fn is_reserved(word: &str) -> bool {
+    RESERVED.contains(&word)
+}
+
 /// Returns the name by which expressions reach a field; `None` when none does.
 pub fn escape(field: &str) -> Option<String> {
     let mut characters = field.chars();
@@ -30,7 +35,7 @@ pub fn escape(field: &str) -> Option<String> {
     if !starts || !field.chars().all(|one| one.is_ascii_alphanumeric() || matches!(one, '_' | '.' | '-' | '/')) {
         return None;
     }
-    if RESERVED.contains(&field) {
+    if is_reserved(field) {
         return Some(format!("__{field}__"));
     }
     Some(field.replace("__", "__underscores__").replace('.', "__dot__").replace('-', "__dash__").replace('/', "__slash__"))

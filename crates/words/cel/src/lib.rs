@@ -25,7 +25,7 @@ mod value;
 use std::collections::BTreeMap;
 
 pub use cost::{Range, Sizes};
-pub use escape::escape;
+pub use escape::{escape, is_reserved};
 pub use eval::{Evaluated, Variables};
 pub use issues::Issues;
 pub use types::{ObjectType, Type};

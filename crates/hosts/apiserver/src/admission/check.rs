@@ -17,31 +17,6 @@ const MATCH: [&str; 2] = ["Equivalent", "Exact"];
 const OPERATIONS: [&str; 5] = ["*", "CONNECT", "CREATE", "DELETE", "UPDATE"];
 const SCOPES: [&str; 3] = ["*", "Cluster", "Namespaced"];
 const REASONS: [&str; 3] = ["Forbidden", "Invalid", "RequestEntityTooLarge"];
-/// Words that no variable may be called.
-const RESERVED: &[&str] = &[
-    "true",
-    "false",
-    "null",
-    "in",
-    "as",
-    "break",
-    "const",
-    "continue",
-    "else",
-    "for",
-    "function",
-    "if",
-    "import",
-    "let",
-    "loop",
-    "package",
-    "namespace",
-    "return",
-    "var",
-    "void",
-    "while",
-];
-
 fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value.get(name).and_then(Value::as_str).unwrap_or_default()
 }
@@ -375,7 +350,7 @@ fn variables(spec: &Value, params: bool, found: &mut Vec<Violation>) -> BTreeMap
         let word = |one: char| one.is_ascii_alphanumeric() || one == '_';
         if name.trim().is_empty() {
             found.push(Violation::required(&format!("{here}.name"), "name is not specified"));
-        } else if !name.chars().all(word) || name.starts_with(|one: char| one.is_ascii_digit()) || RESERVED.contains(&name) {
+        } else if !name.chars().all(word) || name.starts_with(|one: char| one.is_ascii_digit()) || cel::is_reserved(name) {
             found.push(Violation::invalid(&format!("{here}.name"), &json!(name), "name is not a valid CEL identifier"));
         }
         let field = format!("{here}.expression");

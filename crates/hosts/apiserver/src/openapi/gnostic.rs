@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use crate::wire::{put_bytes, put_number, put_varint};
 use serde_json::Value;
 
 #[derive(Debug)]
@@ -173,25 +174,6 @@ fn named(out: &mut Vec<u8>, number: u64, value: &Value, wanted: impl Fn(&str) ->
         put_bytes(&mut one, 2, &inner);
         put_bytes(out, number, &one);
     }
-}
-
-fn put_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(u8::try_from(value & 0x7f).unwrap_or(0) | 0x80);
-        value >>= 7;
-    }
-    out.push(u8::try_from(value).unwrap_or(0));
-}
-
-fn put_number(out: &mut Vec<u8>, number: u64, value: u64) {
-    put_varint(out, number << 3);
-    put_varint(out, value);
-}
-
-fn put_bytes(out: &mut Vec<u8>, number: u64, bytes: &[u8]) {
-    put_varint(out, number << 3 | 2);
-    put_varint(out, bytes.len() as u64);
-    out.extend_from_slice(bytes);
 }
 
 #[cfg(test)]

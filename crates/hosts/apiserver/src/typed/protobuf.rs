@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::table::{Field, Struct, Type};
 use super::{by_kind, by_name};
+use crate::wire::{put_bytes, put_number, put_varint};
 
 /// What every body begins with.
 const MAGIC: &[u8] = b"k8s\0";
@@ -402,29 +403,6 @@ fn put(out: &mut Vec<u8>, number: u64, form: &Type, value: &Value) -> Option<()>
         Type::Struct(name) => put_bytes(out, number, &to_protobuf(by_name(name)?, value)?),
     }
     Some(())
-}
-
-fn put_varint(out: &mut Vec<u8>, mut value: u64) {
-    loop {
-        let byte = u8::try_from(value & 0x7f).unwrap_or(0);
-        value >>= 7;
-        if value == 0 {
-            out.push(byte);
-            return;
-        }
-        out.push(byte | 0x80);
-    }
-}
-
-fn put_number(out: &mut Vec<u8>, number: u64, value: u64) {
-    put_varint(out, number << 3);
-    put_varint(out, value);
-}
-
-fn put_bytes(out: &mut Vec<u8>, number: u64, bytes: &[u8]) {
-    put_varint(out, number << 3 | 2);
-    put_varint(out, bytes.len() as u64);
-    out.extend_from_slice(bytes);
 }
 
 #[cfg(test)]
