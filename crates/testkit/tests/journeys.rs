@@ -27,11 +27,11 @@ fn one_seed() {
 }
 
 /// How many seeds are tried where nobody asks for more.
-const SEEDS: u64 = 20;
+const SEEDS: u64 = 10;
 /// So many run side by side.
-const LANES: u64 = 5;
+const LANES: u64 = 8;
 
-/// Tries every seed of one lane: up to the number in `SUPERCARGO_SEEDS`, else up to twenty.
+/// Tries every seed of one lane: up to the number in `SUPERCARGO_SEEDS`, else up to ten.
 fn lane(at: u64) {
     let seeds = std::env::var("SUPERCARGO_SEEDS").map_or(SEEDS, |text| text.parse().expect("SUPERCARGO_SEEDS is a number"));
     for seed in (1..=seeds).filter(|seed| seed % LANES == at) {
@@ -54,6 +54,9 @@ lanes! {
     seeds_of_lane_2: 2,
     seeds_of_lane_3: 3,
     seeds_of_lane_4: 4,
+    seeds_of_lane_5: 5,
+    seeds_of_lane_6: 6,
+    seeds_of_lane_7: 7,
 }
 
 #[test]
