@@ -12,6 +12,9 @@ const EMPTY: &str = "an empty value that a replacement puts into a flow";
 /// For the same reason: go-yaml v3 writes a folded text that a patch puts into `{…}` in quotes, where it keeps its line feeds.
 const FOLDED: &str = "a folded text that a patch puts into a flow";
 
+/// Inside kubectl upstream does not know its own version, and stamps what `buildMetadata: [managedByLabel]` asks for with this.
+const STAMP: &str = "the version that kubectl does not know";
+
 /// Returns the name of the row that a difference falls under. `agree` builds another tree with both programs.
 pub fn name(
     tree: &Grown,
@@ -21,6 +24,7 @@ pub fn name(
 ) -> anyhow::Result<Option<&'static str>> {
     Ok(match (wanted, told) {
         (Err(reason), Ok(_)) if reason.contains("yaml: ") => agree(&without_comments(tree))?.then_some(COMMENT),
+        (Ok(wanted), Ok(told)) if wanted.replace("kustomize-(devel)", "kustomize-v5.8.1") == *told => Some(STAMP),
         (Ok(wanted), Ok(told)) if empty_source(tree) && only_empty(wanted, told) => Some(EMPTY),
         (Ok(wanted), Ok(told)) if only_blank(wanted, told) => agree(&without_folds(tree))?.then_some(FOLDED),
         _ => None,
@@ -84,6 +88,8 @@ mod tests {
         assert_eq!(name("{sourceValue: \"\", x: y}", Ok("a: \"\"\nb: 1\n"), "a: null\nb: 2\n", false), None);
         assert_eq!(name("a: >\n b\n", Ok("a:\n\nb: c\n"), "a:\nb: c\n", true), Some(FOLDED));
         assert_eq!(name("a: >\n b\n", Ok("a:\n\nb: c\n"), "a:\nb: d\n", true), None);
+        assert_eq!(name("", Ok("by: kustomize-(devel)\n"), "by: kustomize-v5.8.1\n", false), Some(STAMP));
+        assert_eq!(name("", Ok("by: kustomize-(devel)\n"), "by: kustomize-v5.8.2\n", false), None);
         assert_eq!(name("sourceValue: x\n", Ok("a: \"\"\n"), "a: null\n", false), None);
     }
 
