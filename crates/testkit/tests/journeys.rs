@@ -31,12 +31,17 @@ const SEEDS: u64 = 10;
 /// So many run side by side.
 const LANES: u64 = 8;
 
-/// Tries every seed of one lane: up to the number in `SUPERCARGO_SEEDS`, else up to ten.
+/// Tries every seed of one lane: up to the number in `SUPERCARGO_SEEDS`, else up to ten. All that fail are told.
 fn lane(at: u64) {
     let seeds = std::env::var("SUPERCARGO_SEEDS").map_or(SEEDS, |text| text.parse().expect("SUPERCARGO_SEEDS is a number"));
-    for seed in (1..=seeds).filter(|seed| seed % LANES == at) {
-        arrives(seed);
-    }
+    let failed: Vec<String> = (1..=seeds)
+        .filter(|seed| seed % LANES == at)
+        .filter_map(|seed| journey(seed, Release::Good).err().map(|error| (seed, error)))
+        .map(|(seed, error)| {
+            format!("SEED={seed}\n{error:#}\nrun it again: SUPERCARGO_SEED={seed} cargo test -p supercargo-testkit one_seed")
+        })
+        .collect();
+    assert!(failed.is_empty(), "{}", failed.join("\n\n"));
 }
 
 macro_rules! lanes {

@@ -18,6 +18,8 @@ use crate::journal::{Entry, Journal};
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 /// The longest it waits.
 const LAST_RETRY: Duration = Duration::from_secs(60);
+/// How often an action that got no answer is tried again before it counts as failed.
+const BLINKS: u32 = 3;
 /// How many races in a row may be lost before waiting.
 const RACES: u32 = 5;
 /// How often the same wish may be granted in a row before the driver slows down: it is a fault of a role then.
@@ -368,6 +370,11 @@ impl Driver {
                 let text = model::chain(&error);
                 self.note(key, &mut memory, because, &actions[..done], Some(&text));
                 memory.failures += 1;
+                if error.is_passing() && memory.failures <= BLINKS {
+                    // One lost answer is nothing that anybody need hear of.
+                    let at = now.checked_add(retry(memory.failures)).unwrap_or(now);
+                    return After::Look(memory, When::At(at));
+                }
                 memory.failure = Some(text);
                 return After::Look(memory, When::Now);
             }

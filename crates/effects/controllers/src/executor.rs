@@ -48,6 +48,19 @@ impl ActError {
     }
 }
 
+impl ActError {
+    /// Tells whether the same action may succeed a moment later, because somebody did not answer.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Cluster(error) => error.is_passing(),
+            Self::Git(error) => error.is_passing(),
+            Self::Registry(error) => error.is_passing(),
+            Self::Forge(error) => error.status().is_none_or(|status| status >= 500),
+            Self::Impossible(_) => false,
+        }
+    }
+}
+
 /// Performs one action. Performing it twice is the same as once.
 pub(crate) async fn perform(action: &Action, ports: &Ports, manager: &str) -> Result<(), ActError> {
     match action {

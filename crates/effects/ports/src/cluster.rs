@@ -55,7 +55,11 @@ impl ClusterError {
 
     /// Tells whether asking again later may help.
     pub fn is_passing(&self) -> bool {
-        self.code().is_none_or(|code| code >= 500 || code == 429)
+        match self {
+            Self::Unreachable(_) => true,
+            Self::Refused { code, .. } => *code >= 500 || *code == 429,
+            Self::Unknown(_) | Self::NoKind { .. } => false,
+        }
     }
 
     /// Tells whether somebody else wrote first, or the object is there already.
