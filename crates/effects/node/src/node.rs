@@ -113,7 +113,7 @@ impl Node {
         let status = json!({"status": {
             "conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady", "message": note, "lastHeartbeatTime": now, "lastTransitionTime": now}],
             "nodeInfo": {
-                "architecture": std::env::consts::ARCH, "operatingSystem": "linux", "containerRuntimeVersion": runtime, "kubeletVersion": concat!("v1.33.0+supercargo", env!("CARGO_PKG_VERSION")),
+                "architecture": std::env::consts::ARCH, "operatingSystem": "linux", "containerRuntimeVersion": runtime, "kubeletVersion": concat!("v1.36.0+supercargo", env!("CARGO_PKG_VERSION")),
                 "kubeProxyVersion": "", "bootID": "", "kernelVersion": "", "machineID": "", "osImage": note, "systemUUID": "",
             },
         }});
