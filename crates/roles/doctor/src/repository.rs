@@ -17,6 +17,9 @@ use crate::steps::{self, Target};
 /// Longest file that is read, in bytes.
 const FILE: usize = 16 << 20;
 
+/// Where Renovate's configuration may lie, in the order in which it is looked for.
+const RENOVATE: [&str; 5] = ["renovate.json", ".gitea/renovate.json", ".github/renovate.json", ".renovaterc.json", ".renovaterc"];
+
 /// A repository.
 pub(crate) struct Repository<'a> {
     pub tree: &'a Tree,
@@ -83,7 +86,12 @@ impl<'a> Repository<'a> {
                 repository.file(path, &file.bytes);
             }
         }
-        for path in ["renovate.json", ".gitea/renovate.json", ".github/renovate.json", ".renovaterc.json", ".renovaterc"] {
+        for path in RENOVATE.iter().chain(&["CODEOWNERS", ".gitea/CODEOWNERS", "docs/CODEOWNERS", "policy/main.json"]) {
+            if let Some(Err(error)) = tree.get(path).map(|file| std::str::from_utf8(&file.bytes)) {
+                repository.unreadable.push(((*path).to_owned(), error.valid_up_to(), "the file is not UTF-8".to_owned()));
+            }
+        }
+        for path in RENOVATE {
             if let Some(text) = repository.text(path) {
                 repository.renovate = Some((path.to_owned(), jsonc::read(text)));
                 break;

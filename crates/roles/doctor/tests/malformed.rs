@@ -127,10 +127,10 @@ const ROWS: [Row; 12] = [
     ),
 ];
 
-fn found(path: &str, text: &str) -> Vec<String> {
+fn found(path: &str, text: impl AsRef<[u8]>) -> Vec<String> {
     let mut tree = Tree::default();
     tree.put("policy/main.json", POLICY);
-    tree.put(path, text);
+    tree.put(path, text.as_ref());
     doctor::malformed(&tree)
         .into_iter()
         .map(|finding| {
@@ -149,13 +149,22 @@ fn what_is_wrong_is_found_at_its_place() {
         assert_eq!(found(path, right), Vec::<String>::new(), "{path} is right");
         for (find, replace, expected) in mistakes {
             assert!(right.contains(find), "{path} has {find}");
-            let found = found(path, &right.replacen(find, replace, 1));
+            let found = found(path, right.replacen(find, replace, 1));
             if !found.iter().any(|line| line.starts_with(expected)) {
                 wrong.push(format!("{path}: {find:?} became {replace:?}: expected {expected:?} in {found:#?}"));
             }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn files_that_are_no_text_or_empty_are_found() {
+    for path in ["renovate.json", "CODEOWNERS", "policy/main.json", ".gitea/workflows/build.yml", "kargo/stage.yaml"] {
+        let found = found(path, b"a: \xff\xfe");
+        assert!(found.iter().any(|line| line.contains("UTF-8")), "{path}: {found:?}");
+    }
+    assert_eq!(found(".gitea/workflows/build.yml", ""), ["1:1 expected one YAML document"]);
 }
 
 /// Whatever is cut off or flipped, the answer comes and nothing panics.

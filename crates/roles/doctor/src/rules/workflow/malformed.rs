@@ -19,11 +19,13 @@ fn check(repository: &Repository<'_>, report: &mut Report<'_>) {
     if repository.audience != Audience::Supercargo {
         return;
     }
-    for document in repository.workflows().filter(|document| document.path.starts_with(".gitea/")) {
-        let Some(text) = repository.text(&document.path) else { continue };
-        let Err(WorkflowError::Key { line, key, text: why, .. }) = workflow::parse(&document.path, text.as_bytes()) else { continue };
+    let inside = |path: &str| path.starts_with(".gitea/workflows/") && (path.ends_with(".yml") || path.ends_with(".yaml"));
+    for (path, file) in repository.tree.iter().filter(|(path, _)| inside(path)) {
+        let Err(WorkflowError::Key { line, key, text: why, .. }) = workflow::parse(path, &file.bytes) else { continue };
+        let text = repository.text(path).unwrap_or_default();
         let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
         let at = start + text[start..].find(|character| !matches!(character, ' ' | '-')).unwrap_or(0);
-        report.add(&document.path, at, format!("{key}: {why}"), Fix::advice("correct the key, or take it out"));
+        let what = if key.is_empty() { why } else { format!("{key}: {why}") };
+        report.add(path, at, what, Fix::advice("correct the key, or take it out"));
     }
 }
