@@ -231,7 +231,7 @@ pub(crate) async fn create_object(
             // A namespace that begins to go while this is written must not be left with it.
             batch = batch.expect(guard, revision);
         }
-        match server.store.commit(batch) {
+        match server.store.commit_async(batch).await {
             Ok(revision) => {
                 meta_mut(&mut new).insert("resourceVersion".to_owned(), json!(revision.to_string()));
                 written(server, resource, &new, true)?;
@@ -330,7 +330,7 @@ pub(crate) async fn change(
         let gone = is_finished(resource, &new);
         let batch = Batch::new().expect(&key, entry.revision);
         let batch = if gone { batch.delete(&key) } else { batch.put(&key, object::encode(&new, &resource.storage_version())) };
-        match server.store.commit(batch) {
+        match server.store.commit_async(batch).await {
             Ok(revision) => {
                 meta_mut(&mut new).insert("resourceVersion".to_owned(), json!(revision.to_string()));
                 if gone {

@@ -182,7 +182,7 @@ impl BlobWriter {
 }
 
 fn file_error(path: &Path, source: std::io::Error) -> StoreError {
-    StoreError::File { path: path.display().to_string(), source }
+    StoreError::File { path: path.display().to_string(), source: source.into() }
 }
 
 #[cfg(test)]

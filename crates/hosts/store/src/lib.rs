@@ -1,19 +1,30 @@
 //! What every host keeps its state in: values by key with one ordered change log, and blobs by digest, on one disk.
 //!
 //! A [`Store`] is one file with one writer. Reads are served from memory, the file is the log. What [`Store::commit`] has
-//! acknowledged survives `kill -9` and power loss. [`Store::memory`] keeps the same promises against a simulated crash:
+//! acknowledged survives `kill -9` and power loss; what waits at the same time is made durable together. [`Store::memory`] keeps the same promises against a simulated crash:
 //! whoever still holds the handle holds the "disk".
 //! Read first: [`Store`], [`Batch`], [`Blobs`].
 
 mod blobs;
 mod disk;
+mod form;
 mod log;
+mod state;
+mod writer;
+
+use std::sync::Arc;
 
 pub use blobs::{BlobWriter, Blobs};
 pub use log::{Batch, Change, Compacted, Entry, Store};
 
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(Arc::new(error))
+    }
+}
+
 /// Why a store did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// A precondition of the batch did not hold: somebody else wrote first. Nothing was written.
     #[error("{key} is at revision {found}, not at {expected}")]
@@ -27,7 +38,7 @@ pub enum StoreError {
     },
     /// The database file refused.
     #[error("the store's database failed")]
-    Database(#[from] rusqlite::Error),
+    Database(#[source] Arc<rusqlite::Error>),
     /// There is no space. Nothing was written; everything can be read, and the next commit tries again.
     #[error("there is no space left for {path}: nothing is written until there is")]
     Full {
@@ -67,7 +78,7 @@ pub enum StoreError {
         path: String,
         /// What the system said.
         #[source]
-        source: std::io::Error,
+        source: Arc<std::io::Error>,
     },
     /// The bytes do not have the digest they were announced with.
     #[error("the content has digest {found}, not {expected}")]

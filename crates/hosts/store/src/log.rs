@@ -1,31 +1,24 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::ops::Bound;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, RwLock, RwLockReadGuard};
 
 use bytes::Bytes;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use crate::StoreError;
 use crate::disk::{Content, Disk};
-
-/// How many changes are kept in memory for [`Store::changes_after`]. A reader further behind starts over with a scan.
-const HISTORY: usize = 10_000;
+use crate::state::{Group, State};
+use crate::writer::{Order, Writer};
 
 /// Values by key, with one counter for the whole store and an ordered log of changes. Cloning shares it.
 #[derive(Clone)]
 pub struct Store {
-    inner: Arc<Mutex<Inner>>,
+    state: Arc<RwLock<State>>,
     latest: Arc<watch::Sender<u64>>,
-}
-
-struct Inner {
-    entries: BTreeMap<String, Entry>,
-    history: VecDeque<Change>,
-    revision: u64,
-    /// The changes up to this revision are no longer in `history`.
-    forgotten: u64,
-    disk: Option<Disk>,
+    /// `None` in memory.
+    writer: Option<Arc<Writer>>,
 }
 
 /// A value and the revision that wrote it.
@@ -60,8 +53,8 @@ pub struct Compacted {
 /// Writes that happen all together or not at all.
 #[derive(Debug, Default)]
 pub struct Batch {
-    expected: Vec<(String, u64)>,
-    writes: Vec<(String, Option<Bytes>)>,
+    pub(crate) expected: Vec<(String, u64)>,
+    pub(crate) writes: Vec<(String, Option<Bytes>)>,
 }
 
 impl Batch {
@@ -102,81 +95,108 @@ impl Store {
     /// that is damaged, or that a newer release has made; one of an older release is brought to the present form.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let (disk, content) = Disk::open(path)?;
-        Ok(Self::with(content.entries, content.revision, Some(disk)))
+        let state = State::new(content.entries, content.history, content.revision, content.forgotten);
+        let mut store = Self::with(state);
+        let writer = Writer::start(disk, store.state.clone(), store.latest.clone());
+        let failed = |source| StoreError::File { path: path.display().to_string(), source: Arc::new(source) };
+        store.writer = Some(Arc::new(writer.map_err(failed)?));
+        Ok(store)
     }
 
-    /// Writes everything as it is at one moment to a new file, which [`Store::open`] reads. Nobody waits for it.
+    /// Writes everything as it is at one moment to a new file, which [`Store::open`] reads. Its history begins there.
     pub fn save(&self, path: &Path) -> Result<(), StoreError> {
         let content = {
-            let inner = self.lock();
-            Content { entries: inner.entries.clone(), revision: inner.revision }
+            let state = self.read();
+            let (revision, forgotten) = (state.revision, state.revision);
+            Content { entries: state.entries.clone(), history: VecDeque::new(), revision, forgotten }
         };
         Disk::create(path, &content)
     }
 
     /// Makes a store that lives as long as somebody holds it.
     pub fn memory() -> Self {
-        Self::with(BTreeMap::new(), 0, None)
+        Self::with(State::default())
     }
 
     /// Returns a store in memory with this content at this revision, without its history. From then on the two are separate.
     pub fn copy(&self) -> Self {
-        let inner = self.lock();
-        Self::with(inner.entries.clone(), inner.revision, None)
+        let state = self.read();
+        Self::with(State::new(state.entries.clone(), VecDeque::new(), state.revision, state.revision))
     }
 
-    fn with(entries: BTreeMap<String, Entry>, revision: u64, disk: Option<Disk>) -> Self {
-        let inner = Inner { entries, history: VecDeque::new(), revision, forgotten: revision, disk };
-        Self { inner: Arc::new(Mutex::new(inner)), latest: Arc::new(watch::channel(revision).0) }
+    fn with(state: State) -> Self {
+        let latest = Arc::new(watch::channel(state.revision).0);
+        Self { state: Arc::new(RwLock::new(state)), latest, writer: None }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().expect("no holder of the store's lock panics")
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().expect("no holder of the store's lock panics")
     }
 
     /// Returns the revision of the newest commit; 0 before the first.
     pub fn revision(&self) -> u64 {
-        self.lock().revision
+        self.read().revision
     }
 
     /// Returns what is at this key.
     pub fn get(&self, key: &str) -> Option<Entry> {
-        self.lock().entries.get(key).cloned()
+        self.read().entries.get(key).cloned()
     }
 
     /// Returns everything whose key starts with the prefix, in key order, and the store's revision at that moment.
     pub fn scan(&self, prefix: &str) -> (Vec<(String, Entry)>, u64) {
-        let inner = self.lock();
-        let found = inner
-            .entries
-            .range::<str, _>((Bound::Included(prefix), Bound::Unbounded))
-            .take_while(|(key, _)| key.starts_with(prefix))
-            .map(|(key, entry)| (key.clone(), entry.clone()))
-            .collect();
-        (found, inner.revision)
+        self.scan_from(prefix, "", usize::MAX)
     }
 
-    /// Writes a batch if its expectations hold and returns its revision. What is returned is durable.
+    /// Returns at most `limit` of what [`Store::scan`] returns, from this key on.
+    pub fn scan_from(&self, prefix: &str, start: &str, limit: usize) -> (Vec<(String, Entry)>, u64) {
+        let state = self.read();
+        let found = state
+            .entries
+            .range::<str, _>((Bound::Included(prefix.max(start)), Bound::Unbounded))
+            .take_while(|(key, _)| key.starts_with(prefix))
+            .take(limit)
+            .map(|(key, entry)| (key.clone(), entry.clone()))
+            .collect();
+        (found, state.revision)
+    }
+
+    /// Tells how many keys start with the prefix, from this key on.
+    pub fn count_from(&self, prefix: &str, start: &str) -> usize {
+        let state = self.read();
+        let range = state.entries.range::<str, _>((Bound::Included(prefix.max(start)), Bound::Unbounded));
+        range.take_while(|(key, _)| key.starts_with(prefix)).count()
+    }
+
+    /// Writes a batch if its expectations hold and returns its revision. What is returned is durable, and nobody sees it before.
+    /// The calling thread waits for the disk; see [`Store::commit_async`].
     ///
     /// An empty batch checks the expectations and returns the present revision.
     pub fn commit(&self, batch: Batch) -> Result<u64, StoreError> {
+        let Some(writer) = &self.writer else { return self.commit_in_memory(batch) };
+        let (told, answer) = sync_channel(1);
+        let reply = Box::new(move |result| drop(told.send(result)));
+        writer.order(Order { batch, reply });
+        answer.recv().expect("the thread answers every order")
+    }
+
+    /// Does what [`Store::commit`] does without holding a thread: many that wait at once cost one write to the disk. Given up while
+    /// it waits, the batch is written all the same.
+    pub async fn commit_async(&self, batch: Batch) -> Result<u64, StoreError> {
+        let Some(writer) = &self.writer else { return self.commit_in_memory(batch) };
+        let (told, answer) = oneshot::channel();
+        let reply = Box::new(move |result| drop(told.send(result)));
+        writer.order(Order { batch, reply });
+        answer.await.expect("the thread answers every order")
+    }
+
+    fn commit_in_memory(&self, batch: Batch) -> Result<u64, StoreError> {
         let revision = {
-            let mut inner = self.lock();
-            for (key, expected) in &batch.expected {
-                let found = inner.entries.get(key).map_or(0, |entry| entry.revision);
-                if found != *expected {
-                    return Err(StoreError::Conflict { key: key.clone(), expected: *expected, found });
-                }
+            let mut state = self.state.write().expect("no holder of the store's lock panics");
+            if let Some(prepared) = Group::new(&state).add(batch)? {
+                state.apply(prepared);
             }
-            if batch.is_empty() {
-                return Ok(inner.revision);
-            }
-            let revision = inner.revision + 1;
-            if let Some(disk) = &mut inner.disk {
-                disk.persist(&batch.writes, revision)?;
-            }
-            inner.apply(batch.writes, revision);
-            revision
+            state.revision
         };
         self.latest.send_if_modified(|latest| {
             let newer = revision > *latest;
@@ -188,38 +208,12 @@ impl Store {
 
     /// Returns the changes after a revision, oldest first.
     pub fn changes_after(&self, revision: u64) -> Result<Vec<Change>, Compacted> {
-        let inner = self.lock();
-        if revision < inner.forgotten {
-            return Err(Compacted { oldest: inner.forgotten });
-        }
-        let start = inner.history.partition_point(|change| change.revision <= revision);
-        Ok(inner.history.range(start..).cloned().collect())
+        self.read().changes_after(revision)
     }
 
     /// Returns a receiver that wakes at every commit and holds the newest revision.
     pub fn subscribe(&self) -> watch::Receiver<u64> {
         self.latest.subscribe()
-    }
-}
-
-impl Inner {
-    fn apply(&mut self, writes: Vec<(String, Option<Bytes>)>, revision: u64) {
-        self.revision = revision;
-        for (key, value) in writes {
-            let after = value.map(|value| Entry { value, revision });
-            let before = match &after {
-                Some(entry) => self.entries.insert(key.clone(), entry.clone()),
-                None => self.entries.remove(&key),
-            };
-            if before.is_some() || after.is_some() {
-                self.history.push_back(Change { revision, key, before, after });
-            }
-        }
-        while self.history.len() > HISTORY {
-            if let Some(gone) = self.history.pop_front() {
-                self.forgotten = gone.revision;
-            }
-        }
     }
 }
 
@@ -238,7 +232,10 @@ mod tests {
         let store = Store::open(&file).expect("opens again");
         assert_eq!(store.revision(), 2);
         assert_eq!(store.scan("").0, [("a".to_owned(), Entry { value: "1".into(), revision: 1 })]);
-        assert_eq!(store.changes_after(1), Err(Compacted { oldest: 2 }));
+        let changes = store.changes_after(0).expect("is remembered");
+        let keys: Vec<(u64, &str)> = changes.iter().map(|change| (change.revision, change.key.as_str())).collect();
+        assert_eq!(keys, [(1, "a"), (1, "b"), (2, "b")]);
+        assert_eq!((&changes[1].after, &changes[2].after), (&changes[2].before, &None));
     }
 
     #[test]

@@ -50,14 +50,72 @@ fn it_holds_what_a_plain_map_holds_before_and_after_every_reopening() {
     let file = folder.path().join("a.db");
     let mut random = StdRng::seed_from_u64(1);
     let mut model: State = Default::default();
+    let mut history = Vec::new();
     for _ in 0..20 {
         let store = Store::open(&file).expect("opens");
         assert_eq!(state(&store), model);
+        assert_eq!(store.changes_after(0).expect("is remembered"), history);
         for _ in 0..random.random_range(0..8) {
             step(&store, &mut model, &mut random);
             assert_eq!(state(&store), model);
+            history.extend(store.changes_after(model.1 - 1).expect("is remembered"));
         }
     }
+}
+
+/// So many commits that the oldest are forgotten, in memory and in the file, and the file is opened again.
+#[test]
+fn what_is_forgotten_is_forgotten_at_a_whole_revision() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("a.db");
+    let store = Store::open(&file).expect("opens");
+    let tokio = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let batch = |number: usize| Batch::new().put("a", number.to_string()).put(format!("key/{}", number % 50), "x");
+    tokio.block_on(futures::future::join_all((0..6_000).map(|number| store.commit_async(batch(number)))));
+    let oldest = store.changes_after(0).expect_err("is forgotten").oldest;
+    let known = store.changes_after(oldest).expect("is remembered");
+    assert!((9_999..=10_000).contains(&known.len()) && oldest == 1_000, "{} from {oldest}", known.len());
+    drop(store);
+    let store = Store::open(&file).expect("opens");
+    assert_eq!((store.changes_after(oldest), store.changes_after(oldest - 1).map_err(|error| error.oldest)), (Ok(known), Err(oldest)));
+    let file = rusqlite::Connection::open(folder.path().join("a.db"));
+    drop(store);
+    let rows: i64 = file.expect("opens").query_row("SELECT count(*) FROM changes", [], |row| row.get(0)).expect("reads");
+    assert!((10_000..=10_000 + 2 * 512).contains(&rows), "{rows} rows");
+}
+
+/// Threads and tasks count one number up, each on what it last read: none of what was acknowledged is lost, and nobody sees what
+/// is not on the disk.
+#[test]
+fn many_writers_at_once_lose_nothing() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let store = Store::open(&folder.path().join("a.db")).expect("opens");
+    fn read(store: &Store) -> (u64, u32) {
+        store.get("count").map_or((0, 0), |entry| (entry.revision, String::from_utf8_lossy(&entry.value).parse().expect("a number")))
+    }
+    fn next(store: &Store) -> Batch {
+        let (revision, count) = read(store);
+        Batch::new().expect("count", revision).put("count", (count + 1).to_string())
+    }
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            let store = store.clone();
+            std::thread::spawn(move || (0..50).filter(|_| store.commit(next(&store)).is_ok()).count())
+        })
+        .collect();
+    let tokio = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let task = async || {
+        let mut done = 0;
+        for _ in 0..20 {
+            done += usize::from(store.commit_async(next(&store)).await.is_ok());
+        }
+        done
+    };
+    let done: usize = tokio.block_on(futures::future::join_all((0..20).map(|_| task()))).into_iter().sum();
+    let done = done + threads.into_iter().map(|thread| thread.join().expect("no panic")).sum::<usize>();
+    assert_eq!((read(&store).1 as usize, store.revision()), (done, done as u64));
+    drop(store);
+    assert_eq!(read(&Store::open(&folder.path().join("a.db")).expect("opens")).1 as usize, done);
 }
 
 /// The log is cut at every third byte of a commit, and what lies behind the cut is lost or garbage: that commit is there or it is
@@ -98,9 +156,11 @@ fn damage_never_gives_another_answer() {
     for _ in 0..10 {
         step(&store, &mut model, &mut random);
     }
-    let saved = hurt.path().join("saved.db");
-    store.save(&saved).expect("is saved");
-    let whole = std::fs::read(&saved).expect("reads");
+    drop(store);
+    let store = Store::open(&folder.path().join("a.db")).expect("opens");
+    let history = store.changes_after(0).expect("is remembered");
+    drop(store);
+    let whole = std::fs::read(folder.path().join("a.db")).expect("reads");
     let mut refused = 0;
     for _ in 0..400 {
         let file = hurt.path().join("a.db");
@@ -109,7 +169,10 @@ fn damage_never_gives_another_answer() {
         bytes[place] ^= 1 << random.random_range(0..8);
         std::fs::write(&file, bytes).expect("writes");
         match Store::open(&file) {
-            Ok(store) => assert_eq!(state(&store), model, "a bit of byte {place}"),
+            Ok(store) => {
+                assert_eq!(state(&store), model, "a bit of byte {place}");
+                assert_eq!(store.changes_after(0).as_ref(), Ok(&history), "a bit of byte {place}");
+            }
             Err(StoreError::Damaged { .. } | StoreError::Newer { .. } | StoreError::Database(_)) => refused += 1,
             Err(other) => panic!("a bit of byte {place}: {other}"),
         }
