@@ -1,19 +1,29 @@
-//! Job: one Pod at a time until one succeeds or too many failed. Follows kubernetes/kubernetes `pkg/controller/job`.
+//! Job: Pods until enough have succeeded or too many failed. Read first: [`decide`]; then `census` (what the Pods are), `manage`
+//! (which Pods are made and removed), `track` (how ends are counted once). Follows kubernetes/kubernetes `pkg/controller/job`.
+
+mod backoff;
+mod census;
+mod conditions;
+mod indexes;
+mod manage;
+mod policy;
+#[cfg(test)]
+mod tests;
+mod track;
 
 use std::time::Duration;
 
-use api::{Condition, set_condition, text};
+use api::text;
 use model::{Action, ClusterName, Code, Decision, Timestamp};
 use serde_json::{Value, json};
 
-use crate::owned::{delete, is_leaving, is_ready, letters, pod, reference, sparse};
+use crate::owned::{change, count, delete, is_leaving, seconds, tell};
+use census::{Census, TRACKING, is_held, is_over};
+use conditions::{Finish, ensure, is_set};
+use policy::{Failing, failing};
 
-/// Field manager of Pods.
-const MANAGER: &str = "kube-controller-manager";
-/// Keeps a Pod until its end is counted.
-const TRACKING: &str = "batch.kubernetes.io/job-tracking";
-/// How long to wait after a first failed Pod; each further one doubles it.
-const BACKOFF: Duration = Duration::from_secs(10);
+/// Who looks after Jobs, unless they name somebody else.
+const OWN_NAME: &str = "kubernetes.io/job-controller";
 
 /// Everything that is looked at.
 #[derive(Debug, Clone)]
@@ -29,144 +39,144 @@ pub struct Observed {
 }
 
 /// Decides what a Job does next.
+///
+/// The end of a Pod is counted once whatever happens: its uid is written into the status first, then it is let go, and the count
+/// grows in the status that is written after that. An index that succeeded needs no uid.
 pub fn decide(seen: &Observed) -> Decision<Value> {
     let object = &seen.object;
     let mut status = object["status"].clone();
+    if object["spec"]["managedBy"].as_str().is_some_and(|by| by != OWN_NAME) {
+        return Decision::of(status);
+    }
     if is_leaving(object) {
-        return Decision::of(status).act_all(release(&seen.cluster, &seen.pods));
+        return Decision { actions: release(&seen.cluster, &seen.pods), ..Decision::of(status) };
     }
-    if over(object) {
-        return finished(seen, status).act_all(release(&seen.cluster, &seen.pods));
+    if is_set(&status, "Complete") || is_set(&status, "Failed") {
+        return finished(seen, status);
     }
-    if let Some(field) = unsupported(&object["spec"]) {
-        let why = format!("spec.{field} is not supported");
-        return end(seen, status, "Failed", "Unsupported", &why).stall(Code::Unsupported, &why, "remove the field");
-    }
+    let census = Census::of(object, &seen.pods);
     let suspended = object["spec"]["suspend"] == true;
-    if suspended {
-        if let Some(fields) = status.as_object_mut() {
-            fields.remove("startTime");
+    start(&mut status, suspended, seen.now);
+    let mut finish = verdict(seen, &census, &status);
+    let mut plan = match &finish {
+        Some(_) => manage::remove_all(seen, &census),
+        None => manage::manage(seen, &census),
+    };
+    if finish.is_none() && is_complete(&census, plan.active) {
+        finish = Some(Finish::success("CompletionsReached", "Reached expected number of succeeded pods"));
+    }
+    if finish.is_none() {
+        plan.actions.extend(suspension(seen, &mut status, suspended));
+        if let Some(deadline) = deadline(seen, &status).filter(|_| !suspended) {
+            plan.look_again(deadline);
         }
-    } else if status["startTime"].is_null() {
-        status["startTime"] = json!(seconds(seen.now));
     }
-    let phase = |pod: &&Value, wanted: &str| text(pod, &["status", "phase"]) == wanted;
-    let succeeded = seen.pods.iter().filter(|pod| phase(pod, "Succeeded")).count();
-    let failed = seen.pods.iter().filter(|pod| phase(pod, "Failed")).count();
-    let active: Vec<&Value> =
-        seen.pods.iter().filter(|pod| !phase(pod, "Succeeded") && !phase(pod, "Failed") && !is_leaving(pod)).collect();
-    status["active"] = json!(active.len());
-    status["succeeded"] = json!(succeeded);
-    status["failed"] = json!(failed);
-    status["ready"] = json!(active.iter().filter(|pod| is_ready(pod)).count());
-    status["terminating"] =
-        json!(seen.pods.iter().filter(|pod| is_leaving(pod) && !phase(pod, "Succeeded") && !phase(pod, "Failed")).count());
-    status["uncountedTerminatedPods"] = json!({});
-    let mut status = sparse(status, COUNTS);
-    // A Pod is let go only when what became of it is written down.
-    let counted = ["succeeded", "failed"].iter().all(|field| object["status"][*field] == status[*field]);
-    if succeeded > 0 {
-        status["completionTime"] = json!(seconds(seen.now));
-        let message = "Reached expected number of succeeded pods";
-        let met = Condition { kind: "SuccessCriteriaMet", status: "True", reason: "CompletionsReached", message };
-        tell(&mut status, &met, seen.now);
-        return end(seen, status, "Complete", "CompletionsReached", message);
+    status["active"] = json!(plan.active);
+    status["ready"] = json!(plan.ready);
+    status["terminating"] = json!(plan.terminating);
+    // What is let go is let go before it is removed: a removal changes it.
+    let mut actions = track::track(seen, &census, finish.as_ref(), plan.terminating, &mut status);
+    actions.extend(plan.actions);
+    let mut decision = Decision { actions, ..Decision::of(sparse(status)) };
+    if suspended && finish.is_none() {
+        decision = decision.wait(Code::Suspended, "the Job is suspended", None);
     }
-    if suspended {
-        let told = Condition { kind: "Suspended", status: "True", reason: "JobSuspended", message: "Job suspended" };
-        tell(&mut status, &told, seen.now);
-        let active: Vec<Action> = active.iter().map(|pod| delete(&seen.cluster, pod)).collect();
-        return Decision::of(status)
-            .wait(Code::Suspended, "the Job is suspended", None)
-            .act_all(active.into_iter())
-            .act_all(release(&seen.cluster, &seen.pods));
-    }
-    if api::is_true(object, "Suspended") {
-        status["startTime"] = json!(seconds(seen.now));
-        let told = Condition { kind: "Suspended", status: "False", reason: "JobResumed", message: "Job resumed" };
-        tell(&mut status, &told, seen.now);
-    }
-    let limit = usize::try_from(object["spec"]["backoffLimit"].as_i64().unwrap_or(6)).unwrap_or(0);
-    if failed > limit {
-        return end(seen, status, "Failed", "BackoffLimitExceeded", &told(&seen.pods))
-            .act_all(active.iter().map(|pod| delete(&seen.cluster, pod)));
-    }
-    let started: Timestamp = text(&status, &["startTime"]).parse().unwrap_or(seen.now);
-    let deadline =
-        object["spec"]["activeDeadlineSeconds"].as_u64().and_then(|seconds| started.checked_add(Duration::from_secs(seconds)).ok());
-    if deadline.is_some_and(|deadline| seen.now >= deadline) {
-        let message = "Job was active longer than specified deadline";
-        return end(seen, status, "Failed", "DeadlineExceeded", message).act_all(active.iter().map(|pod| delete(&seen.cluster, pod)));
-    }
-    let mut decision = Decision::of(status);
-    if counted {
-        decision.actions.extend(release(&seen.cluster, &seen.pods));
-    }
-    if let Some(deadline) = deadline {
-        decision.look_again(deadline);
-    }
-    if active.is_empty() {
-        match pause(seen, failed) {
-            Some(at) if at > seen.now => decision.look_again(at),
-            _ => decision.actions.push(Action::Create {
-                cluster: seen.cluster.clone(),
-                manager: MANAGER.into(),
-                object: make(object, failed),
-            }),
-        }
+    if let Some((code, why)) = plan.because {
+        decision = decision.wait(code, why, plan.next);
+    } else if let Some(at) = plan.next {
+        decision.look_again(at);
     }
     decision
 }
 
 /// Counts that are left out when they are zero.
-const COUNTS: &[&str] = &["active", "succeeded", "failed"];
-
-/// Lets Pods go that have ended or are to go.
-fn release<'a>(cluster: &'a ClusterName, pods: &'a [Value]) -> impl Iterator<Item = Action> + 'a {
-    let held = |pod: &&Value| pod["metadata"]["finalizers"].as_array().is_some_and(|all| all.iter().any(|one| one == TRACKING));
-    let ended = |pod: &&Value| is_leaving(pod) || matches!(text(pod, &["status", "phase"]), "Succeeded" | "Failed");
-    pods.iter().filter(held).filter(ended).map(|pod| let_go(cluster, pod))
+fn sparse(status: Value) -> Value {
+    crate::owned::sparse(status, &["active", "succeeded", "failed"])
 }
 
-fn let_go(cluster: &ClusterName, pod: &Value) -> Action {
-    let rest: Vec<&Value> = pod["metadata"]["finalizers"].as_array().into_iter().flatten().filter(|one| **one != TRACKING).collect();
-    let patch = json!({"metadata": {"finalizers": rest, "resourceVersion": pod["metadata"]["resourceVersion"]}});
-    Action::Patch { cluster: cluster.clone(), manager: MANAGER.into(), object: reference(pod), patch, subresource: None }
-}
-
-/// Lets the Pods of a Job go that is there no more; nobody counts them.
-pub fn orphans(cluster: &ClusterName, pods: &[Value]) -> Vec<Action> {
-    let held = |pod: &&Value| pod["metadata"]["finalizers"].as_array().is_some_and(|all| all.iter().any(|one| one == TRACKING));
-    pods.iter().filter(held).map(|pod| let_go(cluster, pod)).collect()
-}
-
-fn over(object: &Value) -> bool {
-    api::is_true(object, "Complete") || api::is_true(object, "Failed")
-}
-
-fn unsupported(spec: &Value) -> Option<&'static str> {
-    let is_one = |field: &str| spec[field].as_i64().unwrap_or(1) == 1;
-    if !is_one("completions") {
-        return Some("completions");
+fn start(status: &mut Value, suspended: bool, now: Timestamp) {
+    if !status.is_object() {
+        *status = json!({});
     }
-    if !is_one("parallelism") {
-        return Some("parallelism");
+    if suspended {
+        if let Some(fields) = status.as_object_mut() {
+            fields.remove("startTime");
+        }
+    } else if status["startTime"].is_null() {
+        status["startTime"] = json!(seconds(now));
     }
-    ["podFailurePolicy", "successPolicy", "backoffLimitPerIndex", "maxFailedIndexes", "managedBy"]
-        .into_iter()
-        .find(|field| !spec[*field].is_null())
 }
 
-/// When the next Pod may start after failed ones.
-fn pause(seen: &Observed, failed: usize) -> Option<Timestamp> {
-    let last = seen.pods.iter().filter_map(ended).max()?;
-    let power = u32::try_from(failed.saturating_sub(1)).unwrap_or(6).min(6);
-    last.checked_add((BACKOFF * 2u32.pow(power)).min(Duration::from_secs(360))).ok()
+/// Tells whether the Job has come to its end, or is on its way there.
+fn verdict(seen: &Observed, census: &Census<'_>, status: &Value) -> Option<Finish> {
+    let spec = census.spec;
+    if let Some(known) = Finish::known(status) {
+        return Some(known);
+    }
+    let failed = census.pods.iter().filter(|pod| census.is_failed(pod));
+    if let Some(why) = failed.into_iter().find_map(|pod| match failing(spec, pod) {
+        Failing::Job(why) => Some(why),
+        Failing::Counts | Failing::Ignored | Failing::Index => None,
+    }) {
+        return Some(Finish::failure("PodFailurePolicy", &why));
+    }
+    let limit = spec["backoffLimit"].as_i64().unwrap_or(if census.limits_each_index() { i64::MAX } else { 6 });
+    if census.failed > limit || restarts_too_often(census, limit) {
+        return Some(Finish::failure("BackoffLimitExceeded", &told(&seen.pods)));
+    }
+    if deadline(seen, status).is_some_and(|deadline| seen.now >= deadline) && spec["suspend"] != true {
+        return Some(Finish::failure("DeadlineExceeded", "Job was active longer than specified deadline"));
+    }
+    let completions = census.completions().filter(|_| census.is_indexed())?;
+    if let Some(failed) = &census.failed_indexes {
+        if spec["maxFailedIndexes"].as_i64().is_some_and(|most| failed.total() > most) {
+            let why = "Job has exceeded the specified maximal number of failed indexes";
+            return Some(Finish::failure("MaxFailedIndexesExceeded", why));
+        }
+        if failed.total() > 0 && failed.total() + census.indexes.total() >= completions {
+            return Some(Finish::failure("FailedIndexes", "Job has failed indexes"));
+        }
+    }
+    policy::enough(spec, completions, &census.indexes).map(|why| Finish::success("SuccessPolicy", &why))
 }
 
-fn ended(pod: &Value) -> Option<Timestamp> {
-    let states = pod["status"]["containerStatuses"].as_array()?;
-    states.iter().filter_map(|state| text(state, &["state", "terminated", "finishedAt"]).parse().ok()).max()
+fn is_complete(census: &Census<'_>, active: i64) -> bool {
+    let enough = match census.completions() {
+        // Whoever takes from a queue knows when it is empty: one success, and no more are started.
+        None => census.succeeded > 0,
+        Some(completions) => census.succeeded >= completions,
+    };
+    enough && active == 0
+}
+
+/// Counts restarts where a Pod starts its containers again itself.
+fn restarts_too_often(census: &Census<'_>, limit: i64) -> bool {
+    if census.spec["template"]["spec"]["restartPolicy"] != "OnFailure" {
+        return false;
+    }
+    let running = census.pods.iter().filter(|pod| matches!(text(pod, &["status", "phase"]), "Running" | "Pending"));
+    let statuses = running.flat_map(|pod| ["initContainerStatuses", "containerStatuses"].map(|list| pod["status"][list].as_array()));
+    let restarts: i64 = statuses.flatten().flatten().map(|status| count(&status["restartCount"], 0)).sum();
+    if limit == 0 { restarts > 0 } else { restarts >= limit }
+}
+
+fn deadline(seen: &Observed, status: &Value) -> Option<Timestamp> {
+    let seconds = seen.object["spec"]["activeDeadlineSeconds"].as_u64()?;
+    let started: Timestamp = text(status, &["startTime"]).parse().ok()?;
+    started.checked_add(Duration::from_secs(seconds)).ok()
+}
+
+/// Tells that the Job is suspended, or no more; one that goes on begins anew.
+fn suspension(seen: &Observed, status: &mut Value, suspended: bool) -> Option<Action> {
+    let (state, reason, word) = if suspended { ("True", "JobSuspended", "Suspended") } else { ("False", "JobResumed", "Resumed") };
+    let message = format!("Job {}", word.to_lowercase());
+    if !ensure(status, "Suspended", state, reason, &message, seen.now) {
+        return None;
+    }
+    if !suspended {
+        status["startTime"] = json!(seconds(seen.now));
+    }
+    Some(tell(&seen.cluster, &seen.object, "Normal", word, message, seen.now))
 }
 
 /// What the last failed Pod said, so that a person need not look it up.
@@ -183,182 +193,33 @@ fn told(pods: &[Value]) -> String {
     format!("Job has reached the specified backoff limit{}", said.unwrap_or_default())
 }
 
-fn make(object: &Value, attempt: usize) -> Value {
-    let name: String = api::name(object).chars().take(57).collect();
-    let name = format!("{}-{}", name.trim_end_matches(['.', '-']), letters(&format!("{}/{attempt}", api::uid(object)), 5));
-    let mut made = pod(&object["spec"]["template"], object, &name);
-    for (key, value) in [
-        ("job-name", api::name(object)),
-        ("batch.kubernetes.io/job-name", api::name(object)),
-        ("controller-uid", api::uid(object)),
-        ("batch.kubernetes.io/controller-uid", api::uid(object)),
-    ] {
-        made["metadata"]["labels"][key] = json!(value);
-    }
-    made["metadata"]["finalizers"] = json!([TRACKING]);
-    made
-}
-
-fn end(seen: &Observed, mut status: Value, kind: &str, reason: &str, message: &str) -> Decision<Value> {
-    if let Some(fields) = status.as_object_mut() {
-        fields.remove("active");
-        fields.insert("ready".to_owned(), json!(0));
-    }
-    if kind == "Failed" {
-        // That it will fail is told first, and that it has when its Pods are gone; here both are so at once.
-        tell(&mut status, &Condition { kind: "FailureTarget", status: "True", reason, message }, seen.now);
-    }
-    tell(&mut status, &Condition { kind, status: "True", reason, message }, seen.now);
-    let mut decision = Decision::of(status);
-    decision.look_again(seen.now);
-    decision
-}
-
-/// Sets a condition as Jobs have them: with a probe time, without a generation.
-fn tell(status: &mut Value, condition: &Condition<'_>, now: Timestamp) {
-    let known = status["conditions"].as_array().into_iter().flatten().find(|known| known["type"] == condition.kind);
-    if known.is_some_and(|known| known["status"] == condition.status) {
-        return;
-    }
-    set_condition(status, condition, 0, now);
-    for told in status["conditions"].as_array_mut().into_iter().flatten().filter(|told| told["type"] == condition.kind) {
-        if let Some(fields) = told.as_object_mut() {
-            fields.remove("observedGeneration");
-            fields.insert("lastProbeTime".to_owned(), json!(seconds(now)));
-        }
-    }
-}
-
-/// A finished Job goes when its time to live is over.
+/// A finished Job goes when its time to live is over. Follows kubernetes/kubernetes `pkg/controller/ttlafterfinished`.
 fn finished(seen: &Observed, status: Value) -> Decision<Value> {
-    let decision = Decision::of(status);
+    let mut decision = Decision { actions: release(&seen.cluster, &seen.pods), ..Decision::of(status) };
     let Some(seconds) = seen.object["spec"]["ttlSecondsAfterFinished"].as_u64() else { return decision };
     let conditions = seen.object["status"]["conditions"].as_array();
-    let ended =
-        conditions.into_iter().flatten().filter_map(|condition| text(condition, &["lastTransitionTime"]).parse::<Timestamp>().ok()).max();
+    let last = conditions.into_iter().flatten().filter(|one| matches!(text(one, &["type"]), "Complete" | "Failed"));
+    let ended = last.filter_map(|condition| text(condition, &["lastTransitionTime"]).parse::<Timestamp>().ok()).max();
     let Some(at) = ended.and_then(|ended| ended.checked_add(Duration::from_secs(seconds)).ok()) else { return decision };
     if at <= seen.now {
-        return decision.act(delete(&seen.cluster, &seen.object));
+        decision.actions.push(delete(&seen.cluster, &seen.object));
+    } else {
+        decision.look_again(at);
     }
-    let mut decision = decision;
-    decision.look_again(at);
     decision
 }
 
-fn seconds(at: Timestamp) -> String {
-    Timestamp::from_second(at.as_second()).unwrap_or(at).to_string()
+/// Lets Pods go that have ended or are to go.
+fn release(cluster: &ClusterName, pods: &[Value]) -> Vec<Action> {
+    pods.iter().filter(|pod| is_held(pod) && (is_leaving(pod) || is_over(pod))).map(|pod| let_go(cluster, pod)).collect()
 }
 
-trait ActAll {
-    fn act_all(self, actions: impl Iterator<Item = Action>) -> Self;
+fn let_go(cluster: &ClusterName, pod: &Value) -> Action {
+    let rest: Vec<&Value> = pod["metadata"]["finalizers"].as_array().into_iter().flatten().filter(|one| **one != TRACKING).collect();
+    change(cluster, pod, json!({"metadata": {"finalizers": rest}}))
 }
 
-impl ActAll for Decision<Value> {
-    fn act_all(mut self, actions: impl Iterator<Item = Action>) -> Self {
-        self.actions.extend(actions);
-        self
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn world(spec: Value) -> Observed {
-        Observed {
-            cluster: ClusterName("management".into()),
-            object: json!({"metadata": {"name": "j", "namespace": "n", "uid": "u"}, "spec": spec}),
-            now: "2026-01-01T00:00:00Z".parse().expect("a time"),
-            pods: Vec::new(),
-        }
-    }
-
-    fn run(seen: &mut Observed, ends: &str) -> String {
-        for _ in 0..10 {
-            let decision = decide(seen);
-            for action in &decision.actions {
-                if let Action::Create { object, .. } = action {
-                    let mut pod = object.clone();
-                    pod["status"] = json!({"phase": ends, "containerStatuses": [{"state": {"terminated": {"exitCode": 3, "message": "no", "finishedAt": seen.now.to_string()}}}]});
-                    seen.pods.push(pod);
-                }
-            }
-            seen.object["status"] = decision.status;
-            seen.now = seen.now.checked_add(Duration::from_secs(200)).expect("a time");
-        }
-        let conditions = seen.object["status"]["conditions"].as_array().cloned().unwrap_or_default();
-        // What is about to be is told with what is.
-        let last = conditions.iter().filter(|condition| matches!(text(condition, &["type"]), "Complete" | "Failed"));
-        last.map(|condition| format!("{} {}: {}", text(condition, &["type"]), text(condition, &["reason"]), text(condition, &["message"])))
-            .collect()
-    }
-
-    #[test]
-    fn jobs_end() {
-        let template = json!({"spec": {"containers": []}});
-        for (spec, ends, pods, told) in [
-            (
-                json!({"backoffLimit": 0, "template": template}),
-                "Succeeded",
-                1,
-                "Complete CompletionsReached: Reached expected number of succeeded pods",
-            ),
-            (
-                json!({"backoffLimit": 0, "template": template}),
-                "Failed",
-                1,
-                "Failed BackoffLimitExceeded: Job has reached the specified backoff limit: exit code 3: no",
-            ),
-            (
-                json!({"backoffLimit": 2, "template": template}),
-                "Failed",
-                3,
-                "Failed BackoffLimitExceeded: Job has reached the specified backoff limit: exit code 3: no",
-            ),
-            (
-                json!({"activeDeadlineSeconds": 300, "template": template}),
-                "Running",
-                1,
-                "Failed DeadlineExceeded: Job was active longer than specified deadline",
-            ),
-            (json!({"parallelism": 2, "template": template}), "Running", 0, "Failed Unsupported: spec.parallelism is not supported"),
-        ] {
-            let mut seen = world(spec);
-            assert_eq!((run(&mut seen, ends).as_str(), seen.pods.len()), (told, pods));
-        }
-    }
-
-    #[test]
-    fn a_finished_job_goes_after_its_time() {
-        let mut seen = world(json!({"ttlSecondsAfterFinished": 600, "template": {}}));
-        run(&mut seen, "Succeeded");
-        assert!(matches!(decide(&seen).actions.as_slice(), [Action::Delete { .. }, ..]));
-    }
-
-    #[test]
-    fn a_pod_is_let_go_when_its_end_is_written_down() {
-        let mut seen = world(json!({"backoffLimit": 2, "template": {"spec": {"containers": []}}}));
-        let Action::Create { object, .. } = &decide(&seen).actions[0] else { panic!("a Pod") };
-        assert_eq!(object["metadata"]["finalizers"], json!([TRACKING]));
-        seen.pods.push(object.clone());
-        seen.pods[0]["status"] = json!({"phase": "Failed"});
-        let held = |actions: &[Action]| !actions.iter().any(|action| matches!(action, Action::Patch { .. }));
-        let first = decide(&seen);
-        assert!(held(&first.actions), "{:?}", first.actions);
-        seen.object["status"] = first.status;
-        assert!(!held(&decide(&seen).actions));
-        assert_eq!(orphans(&seen.cluster, &seen.pods).len(), 1);
-    }
-
-    #[test]
-    fn a_job_waits_and_goes_on() {
-        let mut seen = world(json!({"suspend": true, "template": {"spec": {"containers": []}}}));
-        let waiting = decide(&seen);
-        assert!(waiting.actions.is_empty() && waiting.status["startTime"].is_null());
-        seen.object["status"] = waiting.status;
-        seen.object["spec"]["suspend"] = json!(false);
-        let status = decide(&seen).status;
-        assert_eq!(status["conditions"][0]["reason"], "JobResumed");
-        assert_eq!(status["startTime"], "2026-01-01T00:00:00Z");
-    }
+/// Lets the Pods of a Job go that is there no more; nobody counts them.
+pub fn orphans(cluster: &ClusterName, pods: &[Value]) -> Vec<Action> {
+    pods.iter().filter(|pod| is_held(pod)).map(|pod| let_go(cluster, pod)).collect()
 }
