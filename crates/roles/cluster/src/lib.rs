@@ -1,11 +1,20 @@
-//! Kubernetes' own controllers, for embedded clusters: Deployments make ReplicaSets, ReplicaSets and Jobs make Pods, and
-//! budgets say how many of them may be evicted. Read first: [`deployment::decide`], [`replica_set::decide`], [`job::decide`],
-//! [`disruption::decide`]. Follows kubernetes/kubernetes `pkg/controller/{deployment,replicaset,job,disruption}`; differences in KNOWN-DIFFERENCES.md.
+//! Kubernetes' own controllers, for embedded clusters: Deployments make ReplicaSets, CronJobs make Jobs; ReplicaSets, StatefulSets,
+//! DaemonSets and Jobs make Pods; Services have EndpointSlices, and budgets say how many Pods may be evicted. Read first: the
+//! `decide` of each module; they are alike. Follows kubernetes/kubernetes
+//! `pkg/controller/{deployment,replicaset,statefulset,daemon,job,cronjob,endpointslice,disruption}`; differences in
+//! KNOWN-DIFFERENCES.md.
 
+pub mod cron_job;
+pub mod daemon_set;
 pub mod deployment;
 pub mod disruption;
+pub mod endpoint_slice;
+mod history;
 pub mod job;
 mod owned;
 pub mod replica_set;
+#[cfg(test)]
+mod simulation;
+pub mod stateful_set;
 
 pub use owned::owned_by;

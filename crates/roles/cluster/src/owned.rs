@@ -1,8 +1,14 @@
-use model::{Action, ClusterName, ObjectRef};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use model::{Action, ClusterName, ObjectRef, Timestamp};
 use serde_json::{Value, json};
 
+/// Field manager of everything that these controllers write.
+pub(crate) const MANAGER: &str = "kube-controller-manager";
+
 /// The letters of Kubernetes' generated names: no vowels, so that no words come out.
-const LETTERS: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
+pub(crate) const LETTERS: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
 
 /// Tells whether this object's controller is that one.
 pub fn owned_by(object: &Value, owner: &Value) -> bool {
@@ -60,6 +66,13 @@ pub(crate) fn is_ready(pod: &Value) -> bool {
     api::is_true(pod, "Ready")
 }
 
+/// When a Pod that is ready counts as available.
+pub(crate) fn ripe_at(pod: &Value, min_ready: i64) -> Option<Timestamp> {
+    let wait = u64::try_from(min_ready).ok().filter(|wait| *wait > 0)?;
+    let since: Timestamp = api::text(api::find_condition(pod, "Ready")?, &["lastTransitionTime"]).parse().ok()?;
+    since.checked_add(Duration::from_secs(wait)).ok()
+}
+
 /// Tells whether an object is being deleted.
 pub(crate) fn is_leaving(object: &Value) -> bool {
     object["metadata"]["deletionTimestamp"].is_string()
@@ -68,6 +81,45 @@ pub(crate) fn is_leaving(object: &Value) -> bool {
 /// Names an object for a patch.
 pub(crate) fn reference(object: &Value) -> ObjectRef {
     api::reference(object)
+}
+
+/// Makes exactly this object.
+pub(crate) fn create(cluster: &ClusterName, object: Value) -> Action {
+    Action::Create { cluster: cluster.clone(), manager: MANAGER.into(), object }
+}
+
+/// Changes this object, if nobody else has changed it meanwhile.
+pub(crate) fn change(cluster: &ClusterName, object: &Value, mut patch: Value) -> Action {
+    patch["metadata"]["resourceVersion"] = object["metadata"]["resourceVersion"].clone();
+    Action::Patch { cluster: cluster.clone(), manager: MANAGER.into(), object: reference(object), patch, subresource: None }
+}
+
+/// Says something about an object.
+pub(crate) fn tell(cluster: &ClusterName, about: &Value, severity: &str, reason: &str, message: String, at: Timestamp) -> Action {
+    Action::Emit {
+        cluster: cluster.clone(),
+        about: reference(about),
+        severity: severity.to_owned(),
+        reason: reason.to_owned(),
+        message,
+        annotations: BTreeMap::new(),
+        at,
+    }
+}
+
+/// Returns the time at which an object was made.
+pub(crate) fn created(object: &Value) -> Option<Timestamp> {
+    api::text(object, &["metadata", "creationTimestamp"]).parse().ok()
+}
+
+/// Writes a time in whole seconds, as Kubernetes does.
+pub(crate) fn seconds(at: Timestamp) -> String {
+    Timestamp::from_second(at.as_second()).unwrap_or(at).to_string()
+}
+
+/// Reads a count; what is absent or no number is the default.
+pub(crate) fn count(value: &Value, default: i64) -> i64 {
+    value.as_i64().unwrap_or(default)
 }
 
 /// Leaves out the counts that are zero, as Kubernetes does with those that are no pointers.

@@ -1,13 +1,11 @@
 //! ReplicaSet: as many Pods as are wanted. Follows kubernetes/kubernetes `pkg/controller/replicaset/replica_set.go`.
 
 use api::generation;
-use model::{Action, ClusterName, Decision, Timestamp};
+use model::{ClusterName, Decision, Timestamp};
 use serde_json::{Value, json};
 
-use crate::owned::{delete, is_leaving, is_ready, letters, pod, sparse};
+use crate::owned::{create, delete, is_leaving, is_ready, letters, pod, sparse, tell};
 
-/// Field manager of Pods.
-const MANAGER: &str = "kube-controller-manager";
 /// Most Pods of one ReplicaSet on one machine.
 const PODS: i64 = 500;
 
@@ -41,14 +39,16 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
         return decision;
     }
     for pod in seen.pods.iter().filter(|pod| is_over(pod) && !is_leaving(pod)) {
-        decision.actions.push(delete(&seen.cluster, pod));
+        remove(&mut decision, seen, pod);
     }
     let wanted = usize::try_from(object["spec"]["replicas"].as_i64().unwrap_or(1).clamp(0, PODS)).unwrap_or(0);
     if live.len() > wanted {
         let mut order = live.clone();
         // Those that are not ready serve nobody, and of the others the youngest has the least to lose.
         order.sort_by_key(|pod| (is_ready(pod), std::cmp::Reverse(api::text(pod, &["metadata", "creationTimestamp"]).to_owned())));
-        decision.actions.extend(order.into_iter().take(live.len() - wanted).map(|pod| delete(&seen.cluster, pod)));
+        for pod in order.into_iter().take(live.len() - wanted) {
+            remove(&mut decision, seen, pod);
+        }
     }
     let mut missing = wanted.saturating_sub(live.len());
     let mut slot = 0;
@@ -59,10 +59,18 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
             continue;
         }
         let pod = pod(&object["spec"]["template"], object, &name);
-        decision.actions.push(Action::Create { cluster: seen.cluster.clone(), manager: MANAGER.into(), object: pod });
+        decision.actions.push(create(&seen.cluster, pod));
+        let message = format!("Created pod: {name}");
+        decision.actions.push(tell(&seen.cluster, object, "Normal", "SuccessfulCreate", message, seen.now));
         missing -= 1;
     }
     decision
+}
+
+fn remove(decision: &mut Decision<Value>, seen: &Observed, pod: &Value) {
+    decision.actions.push(delete(&seen.cluster, pod));
+    let message = format!("Deleted pod: {}", api::name(pod));
+    decision.actions.push(tell(&seen.cluster, &seen.object, "Normal", "SuccessfulDelete", message, seen.now));
 }
 
 fn is_over(pod: &Value) -> bool {
@@ -71,6 +79,8 @@ fn is_over(pod: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use model::Action;
+
     use super::*;
 
     #[test]
@@ -84,8 +94,14 @@ mod tests {
         let first = decide(&seen);
         assert_eq!(first.actions, decide(&seen).actions, "the same wish has the same names");
         for action in first.actions {
-            let Action::Create { object, .. } = action else { panic!("{action:?}") };
-            seen.pods.push(object);
+            match action {
+                Action::Create { object, .. } => seen.pods.push(object),
+                Action::Emit { reason, message, .. } => {
+                    let name = api::name(seen.pods.last().expect("the Pod that is told of"));
+                    assert_eq!((reason.as_str(), message), ("SuccessfulCreate", format!("Created pod: {name}")));
+                }
+                other => panic!("{other:?}"),
+            }
         }
         assert_eq!(seen.pods.len(), 2);
         assert!(decide(&seen).actions.is_empty());

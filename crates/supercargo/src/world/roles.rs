@@ -84,10 +84,14 @@ fn identities(credentials: &Credentials) -> anyhow::Result<BTreeMap<String, Iden
 /// Returns the controllers of some roles.
 pub fn controllers_of(roles: &Roles, ports: &Ports) -> Vec<Arc<dyn Controller>> {
     let embedded: Vec<ClusterName> = CLUSTERS.iter().map(|name| ClusterName((*name).to_owned())).collect();
-    let own: [Arc<dyn Controller>; 4] = [
+    let own: [Arc<dyn Controller>; 8] = [
         Arc::new(cluster::Workload::new(&cluster::DEPLOYMENT, ports.clone(), embedded.clone())),
         Arc::new(cluster::Workload::new(&cluster::REPLICA_SET, ports.clone(), embedded.clone())),
+        Arc::new(cluster::Workload::new(&cluster::STATEFUL_SET, ports.clone(), embedded.clone())),
+        Arc::new(cluster::Workload::new(&cluster::DAEMON_SET, ports.clone(), embedded.clone())),
         Arc::new(cluster::Workload::new(&cluster::JOB, ports.clone(), embedded.clone())),
+        Arc::new(cluster::Workload::new(&cluster::CRON_JOB, ports.clone(), embedded.clone())),
+        Arc::new(cluster::EndpointSlices::new(ports.clone(), embedded.clone())),
         Arc::new(cluster::Disruption::new(ports.clone(), embedded)),
     ];
     if *roles == Roles::Cluster {

@@ -2,13 +2,16 @@
 
 use cluster::deployment::{Observed, decide};
 
-use super::Kind;
+use super::workload::{Kind, Part, Which};
 
 /// Deployments.
 pub const DEPLOYMENT: Kind = Kind {
     name: "Deployment",
     api_version: "apps/v1",
-    child: ("apps/v1", "ReplicaSet"),
-    decide: |cluster, object, now, replica_sets| decide(&Observed { cluster, object, now, replica_sets }),
+    parts: &[Part { api_version: "apps/v1", kind: "ReplicaSet", which: Which::Owned }],
+    decide: |mut look| {
+        let replica_sets = look.next();
+        decide(&Observed { cluster: look.cluster, object: look.object, now: look.now, replica_sets })
+    },
     orphans: None,
 };

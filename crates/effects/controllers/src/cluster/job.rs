@@ -2,13 +2,16 @@
 
 use cluster::job::{Observed, decide, orphans};
 
-use super::Kind;
+use super::workload::{Kind, Part, Which};
 
 /// Jobs.
 pub const JOB: Kind = Kind {
     name: "Job",
     api_version: "batch/v1",
-    child: ("v1", "Pod"),
-    decide: |cluster, object, now, pods| decide(&Observed { cluster, object, now, pods }),
+    parts: &[Part { api_version: "v1", kind: "Pod", which: Which::Owned }],
+    decide: |mut look| {
+        let pods = look.next();
+        decide(&Observed { cluster: look.cluster, object: look.object, now: look.now, pods })
+    },
     orphans: Some(("batch.kubernetes.io/job-name", orphans)),
 };

@@ -1,15 +1,23 @@
 //! Kubernetes' own controllers, in embedded clusters only.
 
+mod cron_job;
+mod daemon_set;
 mod deployment;
 mod disruption;
+mod endpoint_slice;
 mod job;
 mod replica_set;
+mod stateful_set;
 mod workload;
 
+pub use cron_job::CRON_JOB;
+pub use daemon_set::DAEMON_SET;
 pub use deployment::DEPLOYMENT;
 pub use disruption::Disruption;
+pub use endpoint_slice::EndpointSlices;
 pub use job::JOB;
 pub use replica_set::REPLICA_SET;
+pub use stateful_set::STATEFUL_SET;
 pub use workload::{Kind, Workload};
 
 use ports::{Cluster, ClusterError};
@@ -24,6 +32,17 @@ const MANAGER: &str = "kube-controller-manager";
 async fn owned(cluster: &Cluster, api_version: &str, kind: &str, owner: &Value) -> Result<Vec<Value>, ClusterError> {
     let all = cluster.list(api_version, kind, Some(api::namespace(owner)), labels_of(owner).as_deref()).await?;
     Ok(all.into_iter().filter(|object| ::cluster::owned_by(object, owner)).collect())
+}
+
+/// Returns the objects of a kind that an object's selector covers, and that it or nobody controls.
+async fn selected(cluster: &Cluster, api_version: &str, kind: &str, owner: &Value) -> Result<Vec<Value>, ClusterError> {
+    let all = cluster.list(api_version, kind, Some(api::namespace(owner)), labels_of(owner).as_deref()).await?;
+    let selector = golang::LabelSelector::of(&owner["spec"]["selector"]).ok().flatten();
+    let is_free = |object: &Value| {
+        let mut owners = object["metadata"]["ownerReferences"].as_array().into_iter().flatten();
+        !owners.any(|owner| owner["controller"] == true) && selector.as_ref().is_some_and(|selector| selector.matches_object(object))
+    };
+    Ok(all.into_iter().filter(|object| ::cluster::owned_by(object, owner) || is_free(object)).collect())
 }
 
 /// What the owned objects' labels have in common, so that a namespace with many is not read for a few.

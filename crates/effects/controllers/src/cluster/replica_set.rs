@@ -2,13 +2,16 @@
 
 use cluster::replica_set::{Observed, decide};
 
-use super::Kind;
+use super::workload::{Kind, Part, Which};
 
 /// ReplicaSets.
 pub const REPLICA_SET: Kind = Kind {
     name: "ReplicaSet",
     api_version: "apps/v1",
-    child: ("v1", "Pod"),
-    decide: |cluster, object, now, pods| decide(&Observed { cluster, object, now, pods }),
+    parts: &[Part { api_version: "v1", kind: "Pod", which: Which::Owned }],
+    decide: |mut look| {
+        let pods = look.next();
+        decide(&Observed { cluster: look.cluster, object: look.object, now: look.now, pods })
+    },
     orphans: None,
 };

@@ -2,10 +2,10 @@
 
 use futures::future::BoxFuture;
 use model::{Action, ClusterName, Decision, ObjectRef, Timestamp};
-use ports::Ports;
+use ports::{Cluster, ClusterError, Ports};
 use serde_json::Value;
 
-use super::{MANAGER, owned, wakes};
+use super::{MANAGER, owned, selected, wakes};
 use crate::controller::{Controller, Event, Key, LookError, Pass, Seen, Wake, Watched};
 
 /// One kind and what it controls.
@@ -14,12 +14,47 @@ pub struct Kind {
     pub(super) name: &'static str,
     /// `apps/v1`, …
     pub(super) api_version: &'static str,
-    /// What it controls: API version and kind.
-    pub(super) child: (&'static str, &'static str),
-    /// Its role: cluster, object, present moment, what it controls.
-    pub(super) decide: fn(ClusterName, Value, Timestamp, Vec<Value>) -> Decision<Value>,
+    /// What is looked at with it, in the order in which its role takes it.
+    pub(super) parts: &'static [Part],
+    /// Its role.
+    pub(super) decide: fn(Look) -> Decision<Value>,
     /// What is done with what it controlled when it is gone: the label that names it, and its role.
     pub(super) orphans: Option<(&'static str, fn(&ClusterName, &[Value]) -> Vec<Action>)>,
+}
+
+/// Objects of one kind that are looked at with another.
+pub struct Part {
+    pub(super) api_version: &'static str,
+    pub(super) kind: &'static str,
+    pub(super) which: Which,
+}
+
+/// Which objects of a kind are looked at.
+pub(super) enum Which {
+    /// Those that it controls.
+    Owned,
+    /// Those that its selector covers and that it or nobody controls.
+    Selected,
+    /// All of its namespace, for objects of which this is so.
+    Namespace(fn(&Value) -> bool),
+    /// All of the cluster.
+    Cluster,
+}
+
+/// What was seen of an object.
+pub(super) struct Look {
+    pub(super) cluster: ClusterName,
+    pub(super) object: Value,
+    pub(super) now: Timestamp,
+    /// In the order of [`Kind::parts`].
+    pub(super) parts: std::vec::IntoIter<Vec<Value>>,
+}
+
+impl Look {
+    /// Returns the objects of the next part.
+    pub(super) fn next(&mut self) -> Vec<Value> {
+        self.parts.next().unwrap_or_default()
+    }
 }
 
 /// Looks after one kind in embedded clusters.
@@ -34,6 +69,30 @@ impl Workload {
     pub fn new(kind: &'static Kind, ports: Ports, clusters: Vec<ClusterName>) -> Self {
         Self { kind, ports, clusters }
     }
+
+    async fn parts(&self, cluster: &Cluster, object: &Value) -> Result<Vec<Vec<Value>>, ClusterError> {
+        let mut parts = Vec::new();
+        for Part { api_version, kind, which } in self.kind.parts {
+            parts.push(match which {
+                Which::Owned => owned(cluster, api_version, kind, object).await?,
+                Which::Selected => selected(cluster, api_version, kind, object).await?,
+                Which::Namespace(is_needed) if !is_needed(object) => Vec::new(),
+                Which::Namespace(_) => cluster.list(api_version, kind, Some(api::namespace(object)), None).await?,
+                Which::Cluster => cluster.list(api_version, kind, None, None).await?,
+            });
+        }
+        Ok(parts)
+    }
+
+    /// What is left of an object that is gone.
+    async fn leftovers(&self, cluster: &Cluster, key: &Key) -> Result<Option<Pass>, ClusterError> {
+        let (Some((label, orphans)), Some(part)) = (self.kind.orphans, self.kind.parts.first()) else { return Ok(None) };
+        let selector = format!("{label}={}", key.name);
+        let left = cluster.list(part.api_version, part.kind, Some(&key.namespace), Some(&selector)).await?;
+        let actions = orphans(&key.cluster, &left);
+        let decision = Decision { actions, ..Decision::of(Value::Null) };
+        Ok((!decision.actions.is_empty()).then_some(Pass { subject: None, decision }))
+    }
 }
 
 impl Controller for Workload {
@@ -46,8 +105,8 @@ impl Controller for Workload {
     }
 
     fn watches(&self) -> Vec<Watched> {
-        let (api_version, kind) = self.kind.child;
-        vec![Watched { api_version: self.kind.api_version, kind: self.kind.name }, Watched { api_version, kind }]
+        let parts = self.kind.parts.iter().map(|part| Watched { api_version: part.api_version, kind: part.kind });
+        [Watched { api_version: self.kind.api_version, kind: self.kind.name }].into_iter().chain(parts).collect()
     }
 
     fn serves(&self, cluster: &ClusterName) -> bool {
@@ -55,7 +114,12 @@ impl Controller for Workload {
     }
 
     fn wakes(&self, event: &Event) -> Vec<Wake> {
-        wakes(event, self.kind.name, self.kind.child.1)
+        let Event::Object { cluster, object, .. } = event else { return Vec::new() };
+        let part = self.kind.parts.iter().find(|part| object["kind"] == part.kind);
+        match part.map(|part| &part.which) {
+            Some(Which::Namespace(_) | Which::Cluster) => vec![Wake::All(Some(cluster.clone()))],
+            Some(Which::Owned | Which::Selected) | None => wakes(event, self.kind.name, part.map_or("", |part| part.kind)),
+        }
     }
 
     fn look<'a>(&'a self, key: &'a Key, seen: &'a Seen) -> BoxFuture<'a, Result<Option<Pass>, LookError>> {
@@ -67,17 +131,10 @@ impl Controller for Workload {
                 namespace: key.namespace.clone(),
                 name: key.name.clone(),
             };
-            let Some(object) = cluster.get(&reference).await? else {
-                let Some((label, orphans)) = self.kind.orphans else { return Ok(None) };
-                let selector = format!("{label}={}", key.name);
-                let left = cluster.list(self.kind.child.0, self.kind.child.1, Some(&key.namespace), Some(&selector)).await?;
-                let actions = orphans(&key.cluster, &left);
-                let decision = Decision { actions, ..Decision::of(Value::Null) };
-                return Ok((!decision.actions.is_empty()).then_some(Pass { subject: None, decision }));
-            };
-            let children = owned(cluster, self.kind.child.0, self.kind.child.1, &object).await?;
-            let decision = (self.kind.decide)(key.cluster.clone(), object.clone(), seen.now, children);
-            Ok(Some(Pass { subject: Some(object), decision }))
+            let Some(object) = cluster.get(&reference).await? else { return Ok(self.leftovers(cluster, key).await?) };
+            let parts = self.parts(cluster, &object).await?.into_iter();
+            let look = Look { cluster: key.cluster.clone(), object: object.clone(), now: seen.now, parts };
+            Ok(Some(Pass { subject: Some(object), decision: (self.kind.decide)(look) }))
         })
     }
 }

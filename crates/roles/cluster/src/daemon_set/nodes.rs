@@ -1,0 +1,138 @@
+//! On which nodes a DaemonSet has a Pod. Follows kubernetes/kubernetes `pkg/controller/daemon/daemon_controller.go`
+//! (NodeShouldRunDaemonPod) and `util/daemonset_util.go`.
+
+use api::text;
+use serde_json::{Value, json};
+
+/// Taints that every Pod of a DaemonSet tolerates, and what they do.
+const TOLERATED: [(&str, &str); 6] = [
+    ("node.kubernetes.io/not-ready", "NoExecute"),
+    ("node.kubernetes.io/unreachable", "NoExecute"),
+    ("node.kubernetes.io/disk-pressure", "NoSchedule"),
+    ("node.kubernetes.io/memory-pressure", "NoSchedule"),
+    ("node.kubernetes.io/pid-pressure", "NoSchedule"),
+    ("node.kubernetes.io/unschedulable", "NoSchedule"),
+];
+/// One more for those that use the host's network.
+const UNCONNECTED: (&str, &str) = ("node.kubernetes.io/network-unavailable", "NoSchedule");
+
+/// What a node says to a Pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It has to have one.
+    Wanted,
+    /// It may keep the one that it has.
+    Suffered,
+    Refused,
+}
+
+/// Tells whether a node has a Pod of this set.
+pub(super) fn place(object: &Value, node: &Value) -> Place {
+    let spec = &object["spec"]["template"]["spec"];
+    let fixed = text(spec, &["nodeName"]);
+    let selected =
+        spec["nodeSelector"].as_object().into_iter().flatten().all(|(key, value)| node["metadata"]["labels"].get(key) == Some(value));
+    let required = &spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"];
+    let liked = required.as_array().is_none_or(|terms| terms.iter().any(|term| fits(term, node)));
+    if !(fixed.is_empty() || fixed == api::name(node)) || !selected || !liked {
+        return Place::Refused;
+    }
+    let tolerations = tolerations(spec);
+    let taints = node["spec"]["taints"].as_array();
+    let hurts = |effect: &str| {
+        let taints = taints.into_iter().flatten().filter(|taint| taint["effect"] == effect);
+        taints.into_iter().any(|taint| !tolerations.iter().any(|toleration| tolerates(toleration, taint)))
+    };
+    match (hurts("NoExecute"), hurts("NoSchedule")) {
+        (true, _) => Place::Refused,
+        (false, true) => Place::Suffered,
+        (false, false) => Place::Wanted,
+    }
+}
+
+/// What the Pods of a set tolerate.
+pub(super) fn tolerations(spec: &Value) -> Vec<Value> {
+    let mut all = spec["tolerations"].as_array().cloned().unwrap_or_default();
+    let own = TOLERATED.into_iter().chain((spec["hostNetwork"] == true).then_some(UNCONNECTED));
+    for (key, effect) in own {
+        let toleration = json!({"key": key, "operator": "Exists", "effect": effect});
+        if !all.contains(&toleration) {
+            all.push(toleration);
+        }
+    }
+    all
+}
+
+fn tolerates(toleration: &Value, taint: &Value) -> bool {
+    let (key, effect) = (text(toleration, &["key"]), text(toleration, &["effect"]));
+    let same_value = || text(toleration, &["value"]) == text(taint, &["value"]);
+    let same_key = (key.is_empty() && toleration["operator"] == "Exists") || taint["key"] == key;
+    (effect.is_empty() || taint["effect"] == effect) && same_key && (toleration["operator"] == "Exists" || same_value())
+}
+
+/// Tells whether a node fits a term: all that it says; a term that says nothing fits no node.
+fn fits(term: &Value, node: &Value) -> bool {
+    let rules = |list: &str| term[list].as_array().cloned().unwrap_or_default();
+    let (labels, fields) = (rules("matchExpressions"), rules("matchFields"));
+    let by_label = |rule: &Value| holds(rule, api::label(node, text(rule, &["key"])));
+    let by_field = |rule: &Value| rule["key"] == "metadata.name" && holds(rule, Some(api::name(node)));
+    (!labels.is_empty() || !fields.is_empty()) && labels.iter().all(by_label) && fields.iter().all(by_field)
+}
+
+fn holds(rule: &Value, found: Option<&str>) -> bool {
+    let listed = || rule["values"].as_array().into_iter().flatten().any(|value| value.as_str() == found);
+    let numbers = || Some((found?.parse::<i64>().ok()?, rule["values"][0].as_str()?.parse::<i64>().ok()?));
+    match text(rule, &["operator"]) {
+        "In" => listed(),
+        "NotIn" => !listed(),
+        "Exists" => found.is_some(),
+        "DoesNotExist" => found.is_none(),
+        "Gt" => numbers().is_some_and(|(found, bound)| found > bound),
+        "Lt" => numbers().is_some_and(|(found, bound)| found < bound),
+        _ => false,
+    }
+}
+
+/// The node that a Pod is on or is made for.
+pub(super) fn of_pod(pod: &Value) -> &str {
+    let bound = text(pod, &["spec", "nodeName"]);
+    if !bound.is_empty() {
+        return bound;
+    }
+    let term = &pod["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"][0];
+    term["matchFields"][0]["values"][0].as_str().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_are_chosen() {
+        let node = json!({"metadata": {"name": "a", "labels": {"disk": "ssd", "cores": "8"}}, "spec": {"taints": [{"key": "old", "value": "x", "effect": "NoSchedule"}]}});
+        let terms =
+            |terms: Value| json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}});
+        let any = json!([{"operator": "Exists"}]);
+        for (spec, wanted) in [
+            (json!({}), Place::Suffered),
+            (json!({"tolerations": any}), Place::Wanted),
+            (json!({"tolerations": [{"key": "old", "value": "x"}]}), Place::Wanted),
+            (json!({"tolerations": [{"key": "old", "operator": "Exists", "effect": "NoExecute"}]}), Place::Suffered),
+            (json!({"tolerations": any, "nodeSelector": {"disk": "ssd"}}), Place::Wanted),
+            (json!({"tolerations": any, "nodeSelector": {"disk": "tape"}}), Place::Refused),
+            (json!({"tolerations": any, "nodeName": "b"}), Place::Refused),
+            (
+                json!({"tolerations": any, "affinity": terms(json!([{"matchExpressions": [{"key": "cores", "operator": "Gt", "values": ["4"]}]}]))}),
+                Place::Wanted,
+            ),
+            (
+                json!({"tolerations": any, "affinity": terms(json!([{}, {"matchFields": [{"key": "metadata.name", "operator": "NotIn", "values": ["a"]}]}]))}),
+                Place::Refused,
+            ),
+        ] {
+            assert_eq!(place(&json!({"spec": {"template": {"spec": spec}}}), &node), wanted, "{spec}");
+        }
+        let away = json!({"metadata": {"name": "a"}, "spec": {"taints": [{"key": "node.kubernetes.io/not-ready", "effect": "NoExecute"}, {"key": "x", "effect": "NoExecute"}]}});
+        assert_eq!(place(&json!({}), &away), Place::Refused);
+    }
+}
