@@ -9,6 +9,7 @@ mod blobs;
 mod disk;
 mod form;
 mod log;
+mod page;
 mod state;
 mod writer;
 
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 pub use blobs::{BlobWriter, Blobs};
 pub use log::{Batch, Change, Compacted, Entry, Store};
+pub use page::Page;
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {

@@ -1,5 +1,4 @@
 use std::collections::VecDeque;
-use std::ops::Bound;
 use std::path::Path;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, RwLock, RwLockReadGuard};
@@ -9,6 +8,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::StoreError;
 use crate::disk::{Content, Disk};
+use crate::page::Page;
 use crate::state::{Group, State};
 use crate::writer::{Order, Writer};
 
@@ -145,27 +145,14 @@ impl Store {
 
     /// Returns everything whose key starts with the prefix, in key order, and the store's revision at that moment.
     pub fn scan(&self, prefix: &str) -> (Vec<(String, Entry)>, u64) {
-        self.scan_from(prefix, "", usize::MAX)
+        let page = self.page(prefix, "", usize::MAX, None).expect("the newest revision is never forgotten");
+        (page.entries, page.revision)
     }
 
-    /// Returns at most `limit` of what [`Store::scan`] returns, from this key on.
-    pub fn scan_from(&self, prefix: &str, start: &str, limit: usize) -> (Vec<(String, Entry)>, u64) {
-        let state = self.read();
-        let found = state
-            .entries
-            .range::<str, _>((Bound::Included(prefix.max(start)), Bound::Unbounded))
-            .take_while(|(key, _)| key.starts_with(prefix))
-            .take(limit)
-            .map(|(key, entry)| (key.clone(), entry.clone()))
-            .collect();
-        (found, state.revision)
-    }
-
-    /// Tells how many keys start with the prefix, from this key on.
-    pub fn count_from(&self, prefix: &str, start: &str) -> usize {
-        let state = self.read();
-        let range = state.entries.range::<str, _>((Bound::Included(prefix.max(start)), Bound::Unbounded));
-        range.take_while(|(key, _)| key.starts_with(prefix)).count()
+    /// Returns at most `limit` entries under the prefix from the key `start` on, and how many come after them; as they were `at` an
+    /// earlier revision, or as they are.
+    pub fn page(&self, prefix: &str, start: &str, limit: usize, at: Option<u64>) -> Result<Page, Compacted> {
+        self.read().page(prefix, start, limit, at)
     }
 
     /// Writes a batch if its expectations hold and returns its revision. What is returned is durable, and nobody sees it before.

@@ -1,6 +1,9 @@
 //! What requests to a running API server cost: `figures PID HOST:PORT CA-FILE TOKEN-FILE [WHAT…]` prints one line a figure, its
 //! name and its number. Processor time is the server's alone. `in-process` needs no server.
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 mod client;
 mod in_process;
 
