@@ -57,6 +57,9 @@ pub(super) struct Arguments {
     /// Leaves something out, to rehearse its outage on a folder that was loaded before.
     #[arg(long, value_enum, conflicts_with_all = ["empty", "demo"])]
     without: Vec<Part>,
+    /// Authorities (PEM) whose certificates say who a client of the clusters is: common name the user, organizations the groups.
+    #[arg(long, value_name = "FILE")]
+    client_ca_file: Option<PathBuf>,
     /// How many seconds `--once` waits.
     #[arg(long, default_value_t = 300)]
     timeout: u64,
@@ -113,7 +116,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<i32> {
     };
     let data = Data::open(&arguments.folder.data)?;
     let (credentials, fresh) = Credentials::open(&data.path("credentials.json"))?;
-    let tls = Tls::open(&data.path("identity"), &["localhost", REGISTRY, FORGE, IDENTITY])?;
+    let tls = Tls::open(&data.path("identity"), &["localhost", REGISTRY, FORGE, IDENTITY], arguments.client_ca_file.as_deref())?;
     let journal = Journal::open(&data.path("journal.jsonl")).context("the journal")?;
     let stores = stores(&data)?;
     let source = backup::Source::new(data.path(""), in_order(&stores));
@@ -143,16 +146,16 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<i32> {
     let servers: BTreeMap<String, String> = CLUSTERS.iter().map(|name| ((*name).to_owned(), listeners.url(name, "https"))).collect();
     let forge_address = listeners.url("forge", "http");
     for (name, (listener, _)) in listeners.all {
-        let router = match name.as_str() {
-            "registry" => world.hosts.registry.router(),
-            "forge" => world.hosts.forge_router(),
-            "identity" => world.hosts.identity.services_router(),
-            cluster => world.hosts.clusters.get(cluster).context("every listener has a host")?.router(),
+        let (router, config) = match name.as_str() {
+            "registry" => (world.hosts.registry.router(), &tls.server),
+            "forge" => (world.hosts.forge_router(), &tls.server),
+            "identity" => (world.hosts.identity.services_router(), &tls.server),
+            cluster => (world.hosts.clusters.get(cluster).context("every listener has a host")?.router(), &tls.cluster),
         };
         if name == "registry" && arguments.without.contains(&Part::Registry) {
             continue;
         }
-        tasks.spawn(serve::serve(listener, router, tls.server.clone()));
+        tasks.spawn(serve::serve(listener, router, config.clone()));
     }
     let mut told = tokio::spawn(tell(journal.clone(), arguments.verbose));
     if arguments.empty {
