@@ -6,19 +6,30 @@ use http::{HeaderMap, header, request::Parts};
 use model::Caller;
 use serde_json::json;
 
+use crate::audit::Trail;
 use crate::rbac::Attributes;
 use crate::status::{ApiError, ApiResult};
+use crate::token::Verified;
 use crate::{Server, token};
 
 const AUTHENTICATED: &str = "system:authenticated";
 
-/// Returns the caller, who is anonymous without a token.
-pub(crate) fn caller(server: &Server, parts: &Parts) -> ApiResult<Caller> {
+/// Returns the caller, who is anonymous without a token; the trail remembers who it is.
+pub(crate) fn caller(server: &Server, parts: &Parts, trail: &mut Trail) -> ApiResult<Caller> {
     let own = match parts.extensions.get::<Caller>() {
         Some(caller) => authenticated(caller.clone()),
-        None => by_token(server, &parts.headers)?,
+        None => match by_token(server, &parts.headers, trail) {
+            Ok(caller) => caller,
+            Err(error) => {
+                trail.unauthenticated();
+                return Err(error);
+            }
+        },
     };
-    impersonated(server, own, &parts.headers)
+    trail.caller(&own);
+    let Some(other) = impersonated(server, &own, &parts.headers)? else { return Ok(own) };
+    trail.impersonated(&other);
+    Ok(other)
 }
 
 fn anonymous() -> Caller {
@@ -39,24 +50,33 @@ fn authenticated(mut caller: Caller) -> Caller {
     caller
 }
 
-fn by_token(server: &Server, headers: &HeaderMap) -> ApiResult<Caller> {
+fn by_token(server: &Server, headers: &HeaderMap, trail: &mut Trail) -> ApiResult<Caller> {
     let text = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let token = match text.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty() => token.trim(),
         _ => return Ok(anonymous()),
     };
-    verify(server, token).ok_or_else(unauthorized)
+    let Verified { caller, stale } = verify(server, token).ok_or_else(unauthorized)?;
+    if let Some(stale) = stale {
+        trail.annotate("authentication.k8s.io/stale-token", || stale);
+    }
+    Ok(caller)
 }
 
 /// Returns whom a token stands for.
-pub(crate) fn verify(server: &Server, token: &str) -> Option<Caller> {
+pub(crate) fn verify(server: &Server, token: &str) -> Option<Verified> {
     // Digests are compared, so that the time it takes tells nothing about the token.
     let digest = token::digest(token.as_bytes());
     let known = server.tokens.iter().find(|(known, _)| token::digest(known.as_bytes()) == digest);
     match known {
-        Some((_, caller)) => Some(authenticated(caller.clone())),
-        None => token::verify(server, token, token::AUDIENCE).map(authenticated),
+        Some((_, caller)) => Some(Verified { caller: authenticated(caller.clone()), stale: None }),
+        None => verify_for(server, token, token::AUDIENCE),
     }
+}
+
+/// Returns whom a token of a ServiceAccount stands for, when it is for this audience.
+pub(crate) fn verify_for(server: &Server, token: &str, audience: &str) -> Option<Verified> {
+    token::verify(server, token, audience).map(|found| Verified { caller: authenticated(found.caller), stale: found.stale })
 }
 
 fn unauthorized() -> ApiError {
@@ -64,7 +84,7 @@ fn unauthorized() -> ApiError {
 }
 
 /// `Impersonate-User` and its companions: whoever may impersonate somebody acts as them.
-fn impersonated(server: &Server, caller: Caller, headers: &HeaderMap) -> ApiResult<Caller> {
+fn impersonated(server: &Server, caller: &Caller, headers: &HeaderMap) -> ApiResult<Option<Caller>> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let user = text("impersonate-user");
     let groups: Vec<String> =
@@ -77,7 +97,7 @@ fn impersonated(server: &Server, caller: Caller, headers: &HeaderMap) -> ApiResu
     }
     if user.is_empty() {
         if groups.is_empty() && uid.is_empty() && extra.is_empty() {
-            return Ok(caller);
+            return Ok(None);
         }
         return Err(ApiError::bad_request(format!("requested {} without impersonating a user name", in_go(&groups, &uid, &extra))));
     }
@@ -99,15 +119,15 @@ fn impersonated(server: &Server, caller: Caller, headers: &HeaderMap) -> ApiResu
         if matches!(resource, "uids" | "userextras") {
             attributes.group = "authentication.k8s.io".to_owned();
         }
-        if !server.rules().allows(&caller, &attributes) {
-            let message = format!("{resource} {:?} is forbidden: {}", attributes.name, attributes.refusal(&caller));
+        if !server.rules().allows(caller, &attributes) {
+            let message = format!("{resource} {:?} is forbidden: {}", attributes.name, attributes.refusal(caller));
             return Err(ApiError::new(403, "Forbidden", message).with(json!({"kind": resource, "name": attributes.name})));
         }
     }
     if user == "system:anonymous" {
-        return Ok(anonymous());
+        return Ok(Some(anonymous()));
     }
-    Ok(authenticated(Caller { name: user.to_owned(), groups, uid, extra }))
+    Ok(Some(authenticated(Caller { name: user.to_owned(), groups, uid, extra })))
 }
 
 /// Who was asked for, as Go prints it (`%#v` of apiserver `pkg/authentication/user.DefaultInfo`).

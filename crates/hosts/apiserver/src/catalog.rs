@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use store::Store;
 
 use crate::accept::Encodings;
+use crate::converter::Converter;
 use crate::kinds::{Builtin, Generation, Scope};
 use crate::{builtin, crd, kinds, typed};
 
@@ -75,6 +76,8 @@ pub(crate) struct Custom {
     pub deprecation: Option<String>,
     /// What the definition demands of the metadata: bounds on the name.
     pub metadata: Option<Arc<Schema>>,
+    /// The webhook that turns objects of one version into another.
+    pub converter: Option<Arc<Converter>>,
 }
 
 impl Resource {
@@ -126,6 +129,11 @@ impl Resource {
         if self.custom.is_some() { Encodings::Text } else { Encodings::All }
     }
 
+    /// Returns the webhook that turns objects of other versions into this one.
+    pub fn converter(&self) -> Option<&Converter> {
+        self.custom.as_ref().and_then(|custom| custom.converter.as_deref())
+    }
+
     /// Returns the apiVersion in which objects are stored.
     pub fn storage_version(&self) -> String {
         match &self.custom {
@@ -155,6 +163,7 @@ impl Resource {
 
     /// Fits an object of another version of the kind into this one.
     pub fn adapt(&self, object: &mut Value) {
+        object["apiVersion"] = json!(self.api_version);
         if self.custom.is_some() {
             schema::prune(&self.schema, object, true);
             schema::default(&self.schema, object);

@@ -15,7 +15,7 @@ use crate::selector::Selector;
 use crate::status::{ApiError, ApiResult, details};
 use crate::typed::{self, Unread};
 use crate::write::{Call, is_finished};
-use crate::{Server, crd, decode, garbage};
+use crate::{Server, converter, crd, decode, garbage};
 
 /// Keeps an owner until its dependents are gone.
 pub(crate) const FOREGROUND: &str = "foregroundDeletion";
@@ -178,6 +178,7 @@ pub(crate) async fn collection(call: &Call) -> ApiResult<Response> {
     let selector = Selector::read(call.query.get("labelSelector"), call.query.get("fieldSelector"), resource)?;
     let namespace = Some(call.place.namespace.as_str()).filter(|namespace| !namespace.is_empty());
     let (entries, revision) = call.server.store.scan(&resource.prefix(namespace));
+    let entries = converter::entries(&call.server, resource, entries).await?;
     let mut warnings = Vec::new();
     let mut items = Vec::new();
     let limit = call.query.number("limit")?.filter(|limit| *limit > 0);
@@ -218,6 +219,7 @@ async fn remove_admitted(
     let (server, resource) = (&call.server, &call.resource);
     let key = resource.key(namespace, name);
     let entry = server.store.get(&key).ok_or_else(|| ApiError::not_found(resource, name))?;
+    let entry = converter::entry(server, resource, &key, entry).await?;
     let old = object::decode(&entry, resource);
     check(resource, name, &old, removal)?;
     // Who deletes many at once names none of them.
@@ -228,7 +230,14 @@ async fn remove_admitted(
     if !removal.dry_run {
         garbage::follow(server, resource, &key, &outcome)?;
     }
-    Ok(outcome)
+    if resource.converter().is_none() {
+        return Ok(outcome);
+    }
+    // It was removed as it lay in the store.
+    Ok(match outcome {
+        Outcome::Gone(_) => Outcome::Gone(old),
+        Outcome::Marked(object) => Outcome::Marked(converter::object(server, resource, &object, &resource.api_version).await?),
+    })
 }
 
 /// Checks what a deletion expects of the object, and whether it may go at all.
@@ -274,7 +283,7 @@ pub(crate) fn remove(server: &Arc<Server>, resource: &Resource, key: &str, name:
             return Ok(Outcome::Marked(old));
         }
         let batch = Batch::new().expect(key, entry.revision);
-        let batch = if gone { batch.delete(key) } else { batch.put(key, object::encode(&new, &resource.storage_version())) };
+        let batch = if gone { batch.delete(key) } else { batch.put(key, object::encode_again(&new, resource)) };
         match server.store.commit(batch) {
             Ok(revision) => {
                 if !gone {

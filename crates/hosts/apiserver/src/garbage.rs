@@ -194,7 +194,7 @@ fn dependent(server: &Arc<Server>, key: &str, queue: &mut Queue) -> ApiResult<()
         if let Some(Value::Array(list)) = object.pointer_mut("/metadata/ownerReferences") {
             list.retain(|_| states.next() == Some(Owner::Alive));
         }
-        match server.store.commit(Batch::new().expect(key, entry.revision).put(key, object::encode(&object, &resource.storage_version()))) {
+        match server.store.commit(Batch::new().expect(key, entry.revision).put(key, object::encode_again(&object, resource))) {
             Ok(_) => return Ok(()),
             Err(StoreError::Conflict { .. }) => {}
             Err(error) => return Err(error.into()),
@@ -240,7 +240,7 @@ fn waiting(server: &Arc<Server>, key: &str, queue: &mut Queue) -> ApiResult<()> 
             return Ok(());
         }
         let batch = Batch::new().expect(key, entry.revision);
-        let batch = if gone { batch.delete(key) } else { batch.put(key, object::encode(&new, &resource.storage_version())) };
+        let batch = if gone { batch.delete(key) } else { batch.put(key, object::encode_again(&new, resource)) };
         match server.store.commit(batch) {
             Ok(_) => {
                 if gone && resource.kind == "CustomResourceDefinition" && resource.custom.is_none() {
@@ -276,7 +276,7 @@ fn forget(server: &Arc<Server>, catalog: &Catalog, key: &str, uid: &str) -> ApiR
         if list.is_empty() {
             meta_mut(&mut object).remove("ownerReferences");
         }
-        match server.store.commit(Batch::new().expect(key, entry.revision).put(key, object::encode(&object, &resource.storage_version()))) {
+        match server.store.commit(Batch::new().expect(key, entry.revision).put(key, object::encode_again(&object, resource))) {
             Ok(_) => return Ok(()),
             Err(StoreError::Conflict { .. }) => {}
             Err(error) => return Err(error.into()),

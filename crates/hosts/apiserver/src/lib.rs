@@ -6,17 +6,22 @@
 mod accept;
 mod admission;
 mod aggregation;
+mod audit;
 mod auth;
 mod bootstrap;
 mod builtin;
+mod call;
 mod catalog;
 mod checks;
 mod conversion;
+mod converter;
 mod crd;
 mod decode;
 mod defaults;
 mod delete;
 mod discovery;
+mod expiry;
+mod fit;
 mod garbage;
 mod health;
 mod jsonpath;
@@ -46,20 +51,23 @@ mod token;
 mod typed;
 mod validation;
 mod watch;
+mod webhook_call;
 mod webhook_client;
 mod wire;
 mod write;
 
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use axum::Router;
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use model::{Caller, Clock};
+use model::{Caller, Clock, Timestamp};
 use store::Store;
 
 use crate::admission::Webhooks;
+pub use crate::audit::AuditLog;
 use crate::catalog::Catalog;
+use crate::expiry::Expiry;
 use crate::owners::Owners;
 use crate::rbac::Rules;
 
@@ -125,19 +133,25 @@ pub(crate) struct Server {
     pub rules: RwLock<Arc<Rules>>,
     pub webhooks: RwLock<Arc<Webhooks>>,
     pub owners: Mutex<Owners>,
+    pub audit: OnceLock<AuditLog>,
+    pub expiry: Mutex<Expiry>,
 }
 
 impl ApiServer {
     /// Starts a server over a store; what is missing of the objects that every cluster has is created.
     pub fn new(options: Options) -> Result<Self, ApiServerError> {
         let Options { name, clock, store, outgoing, tokens } = options;
-        bootstrap::fill(&store, clock.as_ref()).map_err(|source| ApiServerError::Store { name: name.clone(), source })?;
+        bootstrap::fill(&store, clock.as_ref())
+            .and_then(|()| token::keys::sweep(&store, clock.now().as_second()))
+            .map_err(|source| ApiServerError::Store { name: name.clone(), source })?;
         let catalog = Catalog::read(&store, None).map_err(|what| ApiServerError::Unservable { name: name.clone(), what })?;
         let server = Server {
             rules: RwLock::new(Arc::new(Rules::read(&store))),
             webhooks: RwLock::new(Arc::new(Webhooks::read(&store))),
             catalog: RwLock::new(Arc::new(catalog)),
             owners: Mutex::default(),
+            audit: OnceLock::new(),
+            expiry: Mutex::default(),
             name,
             clock,
             store,
@@ -145,8 +159,36 @@ impl ApiServer {
             tokens,
         };
         let server = Arc::new(server);
-        garbage::resume(&server).map_err(|error| ApiServerError::Unservable { name: server.name.clone(), what: error.message })?;
+        garbage::resume(&server)
+            .and_then(|()| admission::typecheck::resume(&server))
+            .map_err(|error| ApiServerError::Unservable { name: server.name.clone(), what: error.message })?;
         Ok(Self { server })
+    }
+
+    /// Writes an event into this log for every request from now on; the first log that is given stays.
+    #[must_use]
+    pub fn with_audit(self, log: AuditLog) -> Self {
+        let _ = self.server.audit.set(log);
+        self
+    }
+
+    /// Removes the Events whose hour is over and returns when to call this again. For a process there is [`Self::tend`].
+    pub fn expire(&self) -> Result<Timestamp, store::StoreError> {
+        self.server.expiry.lock().expect("no holder of the expiry's lock panics").expire(&self.server)
+    }
+
+    /// Removes Events when their hour is over, for as long as this is polled: spawn it once beside the listener.
+    pub async fn tend(self) {
+        expiry::run(&self).await;
+    }
+
+    /// Lets a new key sign the tokens of ServiceAccounts from now on. What the keys before it have signed is taken until its
+    /// end; tokens in Secrets, which have none, are signed anew.
+    pub fn rotate_token_key(&self) -> Result<(), store::StoreError> {
+        let (server, now) = (&self.server, self.server.clock.now().as_second());
+        token::keys::sweep(&server.store, now)?;
+        token::keys::rotate(&server.store, now)?;
+        token::refill(server)
     }
 
     /// Returns the router, to be called in process with a [`Caller`] in the request's extensions, or to be served.

@@ -89,12 +89,21 @@ pub(crate) fn encode(object: &Value, api_version: &str) -> Vec<u8> {
     bytes
 }
 
-/// Reads a stored object, in the version of this resource.
+/// Returns the bytes to store of an object that was read from the store as it lies there.
+pub(crate) fn encode_again(object: &Value, resource: &Resource) -> Vec<u8> {
+    // Only a webhook could turn it into the storage version, and what changed is in its metadata.
+    match object.get("apiVersion").and_then(Value::as_str).filter(|_| resource.converter().is_some()) {
+        Some(version) => encode(object, version),
+        None => encode(object, &resource.storage_version()),
+    }
+}
+
+/// Reads a stored object, in the version of this resource; where a webhook has to turn it into that version and nobody has
+/// asked it (see `converter`), as it lies in the store.
 pub(crate) fn decode(entry: &Entry, resource: &Resource) -> Value {
     let mut object: Value = serde_json::from_slice(&entry.value).unwrap_or_default();
     meta_mut(&mut object).insert("resourceVersion".to_owned(), json!(entry.revision.to_string()));
-    if object.get("apiVersion").and_then(Value::as_str) != Some(&resource.api_version) {
-        object["apiVersion"] = json!(resource.api_version);
+    if object.get("apiVersion").and_then(Value::as_str) != Some(&resource.api_version) && resource.converter().is_none() {
         resource.adapt(&mut object);
     }
     object

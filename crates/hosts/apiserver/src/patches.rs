@@ -6,13 +6,14 @@ use patch::{ApplyError, Conflicts, FieldSet, PatchError, Writer};
 use serde_json::{Value, json};
 
 use crate::catalog::Resource;
-use crate::decode;
+use crate::converter::fields::Applying;
 use crate::object::{meta, meta_mut};
 use crate::request::{FieldValidation, WriteOptions};
 use crate::status::{ApiError, ApiResult};
 use crate::typed;
 use crate::typed::json::{Node, parse};
 use crate::write::{self, Call, Made, Ownership};
+use crate::{converter, decode};
 
 /// How many operations a JSON patch may have.
 const OPERATIONS: usize = 10_000;
@@ -150,8 +151,20 @@ async fn apply(call: &Call, options: &WriteOptions) -> ApiResult<Response> {
     let now = call.server.now();
     let reset = reset(&call.resource, &call.place.subresource, &config);
     let make = |live: &Value| applied(call, options, Some(live), &config, &reset, &now, &stated);
-    let (object, warnings) = write::change(call, options, &call.place.subresource, make).await?;
+    let writer = writer(call, options, &now);
+    let applying = Applying { config: &config, writer, force: options.force, reset: &reset };
+    let (object, warnings) = write::change_applied(call, options, &call.place.subresource, Some(&applying), make).await?;
     call.answer(StatusCode::OK, &object, &warnings)
+}
+
+fn writer<'a>(call: &'a Call, options: &'a WriteOptions, now: &'a str) -> Writer<'a> {
+    Writer {
+        manager: &options.manager,
+        api_version: &call.resource.api_version,
+        subresource: &call.place.subresource,
+        now,
+        empty: &call.resource.empty,
+    }
 }
 
 /// A patch whose result is no object of the kind is told with the whole result; a strategic one with the patch itself.
@@ -272,16 +285,22 @@ fn applied(
     now: &str,
     stated: &str,
 ) -> ApiResult<Made> {
-    let resource = &call.resource;
-    let writer = Writer {
-        manager: &options.manager,
-        api_version: &resource.api_version,
-        subresource: &call.place.subresource,
-        now,
-        empty: &resource.empty,
-    };
-    let object = patch::apply(live, config, writer, options.force, &resource.shape, reset).map_err(|error| refusal(call, error, stated))?;
-    let (mut object, warnings) = write::refit_applied(resource, &object)?;
+    let writer = writer(call, options, now);
+    let object =
+        patch::apply(live, config, writer, options.force, &call.resource.shape, reset).map_err(|error| refusal(call, error, stated))?;
+    fitted(call, live, config, &object)
+}
+
+/// Applies to an object of which somebody owns fields in another version of the kind.
+pub(crate) async fn applied_mixed(call: &Call, applying: &Applying<'_>, live: &Value) -> ApiResult<Made> {
+    let object = converter::fields::apply(&call.server, &call.resource, live, applying).await?;
+    let object = object.map_err(|error| refusal(call, error, &call.place.namespace))?;
+    fitted(call, Some(live), applying.config, &object)
+}
+
+/// Fits what an apply made.
+fn fitted(call: &Call, live: Option<&Value>, config: &Value, object: &Value) -> ApiResult<Made> {
+    let (mut object, warnings) = write::refit_applied(&call.resource, object)?;
     if let (Some(live), None) = (live, config["metadata"].get("resourceVersion")) {
         // What the configuration does not say is no precondition.
         meta_mut(&mut object).insert("resourceVersion".to_owned(), json!(""));

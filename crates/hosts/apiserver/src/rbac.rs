@@ -92,8 +92,12 @@ impl Rule {
     }
 }
 
+/// A role given to subjects.
 #[derive(Debug, Clone)]
-struct Binding {
+pub(crate) struct Binding {
+    /// The binding itself: empty where it holds everywhere, and its name.
+    namespace: String,
+    name: String,
     subjects: Vec<Value>,
     /// The bound role: whether it is a ClusterRole, and its name.
     cluster: bool,
@@ -105,11 +109,17 @@ impl Binding {
         let reference = value.get("roleRef").cloned().unwrap_or_default();
         let text = |name: &str| reference.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let subjects = value.get("subjects").and_then(Value::as_array).cloned().unwrap_or_default();
-        Self { subjects, cluster: text("kind") == "ClusterRole", role: text("name") }
+        let (namespace, name) = (meta(value, "namespace").to_owned(), meta(value, "name").to_owned());
+        Self { namespace, name, subjects, cluster: text("kind") == "ClusterRole", role: text("name") }
     }
 
     fn binds(&self, caller: &Caller) -> bool {
-        self.subjects.iter().any(|subject| {
+        self.subject(caller).is_some()
+    }
+
+    /// Returns the first subject that is this caller.
+    fn subject(&self, caller: &Caller) -> Option<&Value> {
+        self.subjects.iter().find(|subject| {
             let text = |name: &str| subject.get(name).and_then(Value::as_str).unwrap_or_default();
             match text("kind") {
                 "User" => text("name") == caller.name,
@@ -121,6 +131,35 @@ impl Binding {
                 _ => false,
             }
         })
+    }
+}
+
+/// Why somebody may do something.
+pub(crate) enum Allowed<'a> {
+    /// As one of those who may do everything.
+    Master,
+    /// By a rule of the role that a binding gives to a subject.
+    By(&'a Binding, &'a Value),
+}
+
+impl Allowed<'_> {
+    /// Says why, in the words of Kubernetes' authorizer (`kubernetes/kubernetes:pkg/registry/rbac/validation/rule.go`), which
+    /// has none for those who may do everything.
+    pub fn reason(&self) -> String {
+        let Self::By(binding, subject) = self else { return String::new() };
+        let text = |name: &str| subject.get(name).and_then(Value::as_str).unwrap_or_default();
+        let (kind, name) = if binding.namespace.is_empty() {
+            ("ClusterRoleBinding", binding.name.clone())
+        } else {
+            ("RoleBinding", format!("{}/{}", binding.name, binding.namespace))
+        };
+        let role = if binding.cluster { "ClusterRole" } else { "Role" };
+        let who = match (text("kind"), text("namespace")) {
+            ("ServiceAccount", "") => format!("{}/{}", text("name"), binding.namespace),
+            ("ServiceAccount", namespace) => format!("{}/{namespace}", text("name")),
+            _ => text("name").to_owned(),
+        };
+        format!("RBAC: allowed by {kind} {name:?} of {role} {:?} to {} {who:?}", binding.role, text("kind"))
     }
 }
 
@@ -161,7 +200,20 @@ impl Rules {
 
     /// Tells whether the caller may.
     pub fn allows(&self, caller: &Caller, wanted: &Attributes) -> bool {
-        is_master(caller) || self.rules(caller, &wanted.namespace).any(|rule| rule.allows(wanted))
+        self.decide(caller, wanted).is_some()
+    }
+
+    /// Returns why the caller may; `None` when they may not.
+    pub fn decide(&self, caller: &Caller, wanted: &Attributes) -> Option<Allowed<'_>> {
+        if is_master(caller) {
+            return Some(Allowed::Master);
+        }
+        let local = self.bindings.get(&wanted.namespace).into_iter().flatten();
+        self.cluster_bindings.iter().chain(local).find_map(|binding| {
+            let subject = binding.subject(caller)?;
+            let rules = self.of(binding.cluster, &binding.namespace, &binding.role);
+            rules.iter().any(|rule| rule.allows(wanted)).then_some(Allowed::By(binding, subject))
+        })
     }
 
     /// Returns the rules that hold for a caller in a namespace; empty means cluster-wide.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use store::Entry;
 
 use crate::accept::{Form, form};
+use crate::converter;
 use crate::object::{self, Identity, splice};
 use crate::selector::Selector;
 use crate::status::{ApiError, ApiResult, json_response};
@@ -27,7 +28,9 @@ pub(crate) async fn get(call: &Call) -> ApiResult<Response> {
         reach(call, revision).await?;
     }
     let (resource, name) = (&call.resource, call.place.name.as_str());
-    let entry = call.server.store.get(&call.key()).ok_or_else(|| ApiError::not_found(resource, name))?;
+    let key = call.key();
+    let entry = call.server.store.get(&key).ok_or_else(|| ApiError::not_found(resource, name))?;
+    let entry = converter::entry(&call.server, resource, &key, entry).await?;
     if wanted != Form::Object {
         return call.answer(StatusCode::OK, &object::decode(&entry, resource), &[]);
     }
@@ -191,6 +194,17 @@ pub(crate) async fn list(call: &Call) -> ApiResult<Response> {
         } else {
             store.scan(&prefix)
         }
+    };
+    let entries = if resource.converter().is_some() {
+        let mut later: Vec<(String, Entry)> = entries.into_iter().filter(|(key, _)| key[prefix.len()..] >= *start).collect();
+        // A page without a selector shows the first ones, and nobody looks at the others.
+        let seen = limit.filter(|_| selector.is_empty()).map_or(later.len(), |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        let rest = later.split_off(seen.min(later.len()));
+        let mut shown = converter::entries(&call.server, resource, later).await?;
+        shown.extend(rest);
+        shown
+    } else {
+        entries
     };
     let mut taken: Vec<&(String, Entry)> = Vec::new();
     let mut objects: Vec<Value> = Vec::new();

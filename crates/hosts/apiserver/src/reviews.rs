@@ -84,11 +84,11 @@ fn token_review(server: &Server, spec: &Value) -> ApiResult<Value> {
     let audiences: Vec<String> =
         spec.get("audiences").and_then(Value::as_array).into_iter().flatten().filter_map(|one| one.as_str().map(str::to_owned)).collect();
     let found = if audiences.is_empty() {
-        auth::verify(server, given).map(|caller| (caller, token::AUDIENCE.to_owned()))
+        auth::verify(server, given).map(|found| (found.caller, token::AUDIENCE.to_owned()))
     } else {
         audiences.iter().find_map(|audience| {
-            let caller = if audience == token::AUDIENCE { auth::verify(server, given) } else { token::verify(server, given, audience) };
-            Some((caller?, audience.clone()))
+            let found = if audience == token::AUDIENCE { auth::verify(server, given) } else { token::verify(server, given, audience) };
+            Some((found?.caller, audience.clone()))
         })
     };
     Ok(match found {
@@ -166,7 +166,14 @@ fn access(server: &Server, caller: &Caller, kind: &str, spec: &Value, namespace:
             )));
         }
     };
-    Ok(if server.rules().allows(caller, &attributes) { json!({"allowed": true}) } else { json!({"allowed": false}) })
+    let rules = server.rules();
+    let Some(allowed) = rules.decide(caller, &attributes) else { return Ok(json!({"allowed": false})) };
+    let mut status = json!({"allowed": true});
+    let reason = allowed.reason();
+    if !reason.is_empty() {
+        status["reason"] = json!(reason);
+    }
+    Ok(status)
 }
 
 fn rules(server: &Server, caller: &Caller, spec: &Value) -> ApiResult<Value> {

@@ -11,6 +11,7 @@ use http::{Method, StatusCode};
 use model::Caller;
 use serde_json::json;
 
+use crate::audit::Trail;
 use crate::catalog::Catalog;
 use crate::rbac::Attributes;
 use crate::request::{Place, Query, place, verb};
@@ -31,21 +32,22 @@ async fn answer(State(server): State<Arc<Server>>, request: Request) -> Response
     let encodings = found.map_or(accept::Encodings::All, |resource| resource.encodings());
     // Who wants what nobody has is told so in JSON.
     let media = accept::negotiate(request.headers(), encodings).map_or(accept::Media::Json, |(_, media)| media);
-    let response = match handle(server, request).await {
+    let mut trail = Trail::begin(&server, &request, place.as_ref());
+    let response = match handle(server, request, &mut trail).await {
         Ok(response) => response,
         Err(error) => error.into_response(),
     };
-    accept::encoded(response, media).await
+    trail.end(accept::encoded(response, media).await)
 }
 
-async fn handle(server: Arc<Server>, request: Request) -> ApiResult<Response> {
+async fn handle(server: Arc<Server>, request: Request, trail: &mut Trail) -> ApiResult<Response> {
     let (parts, body) = request.into_parts();
-    let caller = auth::caller(&server, &parts)?;
+    let caller = auth::caller(&server, &parts, trail)?;
     let path = parts.uri.path().to_owned();
     let query = Query::parse(parts.uri.query().unwrap_or_default());
     let Some(place) = place(&path) else {
         let attributes = Attributes { verb: parts.method.as_str().to_lowercase(), path: Some(path.clone()), ..Attributes::default() };
-        authorize(&server, &caller, &attributes)?;
+        authorize(&server, &caller, &attributes, trail)?;
         if paths::only_read(&path) && !matches!(parts.method, Method::GET | Method::HEAD) {
             return Err(ApiError::method_not_allowed());
         }
@@ -55,7 +57,7 @@ async fn handle(server: Arc<Server>, request: Request) -> ApiResult<Response> {
             known.map_or_else(ApiError::no_such_path, |group| nothing(&server.catalog(), group))
         });
     };
-    authorize(&server, &caller, &attributes(&server, &parts.method, &place, &query))?;
+    authorize(&server, &caller, &attributes(&server, &parts.method, &place, &query), trail)?;
     let body = bytes(body).await?;
     if let Some(kind) = reviews::kind(&place) {
         if parts.method != Method::POST {
@@ -79,12 +81,29 @@ async fn handle(server: Arc<Server>, request: Request) -> ApiResult<Response> {
     let Some(resource) = catalog.find(&place.group, &place.version, &place.resource).cloned() else {
         return Err(nothing(&catalog, &place.group));
     };
-    let call = Call { server, resource, place, query, headers: parts.headers, caller, body, said: Mutex::default() };
+    let call = Call {
+        server,
+        resource,
+        place,
+        query,
+        headers: parts.headers,
+        caller,
+        body,
+        said: Mutex::default(),
+        named: Mutex::default(),
+        notes: Mutex::default(),
+    };
     let mut response = match dispatch(&call, parts.method).await {
         Ok(response) => response,
         Err(error) => error.into_response(),
     };
     call.tell(&mut response);
+    if let Some((name, uid)) = call.named.lock().expect("no holder of the name's lock panics").take() {
+        trail.named(&name, &uid);
+    }
+    for (key, value) in call.notes.lock().expect("no holder of the notes' lock panics").drain(..) {
+        trail.annotate(key, || value);
+    }
     Ok(response)
 }
 
@@ -126,10 +145,12 @@ fn attributes(server: &Server, method: &Method, place: &Place, query: &Query) ->
     }
 }
 
-fn authorize(server: &Server, caller: &Caller, attributes: &Attributes) -> ApiResult<()> {
-    if server.rules().allows(caller, attributes) {
+fn authorize(server: &Server, caller: &Caller, attributes: &Attributes, trail: &mut Trail) -> ApiResult<()> {
+    if let Some(allowed) = server.rules().decide(caller, attributes) {
+        trail.decided(true, || allowed.reason());
         return Ok(());
     }
+    trail.decided(false, String::new);
     let refusal = attributes.refusal(caller);
     if attributes.path.is_some() {
         return Err(ApiError::new(403, "Forbidden", format!("forbidden: {refusal}")).with(json!({})));
@@ -192,9 +213,9 @@ async fn dispatch(call: &Call, method: Method) -> ApiResult<Response> {
 async fn whole(call: &Call, method: &Method) -> ApiResult<Response> {
     let named = !call.place.name.is_empty();
     match *method {
-        Method::GET | Method::HEAD if call.place.watch => watch::answer(call),
+        Method::GET | Method::HEAD if call.place.watch => watch::answer(call).await,
         Method::GET | Method::HEAD if named => read::get(call).await,
-        Method::GET | Method::HEAD if call.query.flag("watch") => watch::answer(call),
+        Method::GET | Method::HEAD if call.query.flag("watch") => watch::answer(call).await,
         Method::GET | Method::HEAD => read::list(call).await,
         Method::POST if !named => write::create(call).await,
         Method::PUT if named => write::update(call).await,

@@ -6,11 +6,11 @@ use patch::{FieldSet, Writer};
 use serde_json::{Value, json};
 
 use crate::catalog::{Resource, Scale};
-use crate::decode;
 use crate::object::{self, at, meta, meta_mut};
 use crate::patches::{self, Patch};
 use crate::status::{ApiError, ApiResult, json_response};
 use crate::write::{self, Call, Made, Ownership};
+use crate::{converter, decode};
 
 const VERSION: &str = "autoscaling/v1";
 
@@ -20,7 +20,9 @@ pub(crate) async fn answer(call: &Call, method: &Method) -> ApiResult<Response> 
     let Some(scale) = resource.subresources.scale.clone() else { return Err(ApiError::no_such_way()) };
     let object = match *method {
         Method::GET | Method::HEAD => {
-            let entry = call.server.store.get(&call.key()).ok_or_else(|| ApiError::not_found(resource, &call.place.name))?;
+            let key = call.key();
+            let entry = call.server.store.get(&key).ok_or_else(|| ApiError::not_found(resource, &call.place.name))?;
+            let entry = converter::entry(&call.server, resource, &key, entry).await?;
             let object = object::decode(&entry, resource);
             scalable(&object, resource, &scale)?;
             return Ok(json_response(StatusCode::OK, shown(&object, resource, &scale).to_string().into_bytes()));

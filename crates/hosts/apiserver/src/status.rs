@@ -7,6 +7,7 @@ use http::{HeaderValue, StatusCode, header};
 use schema::Violation;
 use serde_json::{Value, json};
 
+use crate::audit::Refused;
 use crate::catalog::Resource;
 
 /// A refusal.
@@ -149,6 +150,7 @@ impl IntoResponse for ApiError {
                 .into_response();
         }
         let mut response = json_response(code, self.status().to_string().into_bytes());
+        response.extensions_mut().insert(Refused(self.reason.into_owned()));
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

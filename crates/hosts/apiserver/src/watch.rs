@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use crate::Server;
 use crate::accept::{Form, form};
 use crate::catalog::Resource;
+use crate::converter;
 use crate::object::{self, Identity, meta_mut, splice};
 use crate::request::Query;
 use crate::selector::Selector;
@@ -51,7 +52,7 @@ struct Watch {
 }
 
 /// Answers a watch.
-pub(crate) fn answer(call: &Call) -> ApiResult<Response> {
+pub(crate) async fn answer(call: &Call) -> ApiResult<Response> {
     crate::read::check_options(call, true)?;
     let (query, server) = (&call.query, &call.server);
     let form = form(&call.headers, call.resource.encodings())?;
@@ -86,7 +87,7 @@ pub(crate) fn answer(call: &Call) -> ApiResult<Response> {
     };
     let all = if query.has("sendInitialEvents") { query.flag("sendInitialEvents") } else { revision == 0 };
     if all {
-        watch.tell_everything();
+        watch.tell_everything().await?;
         if query.flag("sendInitialEvents") && watch.bookmarks {
             watch.bookmark(true);
         }
@@ -112,7 +113,7 @@ impl Watch {
             }
             self.receiver.borrow_and_update();
             match self.server.store.changes_after(self.position) {
-                Ok(changes) => changes.iter().for_each(|change| self.tell(change)),
+                Ok(changes) => self.tell_all(changes).await,
                 Err(compacted) => {
                     let message = format!("too old resource version: {} ({})", self.position, compacted.oldest);
                     self.push("ERROR", ApiError::new(410, "Expired", message).status());
@@ -156,14 +157,52 @@ impl Watch {
         }
     }
 
-    fn tell_everything(&mut self) {
+    async fn tell_everything(&mut self) -> ApiResult<()> {
         let (entries, revision) = self.server.store.scan(&self.prefix);
+        let entries = converter::entries(&self.server, &self.resource, entries).await?;
         for (_, entry) in &entries {
             if self.matches(Some(entry)) {
                 self.event("ADDED", entry, entry.revision);
             }
         }
         self.position = revision;
+        Ok(())
+    }
+
+    /// Tells changes, in the version of the watch; one that cannot be converted ends it.
+    async fn tell_all(&mut self, changes: Vec<Change>) {
+        // What is stored may be of a version that the definition has only now.
+        self.follow_definition();
+        if self.resource.converter().is_none() {
+            return changes.iter().for_each(|change| self.tell(change));
+        }
+        let last = changes.last().map_or(self.position, |last| last.revision);
+        let own: Vec<Change> = changes.into_iter().filter(|change| change.key.starts_with(&self.prefix)).collect();
+        // Asked for all at once; what was not to be had is asked for once more, so that what comes before it is told.
+        let all = own.iter().flat_map(|change| change.after.clone().map(|after| (change.key.clone(), after))).collect();
+        let _ = converter::entries(&self.server, &self.resource, all).await;
+        for change in own {
+            match self.converted(change).await {
+                Ok(change) => self.tell(&change),
+                Err(error) => {
+                    self.push("ERROR", ApiError::internal(error.message).status());
+                    self.ended = true;
+                    return;
+                }
+            }
+        }
+        self.position = self.position.max(last);
+    }
+
+    async fn converted(&self, mut change: Change) -> ApiResult<Change> {
+        // What was before is only looked at by a selector, or shown when it went.
+        if let Some(before) = change.before.take_if(|_| !self.selector.is_empty() || change.after.is_none()) {
+            change.before = Some(converter::entry(&self.server, &self.resource, &change.key, before).await?);
+        }
+        if let Some(after) = change.after.take() {
+            change.after = Some(converter::entry(&self.server, &self.resource, &change.key, after).await?);
+        }
+        Ok(change)
     }
 
     fn matches(&self, entry: Option<&Entry>) -> bool {

@@ -1,25 +1,26 @@
 //! The way of a change: read, fitted into its kind, owned, admitted, validated, and committed against the revision that was
 //! read. Read first: [`create`], [`update`]; patches are in `patches`, deletions in `delete`.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use axum::response::Response;
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, header};
-use model::Caller;
-use patch::{Writer, same_but_for_times, track_update};
+use http::StatusCode;
+use patch::{same_but_for_times, track_update};
 use serde_json::{Value, json};
-use store::{Batch, StoreError};
+use store::{Batch, Entry, StoreError};
 
 use crate::admission::{self, Ask};
 use crate::catalog::Resource;
 use crate::checks::{check_account, check_grants, check_namespace_lives, checked_namespace, namespace_guard};
-use crate::decode::{Document, Nulls};
+use crate::converter::fields::Applying;
 use crate::object::{self, finalizers, meta, meta_mut};
-use crate::request::{FieldValidation, Place, Query, WriteOptions};
+use crate::request::{FieldValidation, WriteOptions};
 use crate::status::{ApiError, ApiResult};
-use crate::typed::json::Node;
-use crate::{Server, bootstrap, decode, defaults, delete, kinds, pods, strategy, table, token, typed, validation};
+use crate::{Server, bootstrap, converter, decode, delete, kinds, patches, pods, strategy, token, validation};
+
+pub(crate) use crate::call::Call;
+pub(crate) use crate::fit::{fit, in_go_form, refit, refit_applied};
 
 /// How often a write that depends on no revision starts over when somebody else wrote first.
 const TRIES: usize = 5;
@@ -28,126 +29,13 @@ const NAMES: usize = 8;
 /// A generated name keeps so much of its base.
 const BASE: usize = 58;
 
-/// One request to a kind, read and allowed.
-pub(crate) struct Call {
-    pub server: Arc<Server>,
-    pub resource: Arc<Resource>,
-    pub place: Place,
-    pub query: Query,
-    pub headers: HeaderMap,
-    pub caller: Caller,
-    pub body: Bytes,
-    /// What is said with the answer, whatever it is.
-    pub said: Mutex<Vec<String>>,
-}
-
-impl Call {
-    /// Reads the options of a write.
-    pub fn options(&self, kind: &str, apply: bool) -> ApiResult<WriteOptions> {
-        let agent = self.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        WriteOptions::read(&self.query, agent, kind, apply)
-    }
-
-    /// Returns the key of the object that the path names.
-    pub fn key(&self) -> String {
-        self.resource.key(&self.place.namespace, &self.place.name)
-    }
-
-    /// Answers with an object in the form that the client wants.
-    pub fn answer(&self, code: StatusCode, object: &Value, warnings: &[String]) -> ApiResult<Response> {
-        let body = table::in_form(&self.headers, &self.resource, object, &self.query, self.server.clock.now())?;
-        self.say(warnings);
-        Ok(crate::status::json_response(code, body))
-    }
-
-    /// Says something with the answer, once.
-    pub fn say(&self, warnings: &[String]) {
-        let mut said = self.said.lock().expect("no holder of the warnings' lock panics");
-        for warning in warnings {
-            if !said.contains(warning) {
-                said.push(warning.clone());
-            }
-        }
-    }
-
-    /// Writes what was said into the answer's head, what is to be said of the kind first.
-    pub fn tell(&self, response: &mut Response) {
-        let custom = self.resource.custom.as_ref();
-        let own = custom.map_or_else(
-            || kinds::deprecation(&self.resource.group, &self.resource.kind).map(str::to_owned),
-            |custom| custom.deprecation.clone(),
-        );
-        let said = self.said.lock().expect("no holder of the warnings' lock panics");
-        for warning in own.iter().chain(said.iter()) {
-            let quoted: String =
-                warning.chars().filter(|one| !one.is_control()).collect::<String>().replace('\\', "\\\\").replace('"', "\\\"");
-            if let Ok(value) = format!("299 - \"{quoted}\"").parse() {
-                response.headers_mut().append(header::WARNING, value);
-            }
-        }
-    }
-
-    fn writer<'a>(&'a self, options: &'a WriteOptions, subresource: &'a str, now: &'a str) -> Writer<'a> {
-        Writer { manager: &options.manager, api_version: &self.resource.api_version, subresource, now, empty: &self.resource.empty }
-    }
-}
-
-/// Fits a decoded body into its kind and fills in what it leaves out. Returns warnings.
-pub(crate) fn fit(resource: &Resource, document: &Document, validation: FieldValidation) -> ApiResult<(Value, Vec<String>)> {
-    let (mut object, mut warnings) = decode::coerce(resource, document, validation)?;
-    in_go_form(resource, &mut object);
-    if resource.custom.is_none() {
-        defaults::native(resource, &mut object);
-        in_go_form(resource, &mut object);
-    }
-    warnings.extend(unique_owners(&mut object));
-    Ok((object, warnings))
-}
-
-/// Fits an object that this server made from others.
-pub(crate) fn refit(resource: &Resource, object: &Value, validation: FieldValidation) -> ApiResult<(Value, Vec<String>)> {
-    fit(resource, &Document { node: Node::from(object), repeated: Vec::new(), nulls: Nulls::Dropped, start: String::new() }, validation)
-}
-
-/// Fits what an apply made: its nulls are values.
-pub(crate) fn refit_applied(resource: &Resource, object: &Value) -> ApiResult<(Value, Vec<String>)> {
-    fit(
-        resource,
-        &Document { node: Node::from(object), repeated: Vec::new(), nulls: Nulls::Kept, start: String::new() },
-        FieldValidation::Ignore,
-    )
-}
-
-/// Leaves out and fills in what Go does when it writes one of Kubernetes' own kinds.
-pub(crate) fn in_go_form(resource: &Resource, object: &mut Value) {
-    if let Some(form) = resource.form() {
-        typed::write(form, object);
-    }
-}
-
-fn unique_owners(object: &mut Value) -> Option<String> {
-    let list = object.pointer_mut("/metadata/ownerReferences").and_then(Value::as_array_mut)?;
-    let mut kept: Vec<Value> = Vec::new();
-    let mut twice = Vec::new();
-    for owner in list.drain(..) {
-        if kept.contains(&owner) {
-            twice.push(owner.get("uid").and_then(Value::as_str).unwrap_or_default().to_owned());
-        } else {
-            kept.push(owner);
-        }
-    }
-    *list = kept;
-    (!twice.is_empty()).then(|| {
-        format!(".metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: {}", twice.join(", "))
-    })
-}
-
 /// Answers POST on a collection.
 pub(crate) async fn create(call: &Call) -> ApiResult<Response> {
     let options = call.options("CreateOptions", false)?;
     let document = decode::body(&call.headers, &call.body, &call.resource.kind)?;
     let (object, mut warnings) = fit(&call.resource, &document, options.validation)?;
     call.say(&warnings);
+    call.name(&object);
     if !call.place.name.is_empty() {
         return Err(ApiError::method_not_allowed());
     }
@@ -155,6 +43,7 @@ pub(crate) async fn create(call: &Call) -> ApiResult<Response> {
         return Err(ApiError::new(500, "", "resourceVersion should not be set on objects to be created"));
     }
     let created = create_object(call, &options, object, Ownership::Track, &mut warnings).await?;
+    call.name(&created);
     call.answer(StatusCode::CREATED, &created, &warnings)
 }
 
@@ -222,11 +111,12 @@ pub(crate) async fn create_object(
         if options.dry_run {
             return match server.store.get(&resource.key(&namespace, meta(&new, "name"))) {
                 Some(_) => Err(ApiError::already_exists(resource, meta(&new, "name"))),
-                None => Ok(new),
+                None => converter::rehearse(server, resource, new).await,
             };
         }
         let key = resource.key(&namespace, meta(&new, "name"));
-        let mut batch = Batch::new().expect(&key, 0).put(&key, object::encode(&new, &resource.storage_version()));
+        let value = converter::stored(server, resource, &new).await?;
+        let mut batch = Batch::new().expect(&key, 0).put(&key, value.clone());
         if let Some((guard, revision)) = namespace_guard(server, resource, &namespace) {
             // A namespace that begins to go while this is written must not be left with it.
             batch = batch.expect(guard, revision);
@@ -235,7 +125,7 @@ pub(crate) async fn create_object(
             Ok(revision) => {
                 meta_mut(&mut new).insert("resourceVersion".to_owned(), json!(revision.to_string()));
                 written(server, resource, &new, true)?;
-                return Ok(new);
+                return converter::read_back(server, resource, &key, Entry { value, revision }, new).await;
             }
             Err(StoreError::Conflict { key: moved, .. }) if moved != key => check_namespace_lives(server, resource, &new, &namespace)?,
             Err(StoreError::Conflict { .. }) if generated && attempt < NAMES => {}
@@ -280,14 +170,30 @@ pub(crate) async fn change(
     subresource: &str,
     make: impl Fn(&Value) -> ApiResult<Made>,
 ) -> ApiResult<(Value, Vec<String>)> {
+    change_applied(call, options, subresource, None, make).await
+}
+
+/// Carries out an update that may be an apply; where owners speak in several versions of the kind, that is no matter of one
+/// version alone.
+pub(crate) async fn change_applied(
+    call: &Call,
+    options: &WriteOptions,
+    subresource: &str,
+    applying: Option<&Applying<'_>>,
+    make: impl Fn(&Value) -> ApiResult<Made>,
+) -> ApiResult<(Value, Vec<String>)> {
     let (server, resource) = (&call.server, &call.resource);
     let key = call.key();
     let name = call.place.name.as_str();
     let now = server.now();
     for attempt in 1.. {
         let entry = server.store.get(&key).ok_or_else(|| ApiError::not_found(resource, name))?;
+        let entry = converter::entry(server, resource, &key, entry).await?;
         let old = object::decode(&entry, resource);
-        let Made { mut object, ownership, mut warnings } = make(&old)?;
+        let Made { mut object, ownership, mut warnings } = match applying {
+            Some(applying) if converter::fields::mixed(resource, &old) => patches::applied_mixed(call, applying, &old).await?,
+            _ => make(&old)?,
+        };
         let fixed = preconditions(resource, name, &old, &object)?;
         let given = meta(&object, "name");
         if given != name {
@@ -302,7 +208,7 @@ pub(crate) async fn change(
         let mut new = strategy::prepare_update(resource, part, &old, object);
         in_go_form(resource, &mut new);
         if ownership == Ownership::Track {
-            track_update(Some(&old), &mut new, call.writer(options, subresource, &now), &resource.shape);
+            converter::fields::track(server, resource, &old, &mut new, call.writer(options, subresource, &now)).await?;
         }
         let ask = Ask::of(call, "UPDATE", options, name);
         new = mutated(call, &ask, new, Some(&old), &mut warnings).await?;
@@ -325,11 +231,12 @@ pub(crate) async fn change(
             return Ok((old, warnings));
         }
         if options.dry_run {
-            return Ok((new, warnings));
+            return Ok((converter::rehearse(server, resource, new).await?, warnings));
         }
         let gone = is_finished(resource, &new);
+        let value = if gone { Bytes::new() } else { converter::stored(server, resource, &new).await? };
         let batch = Batch::new().expect(&key, entry.revision);
-        let batch = if gone { batch.delete(&key) } else { batch.put(&key, object::encode(&new, &resource.storage_version())) };
+        let batch = if gone { batch.delete(&key) } else { batch.put(&key, value.clone()) };
         match server.store.commit_async(batch).await {
             Ok(revision) => {
                 meta_mut(&mut new).insert("resourceVersion".to_owned(), json!(revision.to_string()));
@@ -337,6 +244,7 @@ pub(crate) async fn change(
                     delete::removed(server, resource, &new)?;
                 } else {
                     written(server, resource, &new, false)?;
+                    new = converter::read_back(server, resource, &key, Entry { value, revision }, new).await?;
                 }
                 return Ok((new, warnings));
             }
@@ -396,6 +304,9 @@ pub(crate) fn written(server: &Arc<Server>, resource: &Resource, object: &Value,
         delete::settle_definitions(server, object)?;
     }
     server.refresh(&resource.group, &resource.plural);
+    if resource.kind == "ValidatingAdmissionPolicy" && resource.custom.is_none() {
+        admission::typecheck::settle(server, meta(object, "name"))?;
+    }
     if resource.custom.is_none() && created {
         match resource.kind.as_str() {
             "Namespace" => bootstrap::furnish(&server.store, meta(object, "name"), &server.now())?,

@@ -16,10 +16,18 @@ use tower::ServiceExt as _;
 
 #[path = "api/admission.rs"]
 mod admission;
+#[path = "api/audit.rs"]
+mod audit;
+#[path = "api/conversion.rs"]
+mod conversion;
 #[path = "api/definitions.rs"]
 mod definitions;
+#[path = "api/events.rs"]
+mod events;
 #[path = "api/pods.rs"]
 mod pods;
+#[path = "api/tokens.rs"]
+mod tokens;
 
 struct Still;
 
@@ -57,10 +65,23 @@ impl World {
             let body = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}).to_string();
             Box::pin(async move { Ok(http::Response::new(Bytes::from(body))) })
         });
+        Self { sent, reply, ..Self::calling(store, outgoing) }
+    }
+
+    /// A server that writes an audit log; it calls nobody.
+    fn audited(log: apiserver::AuditLog) -> Self {
+        let outgoing: apiserver::Outgoing = Arc::new(|_| Box::pin(async { Err("nothing is called".to_owned()) }));
+        let options = Options { name: "test".to_owned(), clock: Arc::new(Still), store: Store::memory(), outgoing, tokens: Vec::new() };
+        let router = ApiServer::new(options).expect("starts").with_audit(log).router();
+        Self { router, store: Store::memory(), sent: Arc::default(), reply: Arc::default(), caller: Some(Caller::master("tester")) }
+    }
+
+    /// A server whose webhooks are what the test says.
+    fn calling(store: Store, outgoing: apiserver::Outgoing) -> Self {
         let tokens = vec![("secret".to_owned(), Caller::master("root"))];
         let options = Options { name: "test".to_owned(), clock: Arc::new(Still), store: store.clone(), outgoing, tokens };
         let router = ApiServer::new(options).expect("starts").router();
-        Self { router, store, sent, reply, caller: Some(Caller::master("tester")) }
+        Self { router, store, sent: Arc::default(), reply: Arc::default(), caller: Some(Caller::master("tester")) }
     }
 
     fn as_user(&self, caller: Option<Caller>) -> Self {

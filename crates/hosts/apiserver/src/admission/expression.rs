@@ -86,14 +86,18 @@ static NAMESPACE: LazyLock<Type> = LazyLock::new(|| {
 
 /// Returns the names that an expression may use; `kind` is the type of the objects where it is known.
 pub(crate) fn environment(params: bool, variables: &BTreeMap<String, Type>, kind: Option<&Type>) -> Environment {
-    let object_type = kind.cloned().unwrap_or(Type::Dyn);
+    typed_environment(params.then_some(&Type::Dyn), variables, kind.unwrap_or(&Type::Dyn))
+}
+
+/// Returns the same where the types of the objects and parameters are known; parameters of an unknown kind have no name.
+pub(crate) fn typed_environment(params: Option<&Type>, variables: &BTreeMap<String, Type>, kind: &Type) -> Environment {
     let mut environment = Environment::default()
-        .with("object", object_type.clone())
-        .with("oldObject", object_type)
+        .with("object", kind.clone())
+        .with("oldObject", kind.clone())
         .with("namespaceObject", NAMESPACE.clone())
         .with("request", REQUEST.clone());
-    if params {
-        environment = environment.with("params", Type::Dyn);
+    if let Some(params) = params {
+        environment = environment.with("params", params.clone());
     }
     if variables.is_empty() {
         return environment;

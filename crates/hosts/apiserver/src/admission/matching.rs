@@ -8,8 +8,10 @@ use serde_json::{Value, json};
 use super::Ask;
 use crate::Server;
 use crate::catalog::Resource;
+use crate::converter;
 use crate::object::pairs;
 use crate::selector::label_selector_matches;
+use crate::status::{ApiError, ApiResult};
 
 fn listed(rule: &Value, field: &str, wanted: &str) -> bool {
     rule.get(field).and_then(Value::as_array).is_some_and(|list| list.iter().any(|one| one == "*" || one == wanted))
@@ -87,12 +89,17 @@ pub(crate) fn namespace_of(server: &Server, ask: &Ask<'_>) -> Option<Value> {
 }
 
 /// Returns an object in another version of its kind.
-pub(crate) fn in_version(resource: &Resource, object: Option<&Value>) -> Option<Value> {
-    let mut object = object?.clone();
+pub(crate) async fn in_version(server: &Server, resource: &Resource, object: Option<&Value>) -> ApiResult<Option<Value>> {
+    let Some(object) = object else { return Ok(None) };
+    if resource.converter().is_some() && object.get("kind").and_then(Value::as_str) == Some(resource.kind.as_str()) {
+        let made = converter::object(server, resource, object, &resource.api_version).await;
+        return made.map(Some).map_err(|error| ApiError::internal(error.message));
+    }
+    let mut object = object.clone();
     if object.get("apiVersion").and_then(Value::as_str).is_some_and(|version| version != resource.api_version)
         && object.get("kind").and_then(Value::as_str) == Some(resource.kind.as_str())
     {
         object["apiVersion"] = json!(resource.api_version);
     }
-    Some(object)
+    Ok(Some(object))
 }

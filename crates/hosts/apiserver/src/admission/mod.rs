@@ -14,6 +14,7 @@ mod pod_security;
 mod pod_standards;
 mod policy;
 pub(crate) mod quota;
+pub(crate) mod typecheck;
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use serde_json::{Value, json};
 use store::Store;
 
 use crate::Server;
+use crate::call::Notes;
 use crate::catalog::Resource;
 use crate::object::meta;
 use crate::request::WriteOptions;
@@ -71,6 +73,8 @@ pub(crate) struct Ask<'a> {
     pub caller: &'a Caller,
     pub dry_run: bool,
     pub options: Value,
+    /// What is noted in the audit log.
+    pub notes: &'a Notes,
     /// What the request is an object of, when it is none of the resource: `PodExecOptions` for `pods/exec`.
     pub kind: Option<(&'static str, &'static str, &'static str)>,
 }
@@ -112,7 +116,20 @@ impl<'a> Ask<'a> {
             caller: &call.caller,
             dry_run,
             options,
+            notes: &call.notes,
             kind: None,
+        }
+    }
+
+    /// Notes something in the audit log; what several say under one name stands side by side.
+    fn note(&self, key: String, value: &str) {
+        let mut notes = self.notes.lock().expect("no holder of the notes' lock panics");
+        match notes.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, before)) => {
+                before.push_str(", ");
+                before.push_str(value);
+            }
+            None => notes.push((key.into(), value.to_owned())),
         }
     }
 
@@ -156,6 +173,10 @@ impl<'a> Ask<'a> {
     }
 }
 
+fn text<'a>(value: &'a Value, path: &str) -> &'a str {
+    value.pointer(path).and_then(Value::as_str).unwrap_or_default()
+}
+
 /// Nobody is asked about the configurations themselves, or nobody could mend them.
 fn exempt(ask: &Ask<'_>) -> bool {
     ask.resource.group == GROUP
@@ -183,9 +204,9 @@ pub(crate) async fn mutate(
             if !due {
                 continue;
             }
-            let Some(resource) = hook.wants(server, ask, Some(&object), old)? else { continue };
+            let Some(resource) = hook.wants(server, ask, Some(&object), old).await? else { continue };
             if let Some(response) = hook.call(server, ask, &resource, Some(&object), old, warnings, true).await? {
-                object = hook.patched(&resource, &object, &response)?;
+                object = hook.patched(server, &resource, &object, &response).await?;
             }
             seen[index] = Some(object.clone());
         }
@@ -212,7 +233,7 @@ pub(crate) async fn validate(
     }
     object.map_or(Ok(()), |object| limits::validate(server, ask, object))?;
     pod_security::validate(server, ask, object, old, warnings)?;
-    policy::validate(server, &webhooks.policies, ask, object, old, warnings)?;
+    policy::validate(server, &webhooks.policies, ask, object, old, warnings).await?;
     ask_all(server, ask, &webhooks.validating, object, old, warnings, false).await?;
     // Last, so that nothing is counted that somebody else refuses.
     object.map_or(Ok(()), |object| quota::validate(server, ask, object))
@@ -231,7 +252,7 @@ async fn ask_all(
         return Ok(());
     }
     for hook in hooks {
-        if let Some(resource) = hook.wants(server, ask, object, old)? {
+        if let Some(resource) = hook.wants(server, ask, object, old).await? {
             hook.call(server, ask, &resource, object, old, warnings, mutating).await?;
         }
     }

@@ -13,6 +13,7 @@ use super::matching::{in_version, matched, namespace_of, selected};
 use super::{Ask, GROUP};
 use crate::Server;
 use crate::catalog::Resource;
+use crate::converter;
 use crate::object::{self, meta, pairs};
 use crate::selector::label_selector_matches;
 use crate::status::{ApiError, ApiResult};
@@ -29,7 +30,7 @@ pub(crate) struct Policy {
     conditions: Conditions,
     variables: Vec<(String, Expression)>,
     validations: Vec<Validation>,
-    annotations: Vec<Expression>,
+    annotations: Vec<(String, Expression)>,
     params: Option<(String, String)>,
     bindings: Vec<Binding>,
 }
@@ -131,7 +132,7 @@ fn policy_of(policy: &Value, bindings: Vec<&Value>) -> Policy {
             })
             .collect(),
         annotations: list(policy, "/spec/auditAnnotations")
-            .map(|one| expression(text(one, "/valueExpression"), &[Type::String, Type::Null]))
+            .map(|one| (text(one, "/key").to_owned(), expression(text(one, "/valueExpression"), &[Type::String, Type::Null])))
             .collect(),
         params: params.map(|kind| (text(kind, "/apiVersion").to_owned(), text(kind, "/kind").to_owned())),
         variables,
@@ -160,7 +161,7 @@ enum Decision {
 }
 
 /// Asks the policies about a request.
-pub(crate) fn validate(
+pub(crate) async fn validate(
     server: &Server,
     policies: &[Policy],
     ask: &Ask<'_>,
@@ -171,12 +172,13 @@ pub(crate) fn validate(
     let mut denied = Vec::new();
     for policy in policies {
         let Some(resource) = policy.constraints.matches(server, ask, object, old) else { continue };
-        let (object, old) = (in_version(&resource, object), in_version(&resource, old));
+        let (object, old) = (in_version(server, &resource, object).await?, in_version(server, &resource, old).await?);
         for binding in &policy.bindings {
             if binding.constraints.matches(server, ask, object.as_ref(), old.as_ref()).is_none() {
                 continue;
             }
-            policy.bound(server, binding, &resource, ask, object.as_ref(), old.as_ref(), &mut denied, warnings);
+            let params = policy.params(server, binding, ask.namespace).await;
+            policy.bound(server, binding, params, &resource, ask, object.as_ref(), old.as_ref(), &mut denied, warnings);
         }
     }
     let Some(Denied { message, reason }) = denied.into_iter().next() else { return Ok(()) };
@@ -200,6 +202,7 @@ impl Policy {
         &self,
         server: &Server,
         binding: &Binding,
+        params: Result<Vec<Option<Value>>, String>,
         resource: &Resource,
         ask: &Ask<'_>,
         object: Option<&Value>,
@@ -208,7 +211,7 @@ impl Policy {
         warnings: &mut Vec<String>,
     ) {
         let prefix = format!("ValidatingAdmissionPolicy '{}' with binding '{}' denied request: ", self.name, binding.name);
-        let params = match self.params(server, binding, ask.namespace) {
+        let params = match params {
             Ok(params) => params,
             Err(why) => {
                 if !self.ignore {
@@ -228,7 +231,7 @@ impl Policy {
                 params: params.as_ref(),
                 variables: &self.variables,
             };
-            for decision in self.decide(&input) {
+            for (index, decision) in self.decide(&input).into_iter().enumerate() {
                 let Decision::Deny { message, reason } = decision else { continue };
                 for action in &binding.actions {
                     match action.as_str() {
@@ -237,15 +240,16 @@ impl Policy {
                             "Validation failed for ValidatingAdmissionPolicy '{}' with binding '{}': {message}",
                             self.name, binding.name
                         )),
-                        _ => tracing::info!(policy = self.name, binding = binding.name, message, "a policy would have refused a request"),
+                        _ => self.noted(ask, binding, index, &message),
                     }
                 }
             }
             // Audit annotations go to the log; one that fails refuses whatever the binding's actions are.
             let evaluator = Evaluator::new(&input, BUDGET);
-            for annotation in &self.annotations {
+            for (key, annotation) in &self.annotations {
                 match evaluator.evaluate(annotation) {
-                    Ok(Cel::String(value)) => tracing::info!(policy = self.name, value = value.as_ref(), "audit annotation"),
+                    Ok(Cel::String(value)) if value.trim().is_empty() => {}
+                    Ok(Cel::String(value)) => ask.note(format!("{}/{key}", self.name), value.trim()),
                     Err(Failed::Error(message)) if !self.ignore => {
                         denied.push(Denied { message: format!("{prefix}{message}"), reason: String::new() });
                     }
@@ -256,6 +260,14 @@ impl Policy {
                 }
             }
         }
+    }
+
+    /// Notes that a request would have been refused.
+    fn noted(&self, ask: &Ask<'_>, binding: &Binding, index: usize, message: &str) {
+        let failure = json!([{
+            "message": message, "policy": self.name, "binding": binding.name, "expressionIndex": index, "validationActions": binding.actions,
+        }]);
+        ask.note("validation.policy.admission.k8s.io/validation_failure".to_owned(), &failure.to_string());
     }
 
     fn failed(&self, message: String) -> Decision {
@@ -283,7 +295,7 @@ impl Policy {
     }
 
     /// Returns the parameters of a binding: one `None` when there are none to be had.
-    fn params(&self, server: &Server, binding: &Binding, namespace: &str) -> Result<Vec<Option<Value>>, String> {
+    async fn params(&self, server: &Server, binding: &Binding, namespace: &str) -> Result<Vec<Option<Value>>, String> {
         let Some((api_version, kind)) = &self.params else { return Ok(vec![None]) };
         let reference = &binding.params;
         if !reference.is_object() {
@@ -308,10 +320,18 @@ impl Policy {
         let params: Vec<Option<Value>> = if name.is_empty() {
             let selector = reference.get("selector").cloned().unwrap_or_else(|| json!({}));
             let all = server.store.scan(&resource.prefix(Some(place))).0;
+            let all = converter::entries(server, resource, all).await.map_err(|error| error.message)?;
             let all = all.iter().map(|(_, entry)| object::decode(entry, resource));
             all.filter(|one| label_selector_matches(&selector, pairs(one, "labels"))).map(Some).collect()
         } else {
-            server.store.get(&resource.key(place, name)).map(|entry| Some(object::decode(&entry, resource))).into_iter().collect()
+            let key = resource.key(place, name);
+            match server.store.get(&key) {
+                Some(entry) => {
+                    let entry = converter::entry(server, resource, &key, entry).await.map_err(|error| error.message)?;
+                    vec![Some(object::decode(&entry, resource))]
+                }
+                None => Vec::new(),
+            }
         };
         if params.is_empty() && deny { missing() } else { Ok(params) }
     }

@@ -14,7 +14,7 @@ const RBAC: &str = "rbac.authorization.k8s.io";
 
 /// Writes what is missing; what is there stays as somebody made it.
 pub(crate) fn fill(store: &Store, clock: &dyn Clock) -> Result<(), StoreError> {
-    token::ensure_key(store)?;
+    token::keys::ensure(store, clock.now().as_second())?;
     let now = object::seconds(clock.now());
     for name in NAMESPACES {
         let namespace = json!({

@@ -299,7 +299,7 @@ fn selectable(fields: &[Value], raw: Option<&Value>, here: &str, found: &mut Vec
     }
 }
 
-/// Objects are converted here only by their version's name: a definition that needs a webhook for it is refused.
+/// How objects come from one version to another: by their version's name alone, or by a webhook.
 fn conversion(spec: &Value, found: &mut Vec<Violation>) {
     let Some(conversion) = spec.get("conversion") else { return };
     let strategies = ["None".to_owned(), "Webhook".to_owned()];
@@ -317,9 +317,6 @@ fn conversion(spec: &Value, found: &mut Vec<Violation>) {
         found.extend(config.map(|_| Violation::forbidden(here, why)));
         found.extend((!reviews.is_empty()).then(|| Violation::forbidden(field, why)));
         return;
-    }
-    if spec.get("versions").and_then(Value::as_array).is_some_and(|versions| versions.len() > 1) {
-        found.push(Violation::not_supported("spec.conversion.strategy", &json!(strategy), &["None".to_owned()]));
     }
     match config {
         None => found.push(Violation::required(here, "required when strategy is set to Webhook")),

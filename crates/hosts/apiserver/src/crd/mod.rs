@@ -7,6 +7,7 @@ mod status;
 pub(crate) use check::check;
 pub(crate) use status::{begin, settle, store};
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use patch::Shape;
@@ -14,6 +15,7 @@ use schema::Schema;
 use serde_json::{Value, json};
 
 use crate::catalog::{Custom, Resource, Scale, Subresources, head};
+use crate::converter::{Converter, Form};
 use crate::kinds::Generation;
 use crate::object::at;
 
@@ -38,6 +40,9 @@ pub(crate) fn default(definition: &mut Value) {
     if let Some(Value::Object(spec)) = definition.pointer_mut("/spec") {
         spec.entry("conversion").or_insert_with(|| json!({"strategy": "None"}));
     }
+    if let Some(Value::Object(service)) = definition.pointer_mut("/spec/conversion/webhook/clientConfig/service") {
+        service.entry("port").or_insert_with(|| json!(443));
+    }
 }
 
 fn established(definition: &Value) -> bool {
@@ -52,11 +57,30 @@ pub(crate) fn resources(definition: &Value) -> Result<Vec<Arc<Resource>>, String
     if !established(definition) {
         return Ok(Vec::new());
     }
+    let converter = converter(definition)?.map(Arc::new);
     let served = versions(definition).into_iter().filter(|version| version.get("served") == Some(&json!(true)));
-    served.map(|version| resource(definition, version).map(Arc::new)).collect()
+    served.map(|version| resource(definition, version, converter.as_ref()).map(Arc::new)).collect()
 }
 
-fn resource(definition: &Value, version: &Value) -> Result<Resource, String> {
+/// Returns the webhook of a definition, with all its versions: objects may lie in one that is not served.
+fn converter(definition: &Value) -> Result<Option<Converter>, String> {
+    let Some(conversion) = at(definition, &["spec", "conversion"]).filter(|conversion| text(conversion, "strategy") == "Webhook") else {
+        return Ok(None);
+    };
+    let mut forms = BTreeMap::new();
+    for version in versions(definition) {
+        let raw = at(version, &["schema", "openAPIV3Schema"]).ok_or("schemas are required")?;
+        let mut schema = Schema::compile(raw, "openAPIV3Schema").map_err(|error| error.to_string())?;
+        schema.properties.remove("metadata");
+        let shape = Arc::new(Shape::resource(&schema));
+        let name = format!("{}/{}", text(&definition["spec"], "group"), text(version, "name"));
+        forms.insert(name, Form { schema: Arc::new(schema), shape });
+    }
+    let kind = at(definition, &["status", "acceptedNames", "kind"]).and_then(Value::as_str).unwrap_or_default();
+    Ok(Converter::read(conversion, kind, forms))
+}
+
+fn resource(definition: &Value, version: &Value, converter: Option<&Arc<Converter>>) -> Result<Resource, String> {
     let spec = definition.get("spec").cloned().unwrap_or_default();
     // What was accepted is served, even when another name is asked for since.
     let names = at(definition, &["status", "acceptedNames"]).cloned().unwrap_or_default();
@@ -103,6 +127,7 @@ fn resource(definition: &Value, version: &Value) -> Result<Resource, String> {
             terminating: !crate::object::meta(definition, "deletionTimestamp").is_empty(),
             deprecation,
             metadata,
+            converter: converter.cloned(),
         }),
         head: head(&api_version, &kind),
         empty: json!({}),

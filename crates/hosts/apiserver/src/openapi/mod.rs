@@ -15,6 +15,7 @@ use crate::catalog::{Catalog, Resource};
 use crate::kinds::KINDS;
 use crate::request::Query;
 
+mod enums;
 mod gnostic;
 mod paths;
 mod version2;
@@ -63,6 +64,7 @@ impl Documents {
                 let path = if group.name.is_empty() { format!("api/{version}") } else { format!("apis/{}/{version}", group.name) };
                 let mut digest = Sha256::new();
                 digest.update(format!("{path} {}", env!("CARGO_PKG_VERSION")));
+                digest.update(enums::TABLE);
                 for resource in resources {
                     digest.update(&resource.kind);
                     if let Some(custom) = &resource.custom {
@@ -187,6 +189,7 @@ fn write(resources: &[Arc<Resource>]) -> Value {
     names.extend(SHARED.iter().filter(|shared| paths_refer(&paths, shared)).map(|name| (*name).to_owned()));
     names.extend([META, LIST_META].map(str::to_owned));
     let mut schemas = builtin::closure(&names);
+    enums::annotate(&mut schemas);
     schemas.extend(own);
     for resource in resources {
         if let Some(schema) = schemas.get_mut(&name(resource)) {

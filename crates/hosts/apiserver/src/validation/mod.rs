@@ -91,6 +91,16 @@ pub(crate) fn check(
     faults.0
 }
 
+/// Checks the labels or annotations of an object that a conversion webhook has made. Upstream's path of annotations lacks a letter.
+pub(crate) fn check_marks(field: &str, marks: &Value) -> Vec<Violation> {
+    let mut faults = Faults::default();
+    match field {
+        "labels" => faults.labels("metadata.labels", Some(marks)),
+        _ => faults.annotations("metadata.annotation", Some(marks)),
+    }
+    faults.0
+}
+
 /// What the definition of a custom resource asks for: bounds on its names, its schema, its rules.
 fn custom(subject: &Subject<'_>, definition: &Custom, faults: &mut Faults, warnings: &mut Vec<String>) {
     let Subject { resource, object, old, .. } = *subject;

@@ -154,3 +154,46 @@ async fn quotas_count_and_ranges_fill_in() {
         "exceeded quota: q, requested: count/deployments.apps=1",
     );
 }
+
+#[tokio::test]
+async fn the_status_of_a_policy_says_which_expressions_do_not_fit_its_kinds() {
+    let world = World::new();
+    let policies = format!("{GROUP}/validatingadmissionpolicies");
+    let mut made = policy(json!([
+        {"expression": "object.spec.replicas < 5 && object.metadata.labels['a'] == 'b'"},
+        {"expression": "object.spec.replicaz < 5", "messageExpression": "'has ' + object.spec.nothing"},
+        {"expression": "variables.count + 'x' == 'x'"},
+        {"expression": "object.metadata.creationTimestamp < timestamp('2030-01-01T00:00:00Z')"},
+    ]));
+    made["spec"]["matchConstraints"]["resourceRules"] = json!([
+        {"apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["deployments", "deployments/scale", "statefulsets"]},
+        {"apiGroups": ["*"], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]},
+    ]);
+    made["spec"]["variables"] = json!([{"name": "count", "expression": "object.spec.replicas"}]);
+    made["spec"]["matchConditions"] = json!([]);
+    let answered = ok(world.post(&policies, made).await);
+    assert_eq!(answered["status"], json!({}));
+    let place = format!("{policies}/short");
+    let live = ok(world.get(&place).await);
+    assert_eq!(live["status"]["observedGeneration"], 1);
+    let warnings = live["status"]["typeChecking"]["expressionWarnings"].as_array().cloned().unwrap_or_default();
+    let fields: Vec<&str> = warnings.iter().filter_map(|one| one["fieldRef"].as_str()).collect();
+    assert_eq!(fields, ["spec.validations[1].expression", "spec.validations[1].messageExpression", "spec.validations[2].expression"]);
+    let arrow = " | object.spec.replicaz < 5\n | ...........^";
+    assert_eq!(
+        warnings[0]["warning"],
+        format!(
+            "apps/v1, Kind=Deployment: ERROR: <input>:1:12: undefined field 'replicaz'\n{arrow}\n\napps/v1, Kind=StatefulSet: ERROR: <input>:1:12: undefined field 'replicaz'\n{arrow}\n"
+        )
+    );
+    let managers = live["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
+    assert!(managers.iter().any(|one| one["manager"] == "validatingadmissionpolicy-status-controller" && one["subresource"] == "status"));
+    // Conditions are others' business, and what is mended is no longer warned of.
+    let condition = json!([{"type": "x", "status": "True", "reason": "Y", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"}]);
+    ok(world.merge(&format!("{place}/status"), json!({"status": {"conditions": condition}})).await);
+    ok(world.merge(&place, json!({"spec": {"validations": [{"expression": "object.spec.replicas < 5"}]}})).await);
+    let mended = ok(world.get(&place).await);
+    // An apply that empties a map takes it away.
+    assert_eq!((&mended["status"]["observedGeneration"], mended["status"].get("typeChecking")), (&json!(2), None));
+    assert_eq!(mended["status"]["conditions"], condition);
+}

@@ -79,21 +79,3 @@ async fn a_rule_that_costs_too_much_is_refused() {
     });
     refused(world.post(CRDS, dear).await, 422, "estimated rule cost exceeds budget");
 }
-
-#[tokio::test]
-async fn conversion_by_webhook_is_refused_where_there_is_something_to_convert() {
-    let world = World::new();
-    let mut converted = definition();
-    converted["spec"]["conversion"] = json!({
-        "strategy": "Webhook",
-        "webhook": {"conversionReviewVersions": ["v1"], "clientConfig": {"url": "https://convert.example.com/"}},
-    });
-    ok(world.post(&format!("{CRDS}?dryRun=All"), converted.clone()).await);
-    let mut second = converted["spec"]["versions"][0].clone();
-    second["name"] = json!("v2");
-    second["storage"] = json!(false);
-    if let Some(versions) = converted["spec"]["versions"].as_array_mut() {
-        versions.push(second);
-    }
-    refused(world.post(CRDS, converted).await, 422, "spec.conversion.strategy: Unsupported value: \"Webhook\"");
-}

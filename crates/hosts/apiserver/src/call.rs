@@ -1,0 +1,99 @@
+//! One request to a kind, and what is said of it besides its answer: warnings to the client, notes to the audit log.
+
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex};
+
+use axum::response::Response;
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+use model::Caller;
+use patch::Writer;
+use serde_json::Value;
+
+use crate::catalog::Resource;
+use crate::object::meta;
+use crate::request::{Place, Query, WriteOptions};
+use crate::status::ApiResult;
+use crate::{Server, kinds, table};
+
+/// What is noted in the audit log, as names with values.
+pub(crate) type Notes = Mutex<Vec<(Cow<'static, str>, String)>>;
+
+/// One request to a kind, read and allowed.
+pub(crate) struct Call {
+    pub server: Arc<Server>,
+    pub resource: Arc<Resource>,
+    pub place: Place,
+    pub query: Query,
+    pub headers: HeaderMap,
+    pub caller: Caller,
+    pub body: Bytes,
+    /// What is said with the answer, whatever it is.
+    pub said: Mutex<Vec<String>>,
+    /// Name and uid of an object that the path does not name.
+    pub named: Mutex<Option<(String, String)>>,
+    /// What is noted in the audit log besides.
+    pub notes: Notes,
+}
+
+impl Call {
+    /// Reads the options of a write.
+    pub fn options(&self, kind: &str, apply: bool) -> ApiResult<WriteOptions> {
+        let agent = self.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        WriteOptions::read(&self.query, agent, kind, apply)
+    }
+
+    /// Returns the key of the object that the path names.
+    pub fn key(&self) -> String {
+        self.resource.key(&self.place.namespace, &self.place.name)
+    }
+
+    /// Answers with an object in the form that the client wants.
+    pub fn answer(&self, code: StatusCode, object: &Value, warnings: &[String]) -> ApiResult<Response> {
+        let body = table::in_form(&self.headers, &self.resource, object, &self.query, self.server.clock.now())?;
+        self.say(warnings);
+        Ok(crate::status::json_response(code, body))
+    }
+
+    /// Tells the log which object it is that the path does not name.
+    pub fn name(&self, object: &Value) {
+        let name = (meta(object, "name").to_owned(), meta(object, "uid").to_owned());
+        *self.named.lock().expect("no holder of the name's lock panics") = Some(name);
+    }
+
+    /// Notes something in the audit log.
+    pub fn note(&self, key: &'static str, value: String) {
+        self.notes.lock().expect("no holder of the notes' lock panics").push((key.into(), value));
+    }
+
+    /// Says something with the answer, once.
+    pub fn say(&self, warnings: &[String]) {
+        let mut said = self.said.lock().expect("no holder of the warnings' lock panics");
+        for warning in warnings {
+            if !said.contains(warning) {
+                said.push(warning.clone());
+            }
+        }
+    }
+
+    /// Writes what was said into the answer's head, what is to be said of the kind first.
+    pub fn tell(&self, response: &mut Response) {
+        let custom = self.resource.custom.as_ref();
+        let own = custom.map_or_else(
+            || kinds::deprecation(&self.resource.group, &self.resource.kind).map(str::to_owned),
+            |custom| custom.deprecation.clone(),
+        );
+        let said = self.said.lock().expect("no holder of the warnings' lock panics");
+        for warning in own.iter().chain(said.iter()) {
+            let quoted: String =
+                warning.chars().filter(|one| !one.is_control()).collect::<String>().replace('\\', "\\\\").replace('"', "\\\"");
+            if let Ok(value) = format!("299 - \"{quoted}\"").parse() {
+                response.headers_mut().append(header::WARNING, value);
+            }
+        }
+    }
+
+    pub fn writer<'a>(&'a self, options: &'a WriteOptions, subresource: &'a str, now: &'a str) -> Writer<'a> {
+        Writer { manager: &options.manager, api_version: &self.resource.api_version, subresource, now, empty: &self.resource.empty }
+    }
+}
