@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use axum::extract::ConnectInfo;
 use axum::{Extension, Router};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -43,8 +44,8 @@ pub async fn serve(listener: TcpListener, router: Router, tls: Arc<rustls::Serve
     loop {
         let place = places.clone().acquire_owned().await.expect("nobody closes it");
         match listener.accept().await {
-            Ok((stream, _)) => {
-                let (router, acceptor) = (router.clone(), acceptor.clone());
+            Ok((stream, peer)) => {
+                let (router, acceptor) = (router.clone().layer(Extension(ConnectInfo(peer))), acceptor.clone());
                 tokio::spawn(async move {
                     connection(stream, router, acceptor).await;
                     drop(place);

@@ -31,10 +31,11 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Tells whether both are the same owner.
+    /// Tells whether both are the same owner: an applier stays the same whatever version it speaks
+    /// (kubernetes/apimachinery:pkg/util/managedfields/internal/managedfields.go, `BuildManagerIdentifier`).
     pub(crate) fn same_owner(&self, other: &Self) -> bool {
-        (self.operation, &self.manager, &self.api_version, &self.subresource)
-            == (other.operation, &other.manager, &other.api_version, &other.subresource)
+        (self.operation, &self.manager, &self.subresource) == (other.operation, &other.manager, &other.subresource)
+            && (self.operation == Operation::Apply || self.api_version == other.api_version)
     }
 
     /// Names the owner in a conflict.

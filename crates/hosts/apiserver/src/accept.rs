@@ -1,9 +1,11 @@
 //! In which form and in which encoding a client wants its answer.
 //! Follows AS `pkg/endpoints/handlers/negotiation/negotiate.go`.
 
+use std::io::Write as _;
+
 use axum::body::{Body, to_bytes};
 use axum::response::Response;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::Value;
 
 use crate::status::{ApiError, ApiResult};
@@ -149,6 +151,33 @@ pub(crate) async fn encoded(response: Response, media: Media) -> Response {
     let Some((bytes, name)) = written else { return Response::from_parts(parts, Body::from(bytes)) };
     parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(name));
     Response::from_parts(parts, Body::from(bytes))
+}
+
+/// Answers of this size and more are compressed where the client takes that
+/// (kubernetes/apiserver:pkg/endpoints/handlers/responsewriters/writers.go, `defaultGzipThresholdBytes`).
+const COMPRESSED: u64 = 128 * 1024;
+
+/// Tells whether the client takes gzip.
+pub(crate) fn gzip(headers: &HeaderMap) -> bool {
+    let given = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    given.split(',').any(|one| one.trim() == "gzip")
+}
+
+/// Compresses an answer that is large enough.
+pub(crate) async fn compressed(response: Response) -> Response {
+    let size = http_body::Body::size_hint(response.body()).exact().unwrap_or(0);
+    if size < COMPRESSED || response.status() != StatusCode::OK || response.headers().contains_key(header::CONTENT_ENCODING) {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let Ok(bytes) = to_bytes(body, usize::MAX).await else { return Response::from_parts(parts, Body::empty()) };
+    let mut writer = flate2::write::GzEncoder::new(Vec::with_capacity(bytes.len() / 4), flate2::Compression::fast());
+    let written = writer.write_all(&bytes).and_then(|()| writer.finish());
+    let Ok(written) = written else { return Response::from_parts(parts, Body::from(bytes)) };
+    parts.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    parts.headers.append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    parts.headers.remove(header::CONTENT_LENGTH);
+    Response::from_parts(parts, Body::from(written))
 }
 
 #[cfg(test)]

@@ -106,6 +106,13 @@ pub(crate) fn unsupported_media(accepted: &str) -> ApiError {
 
 /// Reads the first document of a YAML text, with the keys that stood twice in it; the error is the YAML library's sentence.
 pub(crate) fn yaml(bytes: &[u8]) -> Result<(Value, Vec<String>), String> {
+    // Programs write JSON, which a YAML reader reads ten times as slowly. What is odd about it, YAML's reader tells.
+    if bytes.first() == Some(&b'{')
+        && let Ok(node) = parse(bytes)
+        && node.duplicates().is_empty()
+    {
+        return Ok((node.value(), Vec::new()));
+    }
     if bytes.iter().find(|byte| !matches!(byte, b' ' | b'\n' | b'\r')) == Some(&b'\t') {
         return Err("found character that cannot start any token".to_owned());
     }

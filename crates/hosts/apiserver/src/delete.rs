@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::response::Response;
+use futures::future::join_all;
 use http::StatusCode;
 use serde_json::{Value, json};
 use store::{Batch, StoreError};
@@ -182,25 +183,28 @@ pub(crate) async fn collection(call: &Call) -> ApiResult<Response> {
     let mut warnings = Vec::new();
     let mut items = Vec::new();
     let limit = call.query.number("limit")?.filter(|limit| *limit > 0);
-    for (_, entry) in entries {
-        if limit.is_some_and(|limit| items.len() as u64 >= limit) {
-            break;
-        }
-        let object = object::decode(&entry, resource);
-        if !selector.matches(&object, resource) {
-            continue;
-        }
-        match remove_admitted(call, meta(&object, "namespace"), meta(&object, "name"), &removal, &options, &mut warnings).await {
-            Ok(Outcome::Gone(mut object) | Outcome::Marked(mut object)) => {
-                if let (None, Value::Object(map)) = (&resource.custom, &mut object) {
-                    // Lists leave these out of their items.
-                    map.remove("apiVersion");
-                    map.remove("kind");
+    let chosen = entries.iter().map(|(_, entry)| object::decode(entry, resource)).filter(|object| selector.matches(object, resource));
+    let chosen: Vec<Value> = chosen.take(limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))).collect();
+    for some in chosen.chunks(garbage::TOGETHER) {
+        let one = async |object: &Value| {
+            let mut warnings = Vec::new();
+            let (namespace, name) = (meta(object, "namespace"), meta(object, "name"));
+            (remove_admitted(call, namespace, name, &removal, &options, &mut warnings).await, warnings)
+        };
+        for (outcome, warned) in join_all(some.iter().map(one)).await {
+            warnings.extend(warned);
+            match outcome {
+                Ok(Outcome::Gone(mut object) | Outcome::Marked(mut object)) => {
+                    if let (None, Value::Object(map)) = (&resource.custom, &mut object) {
+                        // Lists leave these out of their items.
+                        map.remove("apiVersion");
+                        map.remove("kind");
+                    }
+                    items.push(object);
                 }
-                items.push(object);
+                Err(error) if error.code == 404 => {}
+                Err(error) => return Err(error),
             }
-            Err(error) if error.code == 404 => {}
-            Err(error) => return Err(error),
         }
     }
     let list = json!({"kind": resource.list_kind, "apiVersion": resource.api_version, "metadata": {"resourceVersion": revision.to_string()}, "items": items});
@@ -226,9 +230,9 @@ async fn remove_admitted(
     let ask = Ask { namespace, ..Ask::deletion(call, options, removal.dry_run) };
     admission::mutate_deletion(server, &ask, &old, warnings).await?;
     admission::validate(server, &ask, None, Some(&old), warnings).await?;
-    let outcome = remove(server, resource, &key, name, removal)?;
+    let outcome = remove(server, resource, &key, name, removal).await?;
     if !removal.dry_run {
-        garbage::follow(server, resource, &key, &outcome)?;
+        garbage::follow(server, resource, &key, &outcome).await?;
     }
     if resource.converter().is_none() {
         return Ok(outcome);
@@ -268,7 +272,7 @@ pub(crate) fn check(resource: &Resource, name: &str, old: &Value, removal: &Remo
 }
 
 /// Removes an object, or marks it as going when something keeps it.
-pub(crate) fn remove(server: &Arc<Server>, resource: &Resource, key: &str, name: &str, removal: &Removal) -> ApiResult<Outcome> {
+pub(crate) async fn remove(server: &Arc<Server>, resource: &Resource, key: &str, name: &str, removal: &Removal) -> ApiResult<Outcome> {
     loop {
         let entry = server.store.get(key).ok_or_else(|| ApiError::not_found(resource, name))?;
         let old = object::decode(&entry, resource);
@@ -284,7 +288,7 @@ pub(crate) fn remove(server: &Arc<Server>, resource: &Resource, key: &str, name:
         }
         let batch = Batch::new().expect(key, entry.revision);
         let batch = if gone { batch.delete(key) } else { batch.put(key, object::encode_again(&new, resource)) };
-        match server.store.commit(batch) {
+        match server.store.commit_async(batch).await {
             Ok(revision) => {
                 if !gone {
                     meta_mut(&mut answer).insert("resourceVersion".to_owned(), json!(revision.to_string()));
@@ -406,17 +410,17 @@ fn pod_grace(pod: &Value, removal: &Removal) -> i64 {
 }
 
 /// Follows an object that a write has let go.
-pub(crate) fn removed(server: &Arc<Server>, resource: &Resource, object: &Value) -> ApiResult<()> {
+pub(crate) async fn removed(server: &Arc<Server>, resource: &Resource, object: &Value) -> ApiResult<()> {
     if is_definition(resource) {
         settle_definitions(server, object)?;
     }
     server.refresh(&resource.group, &resource.plural);
     let key = resource.key(meta(object, "namespace"), meta(object, "name"));
-    garbage::follow(server, resource, &key, &Outcome::Gone(object.clone()))
+    garbage::follow(server, resource, &key, &Outcome::Gone(object.clone())).await
 }
 
 /// Follows a write to an object that stays: its owners may be gone already, or it may wait for something.
-pub(crate) fn settle(server: &Arc<Server>, resource: &Resource, object: &Value) -> ApiResult<()> {
+pub(crate) async fn settle(server: &Arc<Server>, resource: &Resource, object: &Value) -> ApiResult<()> {
     let key = resource.key(meta(object, "namespace"), meta(object, "name"));
-    garbage::settle(server, &key, object)
+    garbage::settle(server, &key, object).await
 }

@@ -5,6 +5,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use futures::future::join_all;
 use serde_json::{Value, json};
 use store::{Batch, StoreError};
 
@@ -16,6 +17,9 @@ use crate::write::is_finished;
 use crate::{Server, admission, aggregation, bootstrap, crd, protection};
 
 const NAMESPACES: &str = "/registry/core/namespaces/";
+
+/// So many removals are under way at once.
+pub(crate) const TOGETHER: usize = 64;
 
 /// What is still to be done. A list, not a recursion: chains of owners may be long.
 #[derive(Default)]
@@ -29,19 +33,19 @@ struct Queue {
 }
 
 /// Does everything that follows a deletion.
-pub(crate) fn follow(server: &Arc<Server>, resource: &Resource, key: &str, outcome: &Outcome) -> ApiResult<()> {
+pub(crate) async fn follow(server: &Arc<Server>, resource: &Resource, key: &str, outcome: &Outcome) -> ApiResult<()> {
     if key.starts_with(aggregation::ROLES) {
         aggregation::refresh(server)?;
     }
     let mut queue = Queue::default();
     enqueue(server, resource, key, outcome, &mut queue)?;
-    run(server, queue)?;
+    run(server, queue).await?;
     let (Outcome::Gone(object) | Outcome::Marked(object)) = outcome;
     admission::quota::settle(server, meta(object, "namespace"))
 }
 
 /// Does everything that follows a write to an object that stays.
-pub(crate) fn settle(server: &Arc<Server>, key: &str, object: &Value) -> ApiResult<()> {
+pub(crate) async fn settle(server: &Arc<Server>, key: &str, object: &Value) -> ApiResult<()> {
     if key.starts_with(aggregation::ROLES) {
         aggregation::refresh(server)?;
     }
@@ -52,31 +56,38 @@ pub(crate) fn settle(server: &Arc<Server>, key: &str, object: &Value) -> ApiResu
     if !meta(object, "deletionTimestamp").is_empty() {
         queue.waiting.insert(key.to_owned());
     }
-    run(server, queue)
+    run(server, queue).await
 }
 
 /// Takes up what was left when the server stopped.
-pub(crate) fn resume(server: &Arc<Server>) -> ApiResult<()> {
+pub(crate) async fn resume(server: &Arc<Server>) -> ApiResult<()> {
     aggregation::refresh(server)?;
     let mut queue = Queue { dependents: owners(server, |owners| owners.all(&server.store)).into_iter().collect(), ..Queue::default() };
     for prefix in [NAMESPACES, CRD_PREFIX] {
         queue.waiting.extend(server.store.scan(prefix).0.into_iter().map(|(key, _)| key));
     }
-    run(server, queue)
+    run(server, queue).await
 }
 
 fn owners<T>(server: &Server, look: impl FnOnce(&mut crate::owners::Owners) -> T) -> T {
     look(&mut server.owners.lock().expect("no holder of the owners' lock panics"))
 }
 
-fn run(server: &Arc<Server>, mut queue: Queue) -> ApiResult<()> {
+async fn run(server: &Arc<Server>, mut queue: Queue) -> ApiResult<()> {
     loop {
-        if let Some((key, policy)) = queue.removals.pop_front() {
-            remove(server, &key, policy, &mut queue)?;
+        if !queue.removals.is_empty() {
+            // Together they wait for the disk once.
+            let some: Vec<_> = queue.removals.drain(..queue.removals.len().min(TOGETHER)).collect();
+            let outcomes = join_all(some.iter().map(|(key, policy)| remove(server, key, *policy))).await;
+            for ((key, _), outcome) in some.iter().zip(outcomes) {
+                if let Some((resource, outcome)) = outcome? {
+                    enqueue(server, &resource, key, &outcome, &mut queue)?;
+                }
+            }
         } else if let Some(key) = queue.dependents.pop_front() {
-            dependent(server, &key, &mut queue)?;
+            dependent(server, &key, &mut queue).await?;
         } else if let Some(key) = queue.waiting.pop_first() {
-            waiting(server, &key, &mut queue)?;
+            waiting(server, &key, &mut queue).await?;
         } else {
             return Ok(());
         }
@@ -119,13 +130,13 @@ fn enqueue(server: &Arc<Server>, resource: &Resource, key: &str, outcome: &Outco
     Ok(())
 }
 
-fn remove(server: &Arc<Server>, key: &str, policy: Policy, queue: &mut Queue) -> ApiResult<()> {
-    let catalog = server.catalog();
-    let Some(resource) = catalog.by_key(key) else { return Ok(()) };
+/// Removes an object; `None` where it is gone already.
+async fn remove(server: &Arc<Server>, key: &str, policy: Policy) -> ApiResult<Option<(Arc<Resource>, Outcome)>> {
+    let Some(resource) = server.catalog().by_key(key).cloned() else { return Ok(None) };
     let name = key.rsplit('/').next().unwrap_or_default();
-    match delete::remove(server, resource, key, name, &Removal { policy, ..Removal::default() }) {
-        Ok(outcome) => enqueue(server, resource, key, &outcome, queue),
-        Err(error) if error.code == 404 => Ok(()),
+    match delete::remove(server, &resource, key, name, &Removal { policy, ..Removal::default() }).await {
+        Ok(outcome) => Ok(Some((resource, outcome))),
+        Err(error) if error.code == 404 => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -170,7 +181,7 @@ fn owner(server: &Server, catalog: &Catalog, object: &Value, owner: &Value) -> O
 }
 
 /// Removes an object whose owners are gone; with one owner left only the references to the dead ones go.
-fn dependent(server: &Arc<Server>, key: &str, queue: &mut Queue) -> ApiResult<()> {
+async fn dependent(server: &Arc<Server>, key: &str, queue: &mut Queue) -> ApiResult<()> {
     loop {
         let catalog = server.catalog();
         let (Some(entry), Some(resource)) = (server.store.get(key), catalog.by_key(key)) else { return Ok(()) };
@@ -194,7 +205,7 @@ fn dependent(server: &Arc<Server>, key: &str, queue: &mut Queue) -> ApiResult<()
         if let Some(Value::Array(list)) = object.pointer_mut("/metadata/ownerReferences") {
             list.retain(|_| states.next() == Some(Owner::Alive));
         }
-        match server.store.commit(Batch::new().expect(key, entry.revision).put(key, object::encode_again(&object, resource))) {
+        match server.store.commit_async(Batch::new().expect(key, entry.revision).put(key, object::encode_again(&object, resource))).await {
             Ok(_) => return Ok(()),
             Err(StoreError::Conflict { .. }) => {}
             Err(error) => return Err(error.into()),
@@ -207,7 +218,7 @@ fn has_dependents(server: &Server, object: &Value) -> bool {
 }
 
 /// Lets an object go that waited for others, or starts what it waits for.
-fn waiting(server: &Arc<Server>, key: &str, queue: &mut Queue) -> ApiResult<()> {
+async fn waiting(server: &Arc<Server>, key: &str, queue: &mut Queue) -> ApiResult<()> {
     loop {
         let catalog = server.catalog();
         let (Some(entry), Some(resource)) = (server.store.get(key), catalog.by_key(key)) else { return Ok(()) };
@@ -219,7 +230,7 @@ fn waiting(server: &Arc<Server>, key: &str, queue: &mut Queue) -> ApiResult<()> 
         let keepers = finalizers(&old);
         if keepers.contains(&ORPHAN) {
             for dependent in owners(server, |owners| owners.dependents(&server.store, meta(&old, "uid"))) {
-                forget(server, &catalog, &dependent, meta(&old, "uid"))?;
+                forget(server, &catalog, &dependent, meta(&old, "uid")).await?;
             }
             drop_finalizer(&mut new, ORPHAN);
         }
@@ -241,7 +252,7 @@ fn waiting(server: &Arc<Server>, key: &str, queue: &mut Queue) -> ApiResult<()> 
         }
         let batch = Batch::new().expect(key, entry.revision);
         let batch = if gone { batch.delete(key) } else { batch.put(key, object::encode_again(&new, resource)) };
-        match server.store.commit(batch) {
+        match server.store.commit_async(batch).await {
             Ok(_) => {
                 if gone && resource.kind == "CustomResourceDefinition" && resource.custom.is_none() {
                     // Its names are free for another one.
@@ -267,7 +278,7 @@ fn drop_finalizer(object: &mut Value, name: &str) {
 }
 
 /// Takes the reference to an owner out of a dependent.
-fn forget(server: &Arc<Server>, catalog: &Catalog, key: &str, uid: &str) -> ApiResult<()> {
+async fn forget(server: &Arc<Server>, catalog: &Catalog, key: &str, uid: &str) -> ApiResult<()> {
     loop {
         let (Some(entry), Some(resource)) = (server.store.get(key), catalog.by_key(key)) else { return Ok(()) };
         let mut object = object::decode(&entry, resource);
@@ -276,7 +287,7 @@ fn forget(server: &Arc<Server>, catalog: &Catalog, key: &str, uid: &str) -> ApiR
         if list.is_empty() {
             meta_mut(&mut object).remove("ownerReferences");
         }
-        match server.store.commit(Batch::new().expect(key, entry.revision).put(key, object::encode_again(&object, resource))) {
+        match server.store.commit_async(Batch::new().expect(key, entry.revision).put(key, object::encode_again(&object, resource))).await {
             Ok(_) => return Ok(()),
             Err(StoreError::Conflict { .. }) => {}
             Err(error) => return Err(error.into()),

@@ -63,6 +63,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use model::{Caller, Clock, Timestamp};
 use store::Store;
+use tokio::sync::Semaphore;
 
 use crate::admission::Webhooks;
 pub use crate::audit::AuditLog;
@@ -70,6 +71,9 @@ use crate::catalog::Catalog;
 use crate::expiry::Expiry;
 use crate::owners::Owners;
 use crate::rbac::Rules;
+
+/// How many watches may be open at once; each holds what its client has not taken yet.
+const WATCHES: usize = 10_000;
 
 /// How the server calls admission webhooks: handed over by the binary, which knows what an address means.
 pub type Outgoing = Arc<dyn Fn(http::Request<Bytes>) -> BoxFuture<'static, Result<http::Response<Bytes>, String>> + Send + Sync>;
@@ -134,6 +138,8 @@ pub(crate) struct Server {
     pub webhooks: RwLock<Arc<Webhooks>>,
     pub owners: Mutex<Owners>,
     pub audit: OnceLock<AuditLog>,
+    /// Places for watches.
+    pub watches: Arc<Semaphore>,
     pub expiry: Mutex<Expiry>,
 }
 
@@ -151,6 +157,7 @@ impl ApiServer {
             catalog: RwLock::new(Arc::new(catalog)),
             owners: Mutex::default(),
             audit: OnceLock::new(),
+            watches: Arc::new(Semaphore::new(WATCHES)),
             expiry: Mutex::default(),
             name,
             clock,
@@ -159,7 +166,8 @@ impl ApiServer {
             tokens,
         };
         let server = Arc::new(server);
-        garbage::resume(&server)
+        // What a crash left is little, and nothing else runs yet.
+        futures::executor::block_on(garbage::resume(&server))
             .and_then(|()| admission::typecheck::resume(&server))
             .map_err(|error| ApiServerError::Unservable { name: server.name.clone(), what: error.message })?;
         Ok(Self { server })
@@ -169,6 +177,13 @@ impl ApiServer {
     #[must_use]
     pub fn with_audit(self, log: AuditLog) -> Self {
         let _ = self.server.audit.set(log);
+        self
+    }
+
+    /// Lets only so many watches be open at once: of those that nobody uses yet, the others are taken away.
+    #[must_use]
+    pub fn with_watches(self, most: usize) -> Self {
+        self.server.watches.forget_permits(WATCHES.saturating_sub(most));
         self
     }
 

@@ -210,7 +210,7 @@ async fn evict(call: &Call) -> ApiResult<Response> {
     let eviction = admission::mutate(&call.server, &ask, eviction, None, &mut Vec::new()).await?;
     admission::validate(&call.server, &ask, Some(&eviction), None, &mut Vec::new()).await?;
     if !passes(&pod) {
-        spend(call, &pod, dry_run)?;
+        spend(call, &pod, dry_run).await?;
     }
     let removal = Removal {
         grace: wished.get("gracePeriodSeconds").and_then(Value::as_i64),
@@ -221,9 +221,9 @@ async fn evict(call: &Call) -> ApiResult<Response> {
     };
     let (server, resource, key) = (&call.server, &call.resource, call.key());
     delete::check(resource, &call.place.name, &pod, &removal)?;
-    let outcome = delete::remove(server, resource, &key, &call.place.name, &removal)?;
+    let outcome = delete::remove(server, resource, &key, &call.place.name, &removal).await?;
     if !dry_run {
-        garbage::follow(server, resource, &key, &outcome)?;
+        garbage::follow(server, resource, &key, &outcome).await?;
     }
     let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
     Ok(json_response(StatusCode::CREATED, status.to_string().into_bytes()))
@@ -236,7 +236,7 @@ fn passes(pod: &Value) -> bool {
 }
 
 /// Takes one disruption from the budget that covers a Pod, or refuses.
-fn spend(call: &Call, pod: &Value, dry_run: bool) -> ApiResult<()> {
+async fn spend(call: &Call, pod: &Value, dry_run: bool) -> ApiResult<()> {
     let catalog = call.server.catalog();
     let Some(budgets) = catalog.find("policy", "v1", "poddisruptionbudgets").cloned() else { return Ok(()) };
     loop {
@@ -287,7 +287,7 @@ fn spend(call: &Call, pod: &Value, dry_run: bool) -> ApiResult<()> {
         budget["status"]["disruptedPods"][meta(pod, "name")] = json!(call.server.now());
         meta_mut(&mut budget).remove("resourceVersion");
         let batch = store::Batch::new().expect(&key, revision).put(&key, object::encode(&budget, &budgets.storage_version()));
-        match call.server.store.commit(batch) {
+        match call.server.store.commit_async(batch).await {
             Ok(_) => return Ok(()),
             // Somebody else was faster; what is left now is looked at again.
             Err(store::StoreError::Conflict { .. }) => {}

@@ -39,6 +39,9 @@ pub(crate) async fn get(call: &Call) -> ApiResult<Response> {
     Ok(json_response(StatusCode::OK, body))
 }
 
+/// At least so many objects are looked at between two looks at the store.
+const PIECE: usize = 500;
+
 /// Waits until the store has reached a revision.
 async fn reach(call: &Call, revision: u64) -> ApiResult<()> {
     let mut receiver = call.server.store.subscribe();
@@ -141,21 +144,6 @@ pub(crate) fn check_options(call: &Call, watch: bool) -> ApiResult<()> {
     if found.is_empty() { Ok(()) } else { Err(ApiError::invalid("meta.k8s.io", "ListOptions", "", &found)) }
 }
 
-/// Returns everything under a prefix as it was at a revision.
-fn at_revision(call: &Call, prefix: &str, revision: u64) -> Option<Vec<(String, Entry)>> {
-    let store = &call.server.store;
-    let (entries, now) = store.scan(prefix);
-    let mut found: std::collections::BTreeMap<String, Entry> = entries.into_iter().collect();
-    // What was written between the scan and this look is undone too, which changes nothing.
-    for change in store.changes_after(revision.min(now)).ok()?.into_iter().rev().filter(|change| change.key.starts_with(prefix)) {
-        match change.before {
-            Some(before) => found.insert(change.key, before),
-            None => found.remove(&change.key),
-        };
-    }
-    Some(found.into_iter().collect())
-}
-
 /// Answers GET on a collection.
 pub(crate) async fn list(call: &Call) -> ApiResult<Response> {
     let wanted = form(&call.headers, call.resource.encodings())?;
@@ -166,19 +154,16 @@ pub(crate) async fn list(call: &Call) -> ApiResult<Response> {
     let limit = query.number("limit")?.filter(|limit| *limit > 0);
     let namespace = Some(call.place.namespace.as_str()).filter(|namespace| !namespace.is_empty());
     let prefix = resource.prefix(namespace);
-    let mut start = String::new();
-    let (entries, revision) = if let Some(text) = query.get("continue") {
+    let mut from = prefix.clone();
+    let mut at: Option<u64>;
+    if let Some(text) = query.get("continue") {
         if query.get("resourceVersion").is_some_and(|revision| revision != "0") {
             return Err(ApiError::bad_request("specifying resource version is not allowed when using continue"));
         }
         let page = read_page(text)?;
-        start = page.start;
-        if page.revision == 0 {
-            store.scan(&prefix)
-        } else {
-            let past = at_revision(call, &prefix, page.revision).ok_or_else(|| expired(&start))?;
-            (past, page.revision)
-        }
+        from.push_str(&page.start);
+        // A token without a revision goes on with the present state.
+        at = Some(page.revision).filter(|revision| *revision > 0);
     } else {
         let asked = match query.get("resourceVersion") {
             None => 0,
@@ -187,46 +172,44 @@ pub(crate) async fn list(call: &Call) -> ApiResult<Response> {
                 .map_err(|_| ApiError::bad_request(format!("invalid resource version: resourceVersion: Invalid value: {text:?}: strconv.ParseUint: parsing {text:?}: invalid syntax")))?,
         };
         reach(call, asked).await.map_err(|error| ApiError { message: format!("Timeout: {}", error.message), ..error })?;
-        if query.get("resourceVersionMatch") == Some("Exact") {
-            let past = at_revision(call, &prefix, asked)
-                .ok_or_else(|| ApiError::new(410, "Expired", "The resourceVersion for the provided list is too old."))?;
-            (past, asked)
-        } else {
-            store.scan(&prefix)
-        }
-    };
-    let entries = if resource.converter().is_some() {
-        let mut later: Vec<(String, Entry)> = entries.into_iter().filter(|(key, _)| key[prefix.len()..] >= *start).collect();
-        // A page without a selector shows the first ones, and nobody looks at the others.
-        let seen = limit.filter(|_| selector.is_empty()).map_or(later.len(), |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-        let rest = later.split_off(seen.min(later.len()));
-        let mut shown = converter::entries(&call.server, resource, later).await?;
-        shown.extend(rest);
-        shown
-    } else {
-        entries
-    };
-    let mut taken: Vec<&(String, Entry)> = Vec::new();
-    let mut objects: Vec<Value> = Vec::new();
-    let mut rest = entries.iter().filter(|(key, _)| key[prefix.len()..] >= *start).peekable();
-    let parse = !selector.is_empty() || wanted != Form::Object;
-    while let Some(one) = rest.peek() {
-        if limit.is_some_and(|limit| taken.len() as u64 >= limit) {
-            break;
-        }
-        if parse && selector.may_match(&one.1.value) {
-            let object = object::decode(&one.1, resource);
-            if selector.matches(&object, resource) {
-                objects.push(object);
-                taken.push(one);
-            }
-        } else if !parse {
-            taken.push(one);
-        }
-        rest.next();
+        at = Some(asked).filter(|_| query.get("resourceVersionMatch") == Some("Exact"));
     }
+    let forgotten = |start: &str| match query.get("continue") {
+        Some(_) => expired(&start[prefix.len()..]),
+        None => ApiError::new(410, "Expired", "The resourceVersion for the provided list is too old."),
+    };
+    let most = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    let parse = !selector.is_empty() || wanted != Form::Object;
+    let mut taken: Vec<(String, Entry)> = Vec::new();
+    let mut objects: Vec<Value> = Vec::new();
+    let (revision, left) = loop {
+        // A selector may pass over many; they are looked at in pieces, so that a page costs what it shows.
+        let piece = if selector.is_empty() { most - taken.len() } else { most.saturating_mul(2).max(PIECE) };
+        let page = store.page(&prefix, &from, piece, at).map_err(|_| forgotten(&from))?;
+        at = Some(page.revision);
+        let more = page.left > 0;
+        let mut left = page.left;
+        let mut entries = converter::entries(&call.server, resource, page.entries).await?.into_iter();
+        while taken.len() < most
+            && let Some(one) = entries.next()
+        {
+            from = format!("{}\0", one.0);
+            if !parse {
+                taken.push(one);
+            } else if selector.may_match(&one.1.value) {
+                let object = object::decode(&one.1, resource);
+                if selector.matches(&object, resource) {
+                    objects.push(object);
+                    taken.push(one);
+                }
+            }
+        }
+        left += entries.len();
+        if !more || taken.len() >= most {
+            break (page.revision, left);
+        }
+    };
     let mut metadata = json!({"resourceVersion": revision.to_string()});
-    let left = rest.count();
     if left > 0
         && let Some((last, _)) = taken.last()
     {

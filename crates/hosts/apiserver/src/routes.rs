@@ -1,6 +1,7 @@
 //! From a request to its answer: who calls, may they, what is at this path, and which verb is it.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -20,6 +21,9 @@ use crate::status::{ApiError, ApiResult, json_response};
 use crate::write::Call;
 use crate::{Server, accept, auth, decode, delete, patches, paths, pods, read, reviews, scale, token, watch, write};
 
+/// How long a request may take that does not go on by its nature, kube-apiserver's `--request-timeout`.
+const LONGEST: Duration = Duration::from_secs(60);
+
 /// Returns the router: everything goes through one function, in the order of the real server.
 pub(crate) fn router(server: Arc<Server>) -> Router {
     Router::new().fallback(answer).with_state(server)
@@ -27,6 +31,37 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
 
 async fn answer(State(server): State<Arc<Server>>, request: Request) -> Response {
     let place = place(request.uri().path());
+    let lasting = place.as_ref().is_some_and(|place| lasts(place, request.uri().query().unwrap_or_default()));
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let compressed = reads && !lasting && accept::gzip(request.headers());
+    let durable = server.store.is_durable();
+    let work = respond(server, request, place);
+    // Whoever hangs up while something is written must not keep from happening what follows the write.
+    let work = async move {
+        if reads || !durable {
+            work.await
+        } else {
+            tokio::spawn(work).await.unwrap_or_else(|_| ApiError::internal("the request was not carried out to its end").into_response())
+        }
+    };
+    let response =
+        if lasting { work.await } else { tokio::time::timeout(LONGEST, work).await.unwrap_or_else(|_| overdue().into_response()) };
+    if compressed { accept::compressed(response).await } else { response }
+}
+
+/// Tells whether a request goes on for as long as its client wants.
+fn lasts(place: &Place, query: &str) -> bool {
+    place.watch
+        || matches!(place.subresource.as_str(), "exec" | "attach" | "portforward" | "proxy")
+        || Query::parse(query).flag(if place.subresource == "log" { "follow" } else { "watch" })
+}
+
+fn overdue() -> ApiError {
+    let message = "Timeout: request did not complete within the allotted timeout";
+    ApiError::new(504, "Timeout", message).with(json!({}))
+}
+
+async fn respond(server: Arc<Server>, request: Request, place: Option<Place>) -> Response {
     let catalog = server.catalog();
     let found = place.as_ref().and_then(|place| catalog.find(&place.group, &place.version, &place.resource));
     let encodings = found.map_or(accept::Encodings::All, |resource| resource.encodings());

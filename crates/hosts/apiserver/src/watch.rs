@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::header;
 use serde_json::{Value, json};
 use store::{Change, Entry};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::watch::Receiver;
 use tokio::time::Instant;
 
@@ -29,6 +30,8 @@ use crate::write::Call;
 const LONGEST: Duration = Duration::from_secs(3600);
 /// How often a quiet watch is told how far it is.
 const BOOKMARKS: Duration = Duration::from_secs(60);
+/// So many objects of the beginning are made ready at once.
+const PAGE: usize = 200;
 /// So long before its end a watch is told how far it is.
 const LAST_BOOKMARK: Duration = Duration::from_secs(2);
 
@@ -43,12 +46,18 @@ struct Watch {
     position: u64,
     receiver: Receiver<u64>,
     pending: VecDeque<Bytes>,
+    /// From which key on objects of the beginning are still to be told, as they were at `position`.
+    initial: Option<String>,
+    /// Whether the end of the beginning is told, too.
+    announced: bool,
     bookmarks: bool,
     next_bookmark: Instant,
     end: Instant,
     /// Whether a Table with its columns was sent.
     columns: bool,
     ended: bool,
+    /// Its place among all watches of the server.
+    _place: OwnedSemaphorePermit,
 }
 
 /// Answers a watch.
@@ -67,6 +76,11 @@ pub(crate) async fn answer(call: &Call) -> ApiResult<Response> {
     };
     let length = query.number("timeoutSeconds")?.filter(|seconds| *seconds > 0).map_or(LONGEST, Duration::from_secs).min(LONGEST);
     let namespace = Some(call.place.namespace.as_str()).filter(|namespace| !namespace.is_empty());
+    let place = server.watches.clone().try_acquire_owned().map_err(|_| {
+        let mut busy = ApiError::new(429, "TooManyRequests", "too many watches are open, please try again later");
+        busy.retry_after = Some(1);
+        busy
+    })?;
     let now = Instant::now();
     let end = now + length;
     let mut watch = Watch {
@@ -79,6 +93,9 @@ pub(crate) async fn answer(call: &Call) -> ApiResult<Response> {
         position: revision,
         receiver: server.store.subscribe(),
         pending: VecDeque::new(),
+        initial: None,
+        announced: query.flag("sendInitialEvents"),
+        _place: place,
         bookmarks: query.flag("allowWatchBookmarks"),
         next_bookmark: (now + BOOKMARKS).min(end.checked_sub(LAST_BOOKMARK).unwrap_or(end)),
         end,
@@ -87,10 +104,8 @@ pub(crate) async fn answer(call: &Call) -> ApiResult<Response> {
     };
     let all = if query.has("sendInitialEvents") { query.flag("sendInitialEvents") } else { revision == 0 };
     if all {
-        watch.tell_everything().await?;
-        if query.flag("sendInitialEvents") && watch.bookmarks {
-            watch.bookmark(true);
-        }
+        watch.initial = Some(String::new());
+        watch.tell_next().await?;
     } else if revision == 0 {
         watch.position = server.store.revision();
     }
@@ -111,12 +126,18 @@ impl Watch {
             if self.ended {
                 return None;
             }
+            if self.initial.is_some() {
+                if let Err(error) = self.tell_next().await {
+                    self.push("ERROR", error.status());
+                    self.ended = true;
+                }
+                continue;
+            }
             self.receiver.borrow_and_update();
             match self.server.store.changes_after(self.position) {
                 Ok(changes) => self.tell_all(changes).await,
                 Err(compacted) => {
-                    let message = format!("too old resource version: {} ({})", self.position, compacted.oldest);
-                    self.push("ERROR", ApiError::new(410, "Expired", message).status());
+                    self.push("ERROR", self.expired(compacted.oldest).status());
                     self.ended = true;
                 }
             }
@@ -157,16 +178,28 @@ impl Watch {
         }
     }
 
-    async fn tell_everything(&mut self) -> ApiResult<()> {
-        let (entries, revision) = self.server.store.scan(&self.prefix);
-        let entries = converter::entries(&self.server, &self.resource, entries).await?;
+    /// Tells some more of what was there when the watch began: not all at once, for there may be more than its client ever takes.
+    async fn tell_next(&mut self) -> ApiResult<()> {
+        let Some(start) = self.initial.take() else { return Ok(()) };
+        // The first page says at which revision the watch begins.
+        let at = Some(self.position).filter(|_| !start.is_empty());
+        let page = self.server.store.page(&self.prefix, &start, PAGE, at).map_err(|compacted| self.expired(compacted.oldest))?;
+        self.position = page.revision;
+        self.initial = page.entries.last().map(|(key, _)| format!("{key}\0")).filter(|_| page.left > 0);
+        let entries = converter::entries(&self.server, &self.resource, page.entries).await?;
         for (_, entry) in &entries {
             if self.matches(Some(entry)) {
                 self.event("ADDED", entry, entry.revision);
             }
         }
-        self.position = revision;
+        if self.initial.is_none() && self.announced && self.bookmarks {
+            self.bookmark(true);
+        }
         Ok(())
+    }
+
+    fn expired(&self, oldest: u64) -> ApiError {
+        ApiError::new(410, "Expired", format!("too old resource version: {} ({oldest})", self.position))
     }
 
     /// Tells changes, in the version of the watch; one that cannot be converted ends it.

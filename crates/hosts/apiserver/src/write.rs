@@ -124,7 +124,7 @@ pub(crate) async fn create_object(
         match server.store.commit_async(batch).await {
             Ok(revision) => {
                 meta_mut(&mut new).insert("resourceVersion".to_owned(), json!(revision.to_string()));
-                written(server, resource, &new, true)?;
+                written(server, resource, &new, true).await?;
                 return converter::read_back(server, resource, &key, Entry { value, revision }, new).await;
             }
             Err(StoreError::Conflict { key: moved, .. }) if moved != key => check_namespace_lives(server, resource, &new, &namespace)?,
@@ -241,9 +241,9 @@ pub(crate) async fn change_applied(
             Ok(revision) => {
                 meta_mut(&mut new).insert("resourceVersion".to_owned(), json!(revision.to_string()));
                 if gone {
-                    delete::removed(server, resource, &new)?;
+                    delete::removed(server, resource, &new).await?;
                 } else {
-                    written(server, resource, &new, false)?;
+                    written(server, resource, &new, false).await?;
                     new = converter::read_back(server, resource, &key, Entry { value, revision }, new).await?;
                 }
                 return Ok((new, warnings));
@@ -299,7 +299,7 @@ pub(crate) fn is_finished(resource: &Resource, object: &Value) -> bool {
 }
 
 /// Follows a write that was committed.
-pub(crate) fn written(server: &Arc<Server>, resource: &Resource, object: &Value, created: bool) -> ApiResult<()> {
+pub(crate) async fn written(server: &Arc<Server>, resource: &Resource, object: &Value, created: bool) -> ApiResult<()> {
     if resource.kind == "CustomResourceDefinition" && resource.custom.is_none() {
         delete::settle_definitions(server, object)?;
     }
@@ -315,7 +315,7 @@ pub(crate) fn written(server: &Arc<Server>, resource: &Resource, object: &Value,
         }
     }
     admission::quota::settle(server, meta(object, "namespace"))?;
-    delete::settle(server, resource, object)
+    delete::settle(server, resource, object).await
 }
 
 /// Answers POST on a Pod's `binding`: says on which node it runs.

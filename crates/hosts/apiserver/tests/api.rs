@@ -16,8 +16,12 @@ use tower::ServiceExt as _;
 
 #[path = "api/admission.rs"]
 mod admission;
+#[path = "api/agreement.rs"]
+mod agreement;
 #[path = "api/audit.rs"]
 mod audit;
+#[path = "api/bounds.rs"]
+mod bounds;
 #[path = "api/conversion.rs"]
 mod conversion;
 #[path = "api/definitions.rs"]
@@ -40,6 +44,7 @@ impl Clock for Still {
 /// A server, and what its webhooks were sent.
 #[derive(Clone)]
 struct World {
+    server: ApiServer,
     router: Router,
     store: Store,
     sent: Arc<Mutex<Vec<Value>>>,
@@ -72,16 +77,20 @@ impl World {
     fn audited(log: apiserver::AuditLog) -> Self {
         let outgoing: apiserver::Outgoing = Arc::new(|_| Box::pin(async { Err("nothing is called".to_owned()) }));
         let options = Options { name: "test".to_owned(), clock: Arc::new(Still), store: Store::memory(), outgoing, tokens: Vec::new() };
-        let router = ApiServer::new(options).expect("starts").with_audit(log).router();
-        Self { router, store: Store::memory(), sent: Arc::default(), reply: Arc::default(), caller: Some(Caller::master("tester")) }
+        let store = options.store.clone();
+        Self::of(ApiServer::new(options).expect("starts").with_audit(log), store)
     }
 
     /// A server whose webhooks are what the test says.
     fn calling(store: Store, outgoing: apiserver::Outgoing) -> Self {
         let tokens = vec![("secret".to_owned(), Caller::master("root"))];
         let options = Options { name: "test".to_owned(), clock: Arc::new(Still), store: store.clone(), outgoing, tokens };
-        let router = ApiServer::new(options).expect("starts").router();
-        Self { router, store, sent: Arc::default(), reply: Arc::default(), caller: Some(Caller::master("tester")) }
+        Self::of(ApiServer::new(options).expect("starts"), store)
+    }
+
+    fn of(server: ApiServer, store: Store) -> Self {
+        let caller = Some(Caller::master("tester"));
+        Self { router: server.router(), server, store, sent: Arc::default(), reply: Arc::default(), caller }
     }
 
     fn as_user(&self, caller: Option<Caller>) -> Self {
@@ -218,9 +227,6 @@ async fn lists_are_selected_cut_into_pages_and_shown_as_tables() {
         object["metadata"]["labels"] = json!({"name": name, "of": "test"});
         ok(world.post(MAPS, object).await);
     }
-    let names = |list: &Value| -> Vec<String> {
-        list["items"].as_array().expect("items").iter().map(|one| one["metadata"]["name"].as_str().expect("a name").to_owned()).collect()
-    };
     let selected = ok(world.get(&format!("{MAPS}?labelSelector=name+in+(a,c)")).await);
     assert_eq!(names(&selected), ["a", "c"]);
     assert_eq!(names(&ok(world.get("/api/v1/configmaps?fieldSelector=metadata.name%3Db").await)), ["b"]);
@@ -235,6 +241,10 @@ async fn lists_are_selected_cut_into_pages_and_shown_as_tables() {
     request.headers_mut().insert(header::ACCEPT, accept);
     let table = ok(world.send(request).await);
     assert_eq!((&table["kind"], &table["rows"][0]["cells"]), (&json!("Table"), &json!(["a", 1, "0s"])));
+}
+
+fn names(list: &Value) -> Vec<String> {
+    list["items"].as_array().expect("items").iter().map(|one| one["metadata"]["name"].as_str().expect("a name").to_owned()).collect()
 }
 
 async fn lines(world: &World, path: &str, count: usize) -> Vec<Value> {

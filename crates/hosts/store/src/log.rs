@@ -133,6 +133,11 @@ impl Store {
         self.state.read().expect("no holder of the store's lock panics")
     }
 
+    /// Tells whether commits go to a disk, and so take a while.
+    pub fn is_durable(&self) -> bool {
+        self.writer.is_some()
+    }
+
     /// Returns the revision of the newest commit; 0 before the first.
     pub fn revision(&self) -> u64 {
         self.read().revision

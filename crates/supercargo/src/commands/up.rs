@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use apiserver::AuditLog;
 use controllers::{Driver, Entry, Journal};
 use jiff::Timestamp;
 use model::{Caller, Clock, ClusterName};
@@ -132,6 +133,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<i32> {
         network: None,
     };
     let world = Arc::new(World::new(setup)?);
+    let audits = audit(&world, &data);
     let listeners = Listeners::open(arguments.port_base).await?;
     let place = Place::write(&data, &listeners, &credentials, &tls)?;
     place.tell(fresh, &credentials, &data);
@@ -142,6 +144,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<i32> {
         listeners.url("identity", "http")
     );
     let mut tasks = tokio::task::JoinSet::new();
+    world.hosts.clusters.values().for_each(|server| drop(tasks.spawn(server.clone().tend())));
     tasks.spawn(control::serve(control::listen(&data)?, Arc::new(source)));
     let servers: BTreeMap<String, String> = CLUSTERS.iter().map(|name| ((*name).to_owned(), listeners.url(name, "https"))).collect();
     let forge_address = listeners.url("forge", "http");
@@ -164,6 +167,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<i32> {
         let mut running = driver.start(WORKERS);
         end.comes().await;
         running.abort_all();
+        audits.iter().for_each(AuditLog::flush);
         return Ok(0);
     }
     let known = Arc::new(Mutex::new(example::workflows()));
@@ -199,7 +203,24 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<i32> {
     };
     running.abort_all();
     tasks.abort_all();
+    audits.iter().for_each(AuditLog::flush);
     Ok(code)
+}
+
+/// Gives every cluster an audit log beside its store. Without one a cluster still works, and the reason is told.
+fn audit(world: &World, data: &Data) -> Vec<AuditLog> {
+    let mut logs = Vec::new();
+    for (name, server) in &world.hosts.clusters {
+        let path = data.path(&format!("clusters/{name}-audit.log"));
+        match AuditLog::open(&path, AuditLog::SIZE) {
+            Ok(log) => {
+                let _ = server.clone().with_audit(log.clone());
+                logs.push(log);
+            }
+            Err(error) => eprintln!("there is no audit log of {name}: {}: {error}", path.display()),
+        }
+    }
+    logs
 }
 
 /// Sends what hosts could not send, when it is due.

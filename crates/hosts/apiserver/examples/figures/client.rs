@@ -51,7 +51,8 @@ impl Server {
     /// Seconds of processor time of the process so far, in steps of 10 ms.
     pub fn cpu(&self) -> f64 {
         let text = std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).expect("the process lives");
-        let fields: Vec<u64> = text.rsplit(')').next().into_iter().flat_map(str::split_whitespace).map(|one| one.parse().unwrap_or(0)).collect();
+        let fields: Vec<u64> =
+            text.rsplit(')').next().into_iter().flat_map(str::split_whitespace).map(|one| one.parse().unwrap_or(0)).collect();
         (fields[11] + fields[12]) as f64 / 100.0
     }
 

@@ -23,8 +23,7 @@ const APPLY: &str = "application/apply-patch+yaml";
 const MAPS: &str = "/api/v1/namespaces/figures/configmaps";
 
 /// All figures in their order; later ones use what earlier ones made.
-const FIGURES: [&str; 11] =
-    ["rest", "create", "get", "apply", "no-op", "list", "watch", "watchers", "namespace", "many", "in-process"];
+const FIGURES: [&str; 11] = ["rest", "create", "get", "apply", "no-op", "list", "watch", "watchers", "namespace", "many", "in-process"];
 
 fn map(name: &str, size: usize, mark: usize) -> Value {
     let text = "0123456789abcdef".repeat(size.div_ceil(16));

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use apiserver::{ApiServer, Options};
-use model::{Caller, Clock, Timestamp};
+use model::{Clock, Timestamp};
 use serde_json::{Value, json};
 use store::Store;
 
@@ -45,13 +45,7 @@ async fn events_go_an_hour_after_they_were_written_last() {
         tokens: Vec::new(),
     };
     let server = ApiServer::new(options()).expect("starts");
-    let world = World {
-        router: server.router(),
-        store: store.clone(),
-        sent: Arc::default(),
-        reply: Arc::default(),
-        caller: Some(Caller::master("tester")),
-    };
+    let world = World::of(server.clone(), store.clone());
     for name in ["a", "b"] {
         ok(world.post(EVENTS, event(name)).await);
     }

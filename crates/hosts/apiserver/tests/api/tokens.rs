@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use apiserver::{ApiServer, Options};
 use base64::Engine as _;
 use http::{Method, header};
-use model::{Caller, Clock, Timestamp};
+use model::{Clock, Timestamp};
 use serde_json::{Value, json};
 use store::Store;
 
@@ -46,8 +46,7 @@ impl Tokens {
             tokens: Vec::new(),
         })
         .expect("starts");
-        let router = server.router();
-        let world = World { router, store, sent: Arc::default(), reply: Arc::default(), caller: Some(Caller::master("tester")) };
+        let world = World::of(server.clone(), store);
         ok(world.post(&format!("{CORE}/serviceaccounts"), json!({"metadata": {"name": "robot"}})).await);
         let role = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"});
         let robot = json!({"kind": "ServiceAccount", "name": "robot", "namespace": "default"});
