@@ -100,3 +100,83 @@ async fn exchange<I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static
         tracing::debug!(%error, "a connection ended");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use http_body_util::{BodyExt as _, Empty};
+    use model::Caller;
+    use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+    use rustls::pki_types::{PrivateKeyDer, ServerName};
+
+    use super::*;
+    use crate::tls::Tls;
+
+    type Error = Box<dyn std::error::Error>;
+
+    async fn told(http: http::Version, caller: Option<Extension<Caller>>) -> String {
+        let caller =
+            caller.map_or_else(|| "nobody".to_owned(), |Extension(caller)| format!("{} of {}", caller.name, caller.groups.join(", ")));
+        format!("{http:?} {caller}")
+    }
+
+    /// Asks over TLS as the holder of a certificate.
+    async fn ask(place: SocketAddr, mut tls: rustls::ClientConfig, protocol: &[u8]) -> Result<String, Error> {
+        tls.alpn_protocols = vec![protocol.to_vec()];
+        let stream = TcpStream::connect(place).await?;
+        let stream = tokio_rustls::TlsConnector::from(Arc::new(tls)).connect(ServerName::try_from("localhost")?, stream).await?;
+        let request = hyper::Request::get("https://localhost/").body(Empty::<bytes::Bytes>::new())?;
+        let response = if protocol == HTTP2 {
+            let (mut sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
+            tokio::spawn(connection);
+            sender.send_request(request).await?
+        } else {
+            let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+            tokio::spawn(connection);
+            sender.send_request(request).await?
+        };
+        Ok(String::from_utf8(response.into_body().collect().await?.to_bytes().to_vec())?)
+    }
+
+    #[tokio::test]
+    async fn a_clusters_listener_knows_who_holds_a_certificate_of_its_authority() -> Result<(), Error> {
+        let folder = tempfile::tempdir()?;
+        let authority = |name: &str| -> Result<_, Error> {
+            let (key, mut params) = (KeyPair::generate()?, CertificateParams::default());
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            params.distinguished_name.push(DnType::CommonName, name);
+            Ok((params.self_signed(&key)?.pem(), Issuer::new(params, key)))
+        };
+        let ((ours, issuer), (_, stranger)) = (authority("clients")?, authority("somebody else")?);
+        let file = folder.path().join("clients.pem");
+        std::fs::write(&file, ours)?;
+        let tls = Tls::open(folder.path(), &["localhost"], Some(&file))?;
+        let (listener, place) = listen(0).await?;
+        let serving = tokio::spawn(serve(listener, Router::new().route("/", get(told)), tls.cluster));
+
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(rustls::pki_types::pem::PemObject::from_pem_slice(tls.authority.as_bytes())?)?;
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = || -> Result<_, Error> {
+            let builder = rustls::ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
+            Ok(builder.with_root_certificates(roots.clone()))
+        };
+        let holder = |issuer: &Issuer<'_, KeyPair>| -> Result<rustls::ClientConfig, Error> {
+            let (key, mut params) = (KeyPair::generate()?, CertificateParams::default());
+            params.distinguished_name.push(DnType::CommonName, "jane");
+            params.distinguished_name.push(DnType::OrganizationName, "platform");
+            let certificate = params.signed_by(&key, issuer)?;
+            let key = PrivateKeyDer::try_from(key.serialize_der())?;
+            Ok(builder()?.with_client_auth_cert(vec![certificate.der().clone()], key)?)
+        };
+        assert_eq!(ask(place, holder(&issuer)?, HTTP2).await?, "HTTP/2.0 jane of platform");
+        assert_eq!(ask(place, holder(&issuer)?, b"http/1.1").await?, "HTTP/1.1 jane of platform");
+        assert_eq!(ask(place, builder()?.with_no_client_auth(), HTTP2).await?, "HTTP/2.0 nobody");
+        assert!(ask(place, holder(&stranger)?, HTTP2).await.is_err(), "another authority vouches for nobody");
+        std::fs::write(&file, "no certificate at all")?;
+        let error = Tls::open(folder.path(), &["localhost"], Some(&file)).err().map(|error| format!("{error:#}")).unwrap_or_default();
+        assert!(error.contains("clients.pem holds no authority for clients"), "{error}");
+        serving.abort();
+        Ok(())
+    }
+}

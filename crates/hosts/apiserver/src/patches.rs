@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use http::{StatusCode, header};
-use patch::{ApplyError, Conflicts, FieldSet, PatchError, Writer};
+use patch::{ApplyError, Conflicts, FieldSet, PatchError, Writer, same_but_for_times};
 use serde_json::{Value, json};
 
 use crate::catalog::Resource;
@@ -300,7 +300,9 @@ pub(crate) async fn applied_mixed(call: &Call, applying: &Applying<'_>, live: &V
 
 /// Fits what an apply made.
 fn fitted(call: &Call, live: Option<&Value>, config: &Value, object: &Value) -> ApiResult<Made> {
-    let (mut object, warnings) = write::refit_applied(&call.resource, object)?;
+    // What is stored fits already, and most applies change nothing.
+    let same = live.is_some_and(|live| same_but_for_times(live, object));
+    let (mut object, warnings) = if same { (object.clone(), Vec::new()) } else { write::refit_applied(&call.resource, object)? };
     if let (Some(live), None) = (live, config["metadata"].get("resourceVersion")) {
         // What the configuration does not say is no precondition.
         meta_mut(&mut object).insert("resourceVersion".to_owned(), json!(""));

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 use store::{Change, Entry};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::watch::Receiver;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 
 use crate::Server;
 use crate::accept::{Form, form};
@@ -53,6 +54,7 @@ struct Watch {
     bookmarks: bool,
     next_bookmark: Instant,
     end: Instant,
+    alarm: Pin<Box<Sleep>>,
     /// Whether a Table with its columns was sent.
     columns: bool,
     ended: bool,
@@ -99,6 +101,7 @@ pub(crate) async fn answer(call: &Call) -> ApiResult<Response> {
         bookmarks: query.flag("allowWatchBookmarks"),
         next_bookmark: (now + BOOKMARKS).min(end.checked_sub(LAST_BOOKMARK).unwrap_or(end)),
         end,
+        alarm: Box::pin(tokio::time::sleep_until(end)),
         columns: false,
         ended: false,
     };
@@ -134,8 +137,13 @@ impl Watch {
                 continue;
             }
             self.receiver.borrow_and_update();
-            match self.server.store.changes_after(self.position) {
-                Ok(changes) => self.tell_all(changes).await,
+            match self.server.store.changes_under(&self.prefix, self.position) {
+                Ok((changes, revision)) => {
+                    if !changes.is_empty() {
+                        self.tell_all(changes).await;
+                    }
+                    self.position = revision;
+                }
                 Err(compacted) => {
                     self.push("ERROR", self.expired(compacted.oldest).status());
                     self.ended = true;
@@ -148,9 +156,13 @@ impl Watch {
                 continue;
             }
             let wake = self.end.min(if self.bookmarks { self.next_bookmark } else { self.end });
+            // One alarm for the whole watch: to set a new one for each change is half of what a change costs.
+            if self.alarm.deadline() != wake {
+                self.alarm.as_mut().reset(wake);
+            }
             tokio::select! {
                 changed = self.receiver.changed() => self.ended = changed.is_err(),
-                () = tokio::time::sleep_until(wake) => {
+                () = &mut self.alarm => {
                     let now = Instant::now();
                     if now >= self.end {
                         self.ended = true;
@@ -209,12 +221,10 @@ impl Watch {
         if self.resource.converter().is_none() {
             return changes.iter().for_each(|change| self.tell(change));
         }
-        let last = changes.last().map_or(self.position, |last| last.revision);
-        let own: Vec<Change> = changes.into_iter().filter(|change| change.key.starts_with(&self.prefix)).collect();
         // Asked for all at once; what was not to be had is asked for once more, so that what comes before it is told.
-        let all = own.iter().flat_map(|change| change.after.clone().map(|after| (change.key.clone(), after))).collect();
+        let all = changes.iter().flat_map(|change| change.after.clone().map(|after| (change.key.clone(), after))).collect();
         let _ = converter::entries(&self.server, &self.resource, all).await;
-        for change in own {
+        for change in changes {
             match self.converted(change).await {
                 Ok(change) => self.tell(&change),
                 Err(error) => {
@@ -224,7 +234,6 @@ impl Watch {
                 }
             }
         }
-        self.position = self.position.max(last);
     }
 
     async fn converted(&self, mut change: Change) -> ApiResult<Change> {
@@ -247,10 +256,6 @@ impl Watch {
     }
 
     fn tell(&mut self, change: &Change) {
-        self.position = self.position.max(change.revision);
-        if !change.key.starts_with(&self.prefix) {
-            return;
-        }
         match (self.matches(change.before.as_ref()), self.matches(change.after.as_ref()), &change.before, &change.after) {
             (false, true, _, Some(after)) => self.event("ADDED", after, after.revision),
             (true, true, _, Some(after)) => self.event("MODIFIED", after, after.revision),

@@ -200,7 +200,13 @@ impl Store {
 
     /// Returns the changes after a revision, oldest first.
     pub fn changes_after(&self, revision: u64) -> Result<Vec<Change>, Compacted> {
-        self.read().changes_after(revision)
+        Ok(self.read().changes_under("", revision)?.0)
+    }
+
+    /// Returns the changes after a revision whose keys start with the prefix, oldest first, and the revision up to which these are
+    /// all.
+    pub fn changes_under(&self, prefix: &str, revision: u64) -> Result<(Vec<Change>, u64), Compacted> {
+        self.read().changes_under(prefix, revision)
     }
 
     /// Returns a receiver that wakes at every commit and holds the newest revision.

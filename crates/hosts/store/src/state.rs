@@ -114,13 +114,14 @@ impl State {
         }
     }
 
-    /// The changes after a revision, oldest first.
-    pub(crate) fn changes_after(&self, revision: u64) -> Result<Vec<Change>, Compacted> {
+    /// The changes after a revision under a prefix, oldest first, and the present revision.
+    pub(crate) fn changes_under(&self, prefix: &str, revision: u64) -> Result<(Vec<Change>, u64), Compacted> {
         if revision < self.forgotten {
             return Err(Compacted { oldest: self.forgotten });
         }
         let start = self.history.partition_point(|change| change.revision <= revision);
-        Ok(self.history.range(start..).cloned().collect())
+        let found = self.history.range(start..).filter(|change| change.key.starts_with(prefix)).cloned().collect();
+        Ok((found, self.revision.max(revision)))
     }
 }
 
@@ -163,7 +164,9 @@ mod tests {
             commit(&mut state, Batch::new().put("a", large.clone()));
         }
         assert!(state.held <= HISTORY_BYTES && state.history.len() == 64, "{} changes", state.history.len());
-        assert_eq!(state.changes_after(state.forgotten - 1), Err(Compacted { oldest: state.forgotten }));
-        assert_eq!(state.changes_after(state.forgotten).expect("is known").len(), 64);
+        assert_eq!(state.changes_under("", state.forgotten - 1), Err(Compacted { oldest: state.forgotten }));
+        let (known, revision) = state.changes_under("", state.forgotten).expect("is known");
+        assert_eq!((known.len(), revision), (64, 100));
+        assert_eq!(state.changes_under("b", 90), Ok((Vec::new(), 100)));
     }
 }

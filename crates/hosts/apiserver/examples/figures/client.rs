@@ -6,12 +6,13 @@ use bytes::Bytes;
 use http::{Method, Request, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper_util::rt::TokioIo;
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 /// The server that is measured.
 #[derive(Clone)]
@@ -37,15 +38,27 @@ impl Server {
         Self { pid, address: address.to_owned(), token: token.to_owned(), tls }
     }
 
-    /// Opens a connection.
+    /// Opens a connection that carries one request at a time.
     pub async fn connect(&self) -> Client {
+        let (sender, connection) = http1::handshake(self.stream(b"http/1.1").await).await.expect("speaks HTTP");
+        tokio::spawn(connection);
+        Client { sender: Sender::One(sender), server: self.clone() }
+    }
+
+    /// Opens an HTTP/2 connection, which clones share, as client-go's informers do.
+    pub async fn connect_shared(&self) -> Client {
+        let (sender, connection) = http2::handshake(TokioExecutor::new(), self.stream(b"h2").await).await.expect("speaks HTTP/2");
+        tokio::spawn(connection);
+        Client { sender: Sender::Many(sender), server: self.clone() }
+    }
+
+    async fn stream(&self, protocol: &[u8]) -> TokioIo<TlsStream<TcpStream>> {
         let stream = TcpStream::connect(&self.address).await.expect("connects");
         stream.set_nodelay(true).expect("a socket");
         let name = ServerName::try_from("localhost").expect("a name");
-        let stream = TlsConnector::from(self.tls.clone()).connect(name, stream).await.expect("shakes hands");
-        let (sender, connection) = handshake(TokioIo::new(stream)).await.expect("speaks HTTP");
-        tokio::spawn(connection);
-        Client { sender, server: self.clone() }
+        let mut tls = self.tls.as_ref().clone();
+        tls.alpn_protocols = vec![protocol.to_vec()];
+        TokioIo::new(TlsConnector::from(Arc::new(tls)).connect(name, stream).await.expect("shakes hands"))
     }
 
     /// Seconds of processor time of the process so far, in steps of 10 ms.
@@ -64,18 +77,29 @@ impl Server {
     }
 }
 
+enum Sender {
+    One(http1::SendRequest<Full<Bytes>>),
+    Many(http2::SendRequest<Full<Bytes>>),
+}
+
 /// One connection.
 pub struct Client {
-    sender: SendRequest<Full<Bytes>>,
+    sender: Sender,
     server: Server,
 }
 
 impl Client {
+    /// Returns another user of a shared connection.
+    pub fn share(&self) -> Self {
+        let Sender::Many(sender) = &self.sender else { panic!("a connection of one request at a time is not shared") };
+        Self { sender: Sender::Many(sender.clone()), server: self.server.clone() }
+    }
+
     /// Sends a request and returns the answer's head, its body still to come.
     pub async fn open(&mut self, method: Method, path: &str, media: &str, body: impl Into<Bytes>) -> http::Response<Incoming> {
         let request = Request::builder()
             .method(method)
-            .uri(path)
+            .uri(if matches!(self.sender, Sender::One(_)) { path.to_owned() } else { format!("https://localhost{path}") })
             .header(header::HOST, "localhost")
             .header(header::USER_AGENT, "figures/1")
             .header(header::ACCEPT, "application/json")
@@ -83,8 +107,16 @@ impl Client {
             .header(header::AUTHORIZATION, format!("Bearer {}", self.server.token))
             .body(Full::new(body.into()))
             .expect("a request");
-        self.sender.ready().await.expect("the connection lives");
-        self.sender.send_request(request).await.expect("an answer")
+        match &mut self.sender {
+            Sender::One(sender) => {
+                sender.ready().await.expect("the connection lives");
+                sender.send_request(request).await.expect("an answer")
+            }
+            Sender::Many(sender) => {
+                sender.ready().await.expect("the connection lives");
+                sender.send_request(request).await.expect("an answer")
+            }
+        }
     }
 
     /// Sends a request, demands that it goes well, and returns the answer's body.

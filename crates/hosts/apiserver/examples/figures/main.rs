@@ -107,10 +107,11 @@ async fn list(server: &Server) {
     tell("list-ms", list.await / 1e3);
 }
 
-/// Opens watches of one namespace; each counts the events it is told.
+/// Opens watches of one namespace over as many connections as there are clients; each counts the events it is told.
 async fn watchers(server: &Server, count: usize) -> Vec<tokio::sync::watch::Receiver<usize>> {
-    let open = async || {
-        let mut client = server.connect().await;
+    let connections = join_all((0..CLIENTS).map(|_| server.connect_shared())).await;
+    let open = async |number: usize| {
+        let mut client = connections[number % CLIENTS].share();
         let path = "/api/v1/namespaces/watched/configmaps?watch=true&timeoutSeconds=600&resourceVersion=";
         let head: Value = serde_json::from_slice(&client.get("/api/v1/namespaces/watched/configmaps?limit=1").await).expect("JSON");
         let path = format!("{path}{}", head["metadata"]["resourceVersion"].as_str().expect("a revision"));
@@ -126,8 +127,8 @@ async fn watchers(server: &Server, count: usize) -> Vec<tokio::sync::watch::Rece
         seen
     };
     let mut all = Vec::new();
-    for _ in 0..count.div_ceil(50) {
-        all.extend(join_all((0..50.min(count)).map(|_| open())).await);
+    for first in (0..count).step_by(50) {
+        all.extend(join_all((first..count.min(first + 50)).map(&open)).await);
     }
     all
 }
