@@ -229,7 +229,11 @@ async fn measure(server: &Server, what: &str) {
         }
         "no-op" => tell("no-op-us", apply(server, 8, |_| 4).await),
         "list" => list(server).await,
-        "watch" => watched(server, 100, 50).await,
+        "watch" => {
+            // What the write alone costs is told by one watch.
+            watched(server, 1, 50).await;
+            watched(server, 100, 50).await;
+        }
         "watchers" => watched(server, 1_000, 20).await,
         "namespace" => emptied(server).await,
         "many" => many(server).await,
