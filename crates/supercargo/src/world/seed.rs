@@ -46,9 +46,7 @@ impl Seed<'_> {
         let names: Vec<ClusterName> = self.0.plain.clusters.names().cloned().collect();
         for name in &names {
             let cluster = self.0.plain.clusters.get(name)?;
-            for definition in api::definitions() {
-                apply(cluster, definition).await?;
-            }
+            define(cluster).await?;
             for object in self.basics(name)? {
                 apply(cluster, &object).await?;
             }
@@ -258,6 +256,23 @@ fn promotions(cluster: &ClusterName) -> Value {
             "matchConditions": [{"name": "without-steps", "expression": "!has(object.spec) || !has(object.spec.steps)"}],
         }],
     })
+}
+
+/// Tells a cluster the pipeline's kinds. What it knows already is only compared: a start need not wait for it.
+async fn define(cluster: &Cluster) -> anyhow::Result<()> {
+    let known = cluster.list("apiextensions.k8s.io/v1", "CustomResourceDefinition", None, None).await.context("the known kinds")?;
+    let is_known = |definition: &Value| {
+        let live = known.iter().find(|live| api::name(live) == api::name(definition));
+        live.is_some_and(|live| {
+            // The server adds this one field.
+            let same = |(key, value): (&String, &Value)| key == "conversion" || definition["spec"][key] == *value;
+            live["spec"].as_object().is_some_and(|spec| spec.iter().all(same))
+        })
+    };
+    for definition in api::definitions().iter().filter(|definition| !is_known(definition)) {
+        apply(cluster, definition).await?;
+    }
+    Ok(())
 }
 
 async fn apply(cluster: &Cluster, object: &Value) -> anyhow::Result<()> {
