@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
-use controllers::Journal;
+use controllers::{Entry, Journal, STATUS_REFUSED};
 use model::{Clock as _, ClusterName, FileEdit, ObjectRef, Timestamp};
 use ports::git::Push;
 use rand::rngs::StdRng;
@@ -16,6 +16,7 @@ use rand::{Rng as _, SeedableRng as _};
 use serde_json::{Value, json};
 use supercargo::credentials::Credentials;
 use supercargo::world::{Bootstrap, Network, Passage, Seed, Stores, World, forge_url};
+use tokio::sync::broadcast;
 
 use crate::life::{Fate, Life, Name};
 use crate::loaded::empty;
@@ -112,6 +113,8 @@ pub struct Simulation {
     stores: Stores,
     credentials: Credentials,
     pub(crate) journal: Journal,
+    /// What was told since the last step.
+    told: broadcast::Receiver<Entry>,
     invariants: Invariants,
     rules: Rules,
     release: Release,
@@ -135,13 +138,15 @@ impl Simulation {
             hanging: held.clone().filter(|_| release == Release::Hanging),
             blind: release == Release::Undelivered,
         };
+        let journal = Journal::memory();
         Ok(Self {
+            told: journal.listen(),
             random: StdRng::seed_from_u64(seed),
             clock: SimulatedClock::at(now),
             invariants: Invariants::new(&stores, held)?,
             stores,
             credentials,
-            journal: Journal::memory(),
+            journal,
             rules,
             release,
             faults: Faults::NONE,
@@ -457,6 +462,10 @@ impl Simulation {
         for change in &registry {
             self.invariants.registry(change)?;
         }
+        while let Ok(entry) = self.told.try_recv() {
+            let failure = entry.failure.unwrap_or_default();
+            ensure!(!failure.contains(STATUS_REFUSED), "{} {}: {failure}", entry.controller, entry.about);
+        }
         Ok(!objects.is_empty() || !registry.is_empty())
     }
 
@@ -512,7 +521,11 @@ async fn suspend(world: &World) -> anyhow::Result<()> {
         name: "myapp".into(),
     };
     let dev = world.plain.clusters.get(&ClusterName("dev".to_owned()))?;
-    dev.patch("person", &delivery, None, &json!({"spec": {"suspend": true}})).await?;
+    let patch = json!({"spec": {"suspend": true}});
+    // The API server may fail to reach who admits it; a person tries again.
+    while let Err(error) = dev.patch("person", &delivery, None, &patch).await {
+        ensure!(error.is_passing(), "{error}");
+    }
     Ok(())
 }
 

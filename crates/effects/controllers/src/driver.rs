@@ -25,6 +25,9 @@ const RACES: u32 = 5;
 /// How often the same wish may be granted in a row before the driver slows down: it is a fault of a role then.
 const SAME_WISH: u32 = 20;
 
+/// How the journal tells that the API server refused what a role says of its object. That is a fault of ours.
+pub const STATUS_REFUSED: &str = "the status was refused";
+
 /// Runs controllers. Cloning shares it.
 #[derive(Clone)]
 pub struct Driver {
@@ -335,7 +338,9 @@ impl Driver {
     ) -> After {
         let (events, _) = apart(decision.actions);
         self.emit(&events, manager).await;
-        let _ = self.write_status(key, subject, &decision.status, manager).await;
+        if let Err(error) = self.write_status(key, subject, &decision.status, manager).await {
+            self.tell_unwritten(key, &error);
+        }
         let backoff = now.checked_add(retry(memory.failures)).unwrap_or(now);
         let at = match decision.next {
             Next::At(at) if at < backoff => at,
@@ -387,7 +392,7 @@ impl Driver {
             Err(error) if error.is_conflict() || error.is_not_found() => return After::Look(memory, When::Now),
             Err(error) => {
                 memory.failures += 1;
-                tracing::debug!(?key, error = model::chain(&error), "the status was not written");
+                self.tell_unwritten(key, &error);
                 return After::Look(memory.clone(), When::At(now.checked_add(retry(memory.failures)).unwrap_or(now)));
             }
         }
@@ -438,6 +443,22 @@ impl Driver {
         }
         self.inner.ports.clusters.get(&key.cluster)?.put_status(manager, &object).await?;
         Ok(())
+    }
+
+    /// Tells of a status that was not written. One that the API server refused is a fault of the role that made it.
+    fn tell_unwritten(&self, key: &Key, error: &ports::ClusterError) {
+        let why = model::chain(error);
+        if error.is_passing() || error.is_conflict() || error.is_not_found() {
+            return tracing::debug!(?key, error = why, "the status was not written");
+        }
+        tracing::error!(?key, error = why, "the status was refused");
+        self.inner.journal.append(Entry::new(
+            key,
+            self.inner.ports.clock.now(),
+            Vec::new(),
+            &[],
+            Some(&format!("{STATUS_REFUSED}: {why}")),
+        ));
     }
 
     /// Appends to the journal if this pass found or did something else than the last one.

@@ -12,6 +12,6 @@ pub mod repositories;
 mod signatures;
 
 pub use controller::{Controller, Event, Key, LookError, Pass, Seen, Wake, Watched};
-pub use driver::Driver;
+pub use driver::{Driver, STATUS_REFUSED};
 pub use executor::ActError;
 pub use journal::{Entry, Journal};

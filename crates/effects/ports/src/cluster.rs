@@ -1,6 +1,6 @@
 //! Kubernetes clusters, embedded or real: `kube::Client` with JSON objects.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, RwLock};
 
 use futures::{Stream, StreamExt as _};
@@ -113,6 +113,8 @@ pub struct Cluster {
 struct Kind {
     plural: String,
     namespaced: bool,
+    /// Whether the status is a resource of its own; where it is not, it is written with the object.
+    status: bool,
 }
 
 /// What a watch saw.
@@ -189,16 +191,18 @@ impl Cluster {
         self.call(Method::PATCH, &path, "application/merge-patch+json", patch.to_string().into_bytes()).await
     }
 
-    /// Replaces an object's status, if the object is still the one that was read.
+    /// Replaces an object's status, if the object is still the one that was read. Everything else has to be as it was read: where
+    /// a kind's status is no subresource, the whole object is written.
     pub async fn put_status(&self, manager: &str, object: &Value) -> Result<Value, ClusterError> {
-        let path = self.path_of(object).await?;
-        self.call(
-            Method::PUT,
-            &format!("{path}/status?fieldManager={}", encode(manager)),
-            "application/json",
-            object.to_string().into_bytes(),
-        )
-        .await
+        let (api_version, kind) = type_of(object);
+        let subresource = if self.kind(api_version, kind).await?.status { "/status" } else { "" };
+        let path = format!("{}{subresource}?fieldManager={}", self.path_of(object).await?, encode(manager));
+        let written = self.call(Method::PUT, &path, "application/json", object.to_string().into_bytes()).await;
+        if written.as_ref().is_err_and(ClusterError::is_not_found) {
+            // The object is gone, or its definition is another one by now.
+            self.kinds.write().expect("no holder panics").remove(api_version);
+        }
+        written
     }
 
     /// Deletes an object in the background; `Ok(false)` when it was gone already.
@@ -313,11 +317,13 @@ impl Cluster {
             Err(ClusterError::Unreachable(error)) if error.to_string().contains("404") => return Err(no_kind()),
             Err(error) => return Err(error),
         };
-        let resources = list["resources"].as_array().into_iter().flatten();
-        let served = resources.filter_map(|resource| {
+        let resources: Vec<&Value> = list["resources"].as_array().into_iter().flatten().collect();
+        let names: HashSet<&str> = resources.iter().filter_map(|resource| resource["name"].as_str()).collect();
+        let served = resources.iter().filter_map(|resource| {
             let plural = resource["name"].as_str().filter(|name| !name.contains('/'))?;
             let namespaced = resource["namespaced"].as_bool()?;
-            Some((resource["kind"].as_str()?.to_owned(), Kind { plural: plural.to_owned(), namespaced }))
+            let status = names.contains(format!("{plural}/status").as_str());
+            Some((resource["kind"].as_str()?.to_owned(), Kind { plural: plural.to_owned(), namespaced, status }))
         });
         self.kinds.write().expect("no holder panics").insert(api_version.to_owned(), served.collect());
         known(self).ok_or_else(no_kind)

@@ -62,10 +62,21 @@ pub struct Review {
     pub code: u16,
     /// Why it may not enter; empty otherwise.
     pub message: String,
+    /// The fields that are the reason, where it is fields; then the object itself is invalid.
+    pub causes: Vec<Cause>,
     /// What the user is told although it may.
     pub warnings: Vec<String>,
     /// What goes into the audit log.
     pub audit: BTreeMap<String, String>,
+}
+
+/// A field for which an object may not enter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause {
+    /// Its path.
+    pub field: String,
+    /// What is wrong, without the field.
+    pub message: String,
 }
 
 /// Decides whether an object may enter. What cannot be told is refused.
@@ -178,11 +189,11 @@ impl Check<'_> {
     }
 }
 
-fn pass() -> Review {
-    Review { allowed: true, code: 200, message: String::new(), warnings: Vec::new(), audit: BTreeMap::new() }
+pub(crate) fn pass() -> Review {
+    Review { allowed: true, code: 200, message: String::new(), causes: Vec::new(), warnings: Vec::new(), audit: BTreeMap::new() }
 }
 
-fn refusal(failures: Vec<String>) -> Review {
+pub(crate) fn refusal(failures: Vec<String>) -> Review {
     Review { allowed: false, code: 400, message: failures.join("\n"), ..pass() }
 }
 
@@ -229,7 +240,7 @@ mod tests {
     }
 
     fn check(seen: Observed, expected: &Expect) {
-        let Review { allowed, code, message, warnings, audit } = review(seen);
+        let Review { allowed, code, message, warnings, audit, .. } = review(seen);
         expected.assert_eq(&format!("{allowed} {code}\n{message}\n{warnings:?}\n{audit:#?}\n"));
     }
 

@@ -35,8 +35,6 @@ pub struct Observed {
     pub failure: Option<String>,
     /// The object named by `sourceRef`.
     pub source: Option<Value>,
-    /// What could not be looked at: fields that are not supported.
-    pub unsupported: Vec<String>,
     /// The objects named by `dependsOn`, in order.
     pub dependencies: Vec<(String, Option<Value>)>,
     /// The rendered objects of the source's revision; not looked at without an artifact.
@@ -56,27 +54,6 @@ pub struct BuildFailure {
     pub message: String,
 }
 
-/// Returns the fields of a Kustomization that are not supported, by name.
-pub fn unsupported(object: &Value) -> Vec<String> {
-    const REFUSED: [&str; 10] = [
-        "decryption",
-        "kubeConfig",
-        "serviceAccountName",
-        "healthCheckExprs",
-        "components",
-        "ignoreMissingComponents",
-        "buildMetadata",
-        "ignore",
-        "force",
-        "deletionPolicy",
-    ];
-    let set = |field: &str| !matches!(&object["spec"][field], Value::Null | Value::Bool(false));
-    let refused = REFUSED.iter().filter(|field| set(field)).map(|field| format!("spec.{field}"));
-    // Variables of other objects would have to be read first.
-    let from = object["spec"]["postBuild"]["substituteFrom"].as_array().is_some_and(|from| !from.is_empty());
-    refused.chain(from.then(|| "spec.postBuild.substituteFrom".to_owned())).collect()
-}
-
 /// Decides what a Kustomization does next.
 pub fn decide(seen: &Observed) -> Decision<Value> {
     let object = &seen.object;
@@ -90,8 +67,8 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
     if let Some(decision) = suspended(&seen.cluster, object, seen.now) {
         return decision;
     }
-    if let Some(field) = seen.unsupported.first() {
-        return refuse(seen, status, &format!("{field} is not supported"));
+    if let Some(why) = api::refusal(object) {
+        return refuse(seen, status, &why);
     }
     let (status, revision) = match ready_to_build(seen, status) {
         Ok(found) => found,
@@ -483,7 +460,7 @@ fn refuse(seen: &Observed, mut status: Value, message: &str) -> Decision<Value> 
     set(seen, &mut status, "Stalled", "True", "ReconciliationFailed", message);
     remove_condition(&mut status, "Reconciling");
     status["observedGeneration"] = json!(generation(&seen.object));
-    Decision::of(status).stall(Code::Unsupported, message, "remove the field")
+    Decision::of(status).wait(Code::Unsupported, message, None)
 }
 
 fn set(seen: &Observed, status: &mut Value, kind: &str, state: &str, reason: &str, message: &str) {
@@ -546,7 +523,6 @@ mod tests {
             now: "2026-01-01T10:00:00Z".parse().expect("a time"),
             failure: None,
             source: Some(json!({"status": {"artifact": {"revision": REVISION}}})),
-            unsupported: Vec::new(),
             dependencies: Vec::new(),
             build: Ok(vec![deployment, config]),
             live: BTreeMap::from([(api::reference(&old), old)]),
@@ -625,8 +601,9 @@ mod tests {
         assert_eq!(told(&decide(&seen)), "OCIRepository.source.toolkit.fluxcd.io \"myapp\" not found");
         let mut seen = world();
         seen.object["spec"]["postBuild"] = json!({"substituteFrom": [{"kind": "ConfigMap", "name": "c"}]});
-        seen.unsupported = unsupported(&seen.object);
-        assert_eq!(told(&decide(&seen)), "spec.postBuild.substituteFrom is not supported; remove the field");
+        let refused = decide(&seen);
+        assert_eq!(told(&refused), "spec.postBuild.substituteFrom is not supported yet: remove it");
+        assert!(api::is_true(&json!({"status": refused.status}), "Stalled") && refused.actions.is_empty());
         let mut seen = world();
         seen.object["spec"]["postBuild"] = json!({"substitute": {"a-b": "1"}});
         let failed = decide(&seen);

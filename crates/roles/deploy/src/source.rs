@@ -44,6 +44,18 @@ pub struct Failure {
     pub passing: bool,
 }
 
+impl Failure {
+    /// What only a change of the object can mend.
+    pub fn of_spec(message: String) -> Self {
+        Self { stage: Stage::Fetch, reason: "InvalidSpec", message, stalled: true, passing: false }
+    }
+}
+
+/// Returns why a source is not looked at, where it asks for what is not supported.
+pub fn refusal(object: &Value) -> Option<Failure> {
+    api::refusal(object).map(Failure::of_spec)
+}
+
 /// Where fetching failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
@@ -180,4 +192,34 @@ fn first_line(text: &str) -> String {
 
 pub(crate) fn whole_seconds(at: Timestamp) -> String {
     Timestamp::from_second(at.as_second()).unwrap_or(at).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_supported_stalls_a_source_and_is_named() {
+        let now: Timestamp = "2026-01-01T00:00:00Z".parse().expect("a time");
+        for (kind, spec, field) in [
+            ("OCIRepository", json!({"secretRef": {"name": "s"}}), "spec.secretRef is not supported yet: remove it"),
+            (
+                "OCIRepository",
+                json!({"verify": {"provider": "notation"}}),
+                "spec.verify.provider: notation is not supported yet, only cosign",
+            ),
+            ("GitRepository", json!({"ref": {"tag": "v1"}}), "spec.ref.tag is not supported yet: remove it"),
+            ("GitRepository", json!({"verify": {"mode": "Tag"}}), "spec.verify.mode: Tag is not supported yet, only head, HEAD"),
+        ] {
+            let object = json!({"apiVersion": "source.toolkit.fluxcd.io/v1", "kind": kind, "metadata": {"name": "s", "generation": 2}, "spec": spec});
+            let failure = refusal(&object).expect("it is refused");
+            let decision = decide(&Observed { cluster: ClusterName("dev".into()), object, now, fetched: Err(failure) });
+            let told = json!({"status": decision.status});
+            let ready = api::find_condition(&told, "Ready").expect("it says so");
+            assert_eq!((text(ready, &["status"]), text(ready, &["reason"]), text(ready, &["message"])), ("False", "InvalidSpec", field));
+            assert!(api::is_true(&told, "Stalled") && decision.status["observedGeneration"] == 2, "{told:#}");
+        }
+        let good = json!({"apiVersion": "source.toolkit.fluxcd.io/v1", "kind": "OCIRepository", "spec": {"provider": "generic", "ref": {"tag": "1"}}});
+        assert_eq!(refusal(&good), None);
+    }
 }

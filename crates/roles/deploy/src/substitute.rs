@@ -12,7 +12,7 @@ use yaml::{Dialect, read, write};
 const MARK: &str = "kustomize.toolkit.fluxcd.io/substitute";
 
 /// Replaces the variables of rendered objects by a `spec.postBuild`, null for none; the error is the whole message of the
-/// build failure. `substituteFrom` is not read: [`crate::kustomization::unsupported`] refuses it.
+/// build failure. `substituteFrom` is not read: [`api::unsupported`] tells it.
 pub fn substitute(objects: Vec<Value>, post_build: &Value) -> Result<Vec<Value>, String> {
     if post_build.is_null() {
         return Ok(objects);

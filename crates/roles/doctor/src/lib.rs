@@ -24,6 +24,8 @@ pub use diff::patch;
 pub use finding::{Audience, Edit, Finding, Fix, Severity};
 pub use fix::apply_fixes;
 
+use std::collections::HashSet;
+
 use finding::Report;
 use model::Tree;
 use repository::Repository;
@@ -57,6 +59,13 @@ fn look(tree: &Tree, audience: Audience, rules: impl Iterator<Item = &'static fi
         (rule.check)(&repository, &mut report);
         findings.extend(report.into_findings());
     }
+    // A rule of its own tells better what is wrong than the definition does.
+    let told: HashSet<(String, usize)> = findings
+        .iter()
+        .filter(|finding| !finding.rule.starts_with("manifest/"))
+        .map(|finding| (finding.path.clone(), finding.line))
+        .collect();
+    findings.retain(|finding| finding.rule != "manifest/invalid-field" || !told.contains(&(finding.path.clone(), finding.line)));
     findings.sort_by(|a, b| (&a.path, a.line, a.column, a.rule).cmp(&(&b.path, b.line, b.column, b.rule)));
     findings
 }

@@ -1,5 +1,5 @@
-//! What the fields of custom resources must be: the definitions of [`api::CRDS`], compiled once.
-//! Read first: [`faults`].
+//! What the fields of custom resources must be: the definitions of [`api::definitions`], compiled once; and what of them nobody
+//! acts on yet. Read first: [`faults`], [`unsupported`].
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -25,9 +25,8 @@ pub(crate) struct Fault {
 /// By `apiVersion` and `kind`.
 static SCHEMAS: LazyLock<HashMap<(String, String), Schema>> = LazyLock::new(|| {
     let mut all = HashMap::new();
-    for text in api::CRDS {
-        let crd = yaml::read(text, Dialect::Kyaml).expect("the definitions are YAML");
-        let (group, kind) = (api::text(&crd, &["spec", "group"]), api::text(&crd, &["spec", "names", "kind"]));
+    for crd in api::definitions() {
+        let (group, kind) = (api::text(crd, &["spec", "group"]), api::text(crd, &["spec", "names", "kind"]));
         for version in crd["spec"]["versions"].as_array().into_iter().flatten() {
             let compiled = Schema::compile(&version["schema"]["openAPIV3Schema"], "").expect("the definitions are structural");
             all.insert((format!("{group}/{}", api::text(version, &["name"])), kind.to_owned()), compiled);
@@ -36,12 +35,8 @@ static SCHEMAS: LazyLock<HashMap<(String, String), Schema>> = LazyLock::new(|| {
     all
 });
 
-/// Finds what does not fit in a document; of a kind without definition, and of a patch, nothing. Only where Supercargo has
-/// every role: its definitions are narrower than the originals'.
+/// Finds what does not fit in a document; of a kind without definition, and of a patch, nothing.
 pub(crate) fn faults(repository: &Repository<'_>, document: &Document) -> Vec<Fault> {
-    if repository.audience != Audience::Supercargo {
-        return Vec::new();
-    }
     let key = (document.root.text_at("apiVersion").to_owned(), document.kind.clone());
     let Some(schema) = SCHEMAS.get(&key).filter(|_| !is_patch(repository, document)) else { return Vec::new() };
     let Ok(mut value) = yaml::value_of(&document.root, Dialect::Kyaml) else { return Vec::new() };
@@ -54,10 +49,26 @@ pub(crate) fn faults(repository: &Repository<'_>, document: &Document) -> Vec<Fa
     let mut found: Vec<(String, Option<String>)> = unknown.collect();
     schema::drop_nulls(schema, &mut value);
     schema::default(schema, &mut value);
-    let wrong = schema::validate(schema, &value, None).into_iter().filter(|violation| !is_variable(&value, &violation.field));
+    // A Promotion gets its steps when it is made, here as there.
+    let comes = |field: &str| document.kind == "Promotion" && field == "spec.steps";
+    let wrong = schema::validate(schema, &value, None).into_iter();
+    let wrong = wrong.filter(|violation| !is_variable(&value, &violation.field) && !comes(&violation.field));
     found.extend(wrong.map(|violation| (violation.field, Some(violation.text))));
     let place = |field: &str| place(document, field);
     found.into_iter().map(|(field, why)| Fault { at: place(&field), field, why }).collect()
+}
+
+/// Finds what a document asks for that Supercargo does not carry out. Only where it has every role: the originals know all of it.
+pub(crate) fn unsupported(repository: &Repository<'_>, document: &Document) -> Vec<Fault> {
+    if repository.audience != Audience::Supercargo || is_patch(repository, document) {
+        return Vec::new();
+    }
+    let Ok(value) = yaml::value_of(&document.root, Dialect::Kyaml) else { return Vec::new() };
+    let told = api::unsupported(&value).into_iter().filter(|found| !is_variable(&value, &found.field));
+    // What is missing may be there under a misspelt name, which is told already.
+    let misspelt = !faults(repository, document).is_empty();
+    let told = told.filter(|found| !misspelt || at(&value, &found.field).is_some());
+    told.map(|found| Fault { at: place(document, &found.field), field: found.field, why: Some(found.message) }).collect()
 }
 
 /// A patch need not be whole.
@@ -78,9 +89,11 @@ fn is_patch(repository: &Repository<'_>, document: &Document) -> bool {
 
 /// A variable's value comes only when the object is applied.
 fn is_variable(root: &Value, field: &str) -> bool {
-    steps(field)
-        .try_fold(root, |value, step| value.get(step).or_else(|| value.get(step.parse::<usize>().ok()?)))
-        .is_some_and(|value| value.as_str().is_some_and(|text| text.contains("${")))
+    at(root, field).is_some_and(|value| value.as_str().is_some_and(|text| text.contains("${")))
+}
+
+fn at<'a>(root: &'a Value, field: &str) -> Option<&'a Value> {
+    steps(field).try_fold(root, |value, step| value.get(step).or_else(|| value.get(step.parse::<usize>().ok()?)))
 }
 
 /// The deepest part of the path that is written.

@@ -33,6 +33,9 @@ const ROWS: [Row; 12] = [
             ),
             ("tag: 1.0.7", "tag: 1.0", "8:5 spec.ref.tag: Invalid value: \"integer\""),
             ("    tag: 1.0.7", "    tag: [1.0.7", "9:9 line 9"),
+            ("    tag: 1.0.7", "    semver: 1.x", "8:5 spec.ref.semver is not supported yet: remove it"),
+            ("provider: cosign", "provider: notation", "10:5 spec.verify.provider: notation is not supported yet, only cosign"),
+            ("kind: OCIRepository", "kind: HelmRepository", "2:1 kind HelmRepository is not supported yet: nothing acts on it"),
         ],
     ),
     (
@@ -49,7 +52,11 @@ const ROWS: [Row; 12] = [
         KUSTOMIZATION,
         &[
             ("prune: true", "prune: 'yes'", "7:3 spec.prune: Invalid value: \"string\""),
-            ("    kind: OCIRepository", "    kind: Bucket", "9:5 spec.sourceRef.kind: Unsupported value: \"Bucket\""),
+            (
+                "    kind: OCIRepository",
+                "    kind: Bucket",
+                "9:5 spec.sourceRef.kind: Bucket is not supported yet, only OCIRepository, GitRepository",
+            ),
             ("  path:", "  folder:", "6:3 Kustomization has no field spec.folder"),
         ],
     ),
@@ -58,8 +65,12 @@ const ROWS: [Row; 12] = [
         WAREHOUSE,
         &[
             ("subscriptions:", "subscription:", "5:3 Warehouse has no field spec.subscription"),
-            ("      constraint: ^0.5.0", "      contraint: ^0.5.0", "8:7 Warehouse has no field spec.subscriptions[0].image.contraint"),
-            ("      repoURL: registry.internal/deployments/shop\n", "", "6:5 spec.subscriptions[0].image.repoURL: Required value"),
+            (
+                "      constraint: ^0.5.0",
+                "      contraint: ^0.5.0",
+                "8:7 spec.subscriptions[0].image.contraint is not supported yet: remove it",
+            ),
+            ("      repoURL: registry.internal/deployments/shop\n", "", "6:5 spec.subscriptions[0].image.repoURL is needed"),
         ],
     ),
     (
@@ -68,6 +79,11 @@ const ROWS: [Row; 12] = [
         &[
             ("requestedFreight", "requestedFright", "5:3 Stage has no field spec.requestedFright"),
             ("      direct: true", "      direct: 'true'", "10:7 spec.requestedFreight[0].sources.direct: Invalid value: \"string\""),
+            (
+                "      - uses: fail",
+                "      - uses: fail\n        if: always()",
+                "15:9 spec.promotionTemplate.spec.steps[0].if is not supported yet: remove it",
+            ),
             ("      steps:", "      step:", "13:7 Stage has no field spec.promotionTemplate.spec.step"),
         ],
     ),

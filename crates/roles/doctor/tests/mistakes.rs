@@ -117,7 +117,7 @@ fn promotions() {
     check(
         "kargo/promotion.yaml",
         "",
-        "apiVersion: kargo.akuity.io/v1alpha1\nkind: Promotion\nmetadata: {name: x, namespace: shop}\n",
+        "apiVersion: kargo.akuity.io/v1alpha1\nkind: Promotion\nmetadata: {name: x, namespace: shop}\nspec: {stage: test, freight: abc}\n",
         &["kargo/promotion.yaml:3 kargo/promotion-in-git"],
     );
     let pull = "            repoURL: https://github.com/acme/deploy\n            sourceBranch";
@@ -137,7 +137,11 @@ fn pointers() {
         ("tag: 1.0.7", "tag: latest", &["clusters/live/shop-source.yaml:13 pointer/moving-tag"]),
         ("tag: 1.0.7", "tag: 1.10", &["clusters/live/shop-source.yaml:13 flux/tag-number"]),
         ("tag: 1.0.7", "tag: 1.0.7 # Kargo changes this", &["clusters/live/shop-source.yaml:13 kargo/comment-lost"]),
-        ("  verify:\n", "  verified:\n", &["clusters/live/shop-source.yaml:8 pointer/verify-absent"]),
+        (
+            "  verify:\n",
+            "  verified:\n",
+            &["clusters/live/shop-source.yaml:8 pointer/verify-absent", "clusters/live/shop-source.yaml:14 manifest/unknown-field"],
+        ),
         (
             "oci://registry",
             "https://registry",
@@ -172,7 +176,11 @@ fn pointers() {
         ),
         ("  secretRef:\n    name: registry\n", "", &["clusters/live/shop-source.yaml:9 flux/pull-credentials"]),
         ("interval: 10m", "interval: 1m", &[]),
-        ("    matchOIDCIdentity:", "    others:", &["clusters/live/shop-source.yaml:15 pointer/identity-missing"]),
+        (
+            "    matchOIDCIdentity:",
+            "    others:",
+            &["clusters/live/shop-source.yaml:15 pointer/identity-missing", "clusters/live/shop-source.yaml:16 manifest/unknown-field"],
+        ),
         (
             "# What runs there. Kargo changes the tag.\n",
             "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: notes\n---\n",
@@ -194,7 +202,7 @@ fn pointers() {
             "  wait: true\n  healthChecks:\n    - {apiVersion: apps/v1, kind: Deployment, name: shop, namespace: shop}\n",
             &["clusters/live/shop.yaml:14 flux/wait-and-health-checks"],
         ),
-        ("  prune: true\n", "", &["clusters/live/shop.yaml:7 flux/prune-missing"]),
+        ("  prune: true\n", "", &["clusters/live/shop.yaml:6 manifest/invalid-field", "clusters/live/shop.yaml:7 flux/prune-missing"]),
         ("overlays/live", "overlays/life", &["clusters/live/shop.yaml:11 pointer/path"]),
         ("overlays/live", "overlays/test", &["clusters/live/shop.yaml:11 pointer/wrong-overlay"]),
         ("namespace: flux-system", "namespace: flux", &["clusters/live/shop.yaml:9 flux/source-missing"]),
@@ -208,7 +216,7 @@ fn pointers() {
     check(
         "clusters/live/again.yaml",
         "",
-        "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: shop, namespace: flux-system}\nspec: {prune: true, wait: true, path: ./overlays/live, sourceRef: {kind: OCIRepository, name: shop}}\n",
+        "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: shop, namespace: flux-system}\nspec: {interval: 10m, prune: true, wait: true, path: ./overlays/live, sourceRef: {kind: OCIRepository, name: shop}}\n",
         &["clusters/live/shop.yaml:4 manifest/duplicate"],
     );
 }
@@ -316,9 +324,14 @@ fn everything_else() {
             "CODEOWNERS:3 codeowners/gitea",
         ],
     );
-    // With a policy the repository is Supercargo's, which knows no secretRef.
-    let unknown = ["clusters/live/shop-source.yaml:10 manifest/unknown-field", "clusters/test/shop-source.yaml:10 manifest/unknown-field"];
-    check("policy/main.json", "", "[{\"branches\": 3}]", &[unknown[0], unknown[1], "policy/main.json:1 policy/malformed"]);
+    // With a policy the repository is Supercargo's, which knows no secretRef, and nobody there looks after these kinds.
+    let unsupported = [
+        "clusters/live/shop-source.yaml:10 manifest/unsupported-field",
+        "clusters/test/shop-source.yaml:10 manifest/unsupported-field",
+        "flux-system/receiver.yaml:2 manifest/unsupported-field",
+        "infrastructure/argo.yaml:2 manifest/unsupported-field",
+    ];
+    check("policy/main.json", "", "[{\"branches\": 3}]", &[&unsupported[..], &["policy/main.json:1 policy/malformed"]].concat());
     check(
         "RUNBOOK.md",
         "",
@@ -339,7 +352,7 @@ fn across_files() {
         }
         assert_eq!(found(&tree(&files)), expected, "{changes:?}");
     };
-    let again = "apiVersion: argoproj.io/v1alpha1\nkind: AnalysisTemplate\nmetadata: {name: load, namespace: shop}\nspec: {metrics: [{name: smoke}]}\n";
+    let again = "apiVersion: argoproj.io/v1alpha1\nkind: AnalysisTemplate\nmetadata: {name: load, namespace: shop}\nspec: {metrics: [{name: smoke, provider: {job: {spec: {template: {spec: {containers: [{name: x}]}}}}}}]}\n";
     all(
         &[("kargo/load.yaml", "", again), ("kargo/live.yaml", "- name: smoke", "- name: smoke\n      - name: load")],
         &["kargo/load.yaml:4 kargo/metric-names"],
@@ -362,9 +375,10 @@ fn across_files() {
     // The same where Supercargo's own forge serves the repository: what it reads rightly is right, what it does not know is not.
     let login = ("clusters/live/shop-source.yaml", "  secretRef:\n    name: registry\n", "");
     let other = ("clusters/test/shop-source.yaml", "  secretRef:\n    name: registry\n", "");
+    let kinds = ["flux-system/receiver.yaml:2 manifest/unsupported-field", "infrastructure/argo.yaml:2 manifest/unsupported-field"];
     all(
         &[(gitea, "", job), reviewers, quick, other, ("policy/main.json", "", "[]")],
-        &["clusters/live/shop-source.yaml:10 manifest/unknown-field"],
+        &["clusters/live/shop-source.yaml:10 manifest/unsupported-field", kinds[0], kinds[1]],
     );
-    all(&[(gitea, "", job), reviewers, quick, login, other, ("policy/main.json", "", "[]")], &[]);
+    all(&[(gitea, "", job), reviewers, quick, login, other, ("policy/main.json", "", "[]")], &kinds);
 }

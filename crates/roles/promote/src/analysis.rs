@@ -23,10 +23,8 @@ pub(crate) fn build(seen: &stage::Observed, name: &str, collection: &str, promot
     let (mut metrics, mut args): (Vec<Value>, Vec<Value>) = (Vec::new(), Vec::new());
     for (template, object) in &seen.templates {
         let object = object.as_ref().ok_or_else(|| format!("AnalysisTemplate {template:?} not found"))?;
-        for field in ["dryRun", "measurementRetention", "templates"] {
-            if object["spec"][field].as_array().is_some_and(|items| !items.is_empty()) {
-                return Err(format!("AnalysisTemplate {template:?}: spec.{field} is not supported"));
-            }
+        if let Some(why) = api::refusal(object) {
+            return Err(format!("AnalysisTemplate {template:?}: {why}"));
         }
         for metric in object["spec"]["metrics"].as_array().into_iter().flatten() {
             if metrics.iter().any(|known| known["name"] == metric["name"]) {
@@ -99,7 +97,7 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
         status["startedAt"] = json!(seen.now.to_string());
     }
     let metrics = seen.object["spec"]["metrics"].as_array().cloned().unwrap_or_default();
-    if let Some(why) = metrics.iter().find_map(invalid) {
+    if let Some(why) = api::refusal(&seen.object).or_else(|| metrics.iter().find_map(invalid)) {
         return end(seen, status, "Error", &why);
     }
     let mut decision = Decision::of(Value::Null);
@@ -208,35 +206,19 @@ fn end(seen: &Observed, mut status: Value, phase: &str, message: &str) -> Decisi
     }
 }
 
-/// What is wrong with a metric, or not supported.
+/// What is wrong with a metric; what is not supported of it was told before.
 fn invalid(metric: &Value) -> Option<String> {
     let name = text(metric, &["name"]);
-    const KNOWN: [&str; 9] = [
-        "name",
-        "interval",
-        "initialDelay",
-        "count",
-        "failureLimit",
-        "inconclusiveLimit",
-        "consecutiveErrorLimit",
-        "consecutiveSuccessLimit",
-        "provider",
-    ];
-    if let Some(field) = metric.as_object().into_iter().flat_map(|map| map.keys()).find(|field| !KNOWN.contains(&field.as_str())) {
-        return Some(format!("metric {name:?}: {field} is not supported"));
-    }
     let providers: Vec<&String> = metric["provider"].as_object().into_iter().flat_map(|map| map.keys()).collect();
-    match providers.as_slice() {
-        [provider] if *provider == "job" => {}
-        [provider] => return Some(format!("metric {name:?}: the provider {provider} is not supported")),
-        _ => return Some(format!("metric {name:?} must have exactly one provider")),
+    if !matches!(providers.as_slice(), [provider] if *provider == "job") {
+        return Some(format!("metric {name:?} must have exactly one provider"));
     }
     for field in ["interval", "initialDelay"] {
         if metric[field].is_string() && parse_duration(text(metric, &[field])).is_err() {
             return Some(format!("metric {name:?}: {field} is no duration"));
         }
     }
-    for field in ["count", "failureLimit", "inconclusiveLimit", "consecutiveErrorLimit", "consecutiveSuccessLimit"] {
+    for field in ["count", "failureLimit", "inconclusiveLimit", "consecutiveErrorLimit"] {
         if !metric[field].is_null() && number(&metric[field]).is_none() {
             return Some(format!("metric {name:?}: {field} is no whole number"));
         }
@@ -465,7 +447,7 @@ mod tests {
     fn world(metrics: Value) -> Observed {
         Observed {
             cluster: ClusterName("management".into()),
-            object: json!({"metadata": {"name": "r", "namespace": "p", "uid": "u1"}, "spec": {"metrics": metrics, "args": [{"name": "x", "value": "a\"b"}]}}),
+            object: json!({"apiVersion": ARGO, "kind": "AnalysisRun", "metadata": {"name": "r", "namespace": "p", "uid": "u1"}, "spec": {"metrics": metrics, "args": [{"name": "x", "value": "a\"b"}]}}),
             now: "2026-01-01T00:00:00Z".parse().expect("a time"),
             failure: None,
             jobs: Vec::new(),
@@ -561,8 +543,9 @@ mod tests {
     #[test]
     fn what_is_not_known_is_named() {
         for (field, value, why) in [
-            ("successCondition", json!("true"), "metric \"a\": successCondition is not supported"),
-            ("provider", json!({"web": {}}), "metric \"a\": the provider web is not supported"),
+            ("successCondition", json!("true"), "spec.metrics[0].successCondition is not supported yet: remove it"),
+            ("provider", json!({"web": {"url": "x"}}), "spec.metrics[0].provider.web is not supported yet: remove it"),
+            ("provider", json!({}), "metric \"a\" must have exactly one provider"),
             ("count", json!(2), "metric \"a\": interval must be specified when count > 1"),
         ] {
             let mut bad = metric("a");
@@ -571,5 +554,9 @@ mod tests {
             step(&mut seen, "Complete");
             assert_eq!(seen.object["status"]["message"], why);
         }
+        let mut seen = world(json!([metric("a")]));
+        seen.object["spec"]["dryRun"] = json!([{"metricName": ".*"}]);
+        assert!(step(&mut seen, "Complete").actions.is_empty(), "what should not count is not measured as if it did");
+        assert_eq!(seen.object["status"]["message"], "spec.dryRun is not supported yet: remove it");
     }
 }

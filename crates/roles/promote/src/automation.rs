@@ -114,13 +114,6 @@ pub(crate) fn rolls_back(stage: &Value, configs: &[Value], phase: &str, last: Op
     asked && last.is_none_or(|last| api::annotation(last, ROLLBACK) != Some("true"))
 }
 
-/// Returns the field of the Stage's policy that is not supported.
-pub(crate) fn unsupported(stage: &Value, configs: &[Value]) -> Option<&'static str> {
-    let asked =
-        policy(stage, configs).is_some_and(|policy| policy["autoRollback"]["onPromotion"].as_array().is_some_and(|on| !on.is_empty()));
-    asked.then_some("promotionPolicies.autoRollback.onPromotion")
-}
-
 fn short(name: &str) -> String {
     name.chars().take(7).collect()
 }

@@ -6,6 +6,7 @@ pub mod analysis;
 pub mod automation;
 mod events;
 pub mod freight;
+mod history;
 pub mod hold;
 pub mod names;
 pub mod promotion;

@@ -79,7 +79,7 @@ pub fn decide(seen: &Observed) -> Outcome {
     if let Some(held) = held.as_ref().filter(|_| status["startedAt"].is_null()) {
         return decided(Decision::of(status).heed(held));
     }
-    if let Some(why) = tampered(&seen.object, stage, status["startedAt"].is_null()) {
+    if let Some(why) = api::refusal(&seen.object).or_else(|| tampered(&seen.object, stage, status["startedAt"].is_null())) {
         return decided(finish(seen, status, "Errored", &why));
     }
     if status["startedAt"].is_null() {
@@ -112,6 +112,14 @@ fn tampered(promotion: &Value, stage: &Value, fresh: bool) -> Option<String> {
     let expected = stages_own(stage);
     let same = |field: &str| promotion["spec"][field].is_null() || promotion["spec"][field] == expected["spec"][field];
     (fresh && !(same("steps") && same("vars"))).then(|| "its steps are not those of its Stage's promotionTemplate".to_owned())
+}
+
+/// Returns the JSON patch that completes a Promotion that names only Stage and Freight: with what the Stage's template says.
+/// Kargo's webhook does so too, and its definition demands the steps.
+pub fn completion(promotion: &Value, stage: &Value) -> Value {
+    let own = stages_own(stage);
+    let missing = ["steps", "vars"].into_iter().filter(|field| promotion["spec"][field].is_null() && !own["spec"][field].is_null());
+    missing.map(|field| json!({"op": "add", "path": format!("/spec/{field}"), "value": own["spec"][field]})).collect()
 }
 
 fn stages_own(stage: &Value) -> Value {
@@ -202,11 +210,6 @@ impl Run<'_> {
         if kind.lasting && matches!(text(&self.status["stepExecutionMetadata"][at], &["status"]), "Succeeded" | "Skipped") {
             // What it did to the world is done; doing it again is never wanted.
             return Step::Done(self.status["state"][alias].clone());
-        }
-        for field in ["if", "task", "continueOnError"] {
-            if !step[field].is_null() {
-                return Step::Failed(format!("{field} is not supported"));
-            }
         }
         if let Some(timeout) =
             step["retry"]["timeout"].as_str().and_then(|text| parse_duration(text).ok()).filter(|timeout| !timeout.is_zero())
@@ -575,6 +578,9 @@ mod tests {
         let (mut seen, mut forge) = (world(direct()), forge());
         // Written by hand, it names Stage and Freight only.
         seen.object["spec"].as_object_mut().expect("a map").remove("steps");
+        let stage = seen.stage.clone().expect("a Stage");
+        assert_eq!(completion(&seen.object, &stage), json!([{"op": "add", "path": "/spec/steps", "value": direct()}]));
+        assert_eq!(completion(&stages_own(&stage), &stage), json!([]));
         assert_eq!(run(&mut seen, &mut forge), "Succeeded");
         assert_eq!(forge.actions.len(), 1);
         let refused = |change: &dyn Fn(&mut Value), expected: &str| {
@@ -733,6 +739,19 @@ mod tests {
             steps[at][field] = value;
             let (mut seen, mut forge) = (world(steps), forge());
             assert_eq!(run(&mut seen, &mut forge), format!("Failed {why}"));
+            assert!(forge.actions.is_empty());
+        }
+    }
+
+    #[test]
+    fn what_is_not_supported_is_told_before_anything_is_done() {
+        for (field, value) in [("if", json!("always()")), ("continueOnError", json!(true)), ("task", json!({"name": "t"}))] {
+            let mut steps = direct();
+            steps[3][field] = value;
+            let (mut seen, mut forge) = (world(steps), forge());
+            seen.object["apiVersion"] = json!(crate::KARGO);
+            seen.object["kind"] = json!("Promotion");
+            assert_eq!(run(&mut seen, &mut forge), format!("Errored spec.steps[3].{field} is not supported yet: remove it"));
             assert!(forge.actions.is_empty());
         }
     }

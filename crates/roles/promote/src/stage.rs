@@ -8,10 +8,7 @@ use serde_json::{Value, json};
 
 use crate::automation::{self, automatic};
 use crate::events::Told;
-use crate::{ARGO, KARGO, MANAGER, analysis, freight, hold, names};
-
-/// How many entries a history keeps.
-const HISTORY: usize = 10;
+use crate::{ARGO, KARGO, MANAGER, analysis, freight, history, hold, names};
 
 /// Everything that is looked at.
 #[derive(Debug, Clone)]
@@ -124,6 +121,9 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
             status["lastHandledRefresh"] = json!(token);
         }
     }
+    if let Some(why) = api::refusal(&seen.object) {
+        return Decision::of(status).wait(Code::Unsupported, why, None);
+    }
     if seen.object["spec"]["promotionTemplate"]["spec"]["steps"].as_array().is_none_or(Vec::is_empty) {
         let why = "a Stage without promotionTemplate steps (a control flow Stage) is not supported";
         return Decision::of(status).stall(Code::Unsupported, why, "add steps");
@@ -141,12 +141,8 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
         }
     }
     status["freightSummary"] = json!(summary(&status));
-    if let Some(field) = automation::unsupported(&seen.object, &seen.configs) {
-        wait(
-            &mut decision,
-            Code::Unsupported,
-            format!("{field} is not supported: a Promotion that failed has moved nothing to go back from"),
-        );
+    for why in seen.configs.iter().filter_map(api::refusal) {
+        wait(&mut decision, Code::Unsupported, format!("the ProjectConfig: {why}"));
     }
     promote(seen, &mut status, promoting, &mut decision);
     tell_ready(seen, &mut status, promoting);
@@ -173,14 +169,10 @@ fn sync_promotions(seen: &Observed, status: &mut Value, decision: &mut Decision<
         |promotion| names::order(promotion),
     );
     for promotion in promotions.iter().filter(|promotion| terminal(promotion) && (last.is_empty() || names::order(promotion) > before)) {
-        let summary = json!({
-            "name": api::name(promotion), "freight": promotion["status"]["freight"], "finishedAt": promotion["status"]["finishedAt"],
-            "status": {"phase": phase(promotion), "message": promotion["status"]["message"], "freightCollection": promotion["status"]["freightCollection"]},
-        });
-        status["lastPromotion"] = summary;
+        status["lastPromotion"] = history::summary(promotion);
         automation::heed(status, promotion, seen.now);
         if phase(promotion) == "Succeeded" {
-            push_history(status, &promotion["status"]["freightCollection"]);
+            history::push(status, &promotion["status"]["freightCollection"]);
             decision.because.push(model::Reason {
                 code: None,
                 text: format!("{} runs freight {}", api::name(&seen.object), short(text(promotion, &["spec", "freight"]))),
@@ -199,13 +191,6 @@ fn sync_promotions(seen: &Observed, status: &mut Value, decision: &mut Decision<
             status.as_object_mut().map(|fields| fields.remove("currentPromotion"));
         }
     }
-}
-
-fn push_history(status: &mut Value, collection: &Value) {
-    let mut history = status["freightHistory"].as_array().cloned().unwrap_or_default();
-    history.insert(0, collection.clone());
-    history.truncate(HISTORY);
-    status["freightHistory"] = Value::Array(history);
 }
 
 /// The next Promotion waits while what was promoted before is still being verified.
@@ -767,6 +752,22 @@ mod tests {
         let mut seen = world();
         seen.configs.clear();
         assert!(told(&decide(&seen)).contains("not automatic"));
+    }
+
+    #[test]
+    fn what_is_not_supported_stops_a_stage_and_is_told() {
+        let mut seen = world();
+        seen.object["spec"]["targets"] = json!({"selectors": [{}]});
+        let decision = decide(&seen);
+        assert!(decision.actions.is_empty() && told(&decision) == "spec.targets is not supported yet: remove it", "{}", told(&decision));
+        let mut seen = world();
+        let mut config = seen.configs[0].clone();
+        config["apiVersion"] = json!(KARGO);
+        config["kind"] = json!("ProjectConfig");
+        config["spec"]["promotionPolicies"][0]["autoRollback"] = json!({"onPromotion": ["Failed"]});
+        seen.configs = vec![config];
+        let expected = "the ProjectConfig: spec.promotionPolicies[0].autoRollback.onPromotion is not supported yet: remove it";
+        assert!(told(&decide(&seen)).contains(expected), "{}", told(&decide(&seen)));
     }
 
     #[test]

@@ -67,29 +67,22 @@ pub struct Observed {
     pub freight: Vec<String>,
 }
 
+/// Reads the subscriptions of a Warehouse, or says what is wrong with one or not supported.
+pub fn subscriptions(warehouse: &Value) -> Result<Vec<Subscription>, String> {
+    match api::refusal(warehouse) {
+        Some(why) => Err(why),
+        None => warehouse["spec"]["subscriptions"].as_array().into_iter().flatten().map(Subscription::parse).collect(),
+    }
+}
+
 impl Subscription {
-    /// Reads a subscription; what is not supported is refused by name.
-    pub fn parse(subscription: &Value) -> Result<Self, String> {
+    /// Reads a subscription; its definition says nothing about what is inside.
+    fn parse(subscription: &Value) -> Result<Self, String> {
         let kinds: Vec<&String> = subscription.as_object().into_iter().flat_map(|map| map.keys()).filter(|key| *key != "name").collect();
         let image = match kinds.as_slice() {
             [kind] if *kind == "image" => &subscription["image"],
-            [kind] => return Err(format!("subscriptions of kind {kind:?} are not supported")),
             _ => return Err("a subscription needs exactly one of image, git or chart".to_owned()),
         };
-        const KNOWN: [&str; 9] = [
-            "repoURL",
-            "imageSelectionStrategy",
-            "constraint",
-            "semverConstraint",
-            "strictSemvers",
-            "allowTagsRegexes",
-            "ignoreTagsRegexes",
-            "discoveryLimit",
-            "cacheByTag",
-        ];
-        if let Some(field) = image.as_object().into_iter().flat_map(|map| map.keys()).find(|key| !KNOWN.contains(&key.as_str())) {
-            return Err(format!("image.{field} is not supported"));
-        }
         let lexical = match text(image, &["imageSelectionStrategy"]) {
             "" | "SemVer" => false,
             "Lexical" => true,
@@ -173,7 +166,7 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
             return decision;
         }
     };
-    let subscriptions = object["spec"]["subscriptions"].as_array().cloned().unwrap_or_default();
+    let named = object["spec"]["subscriptions"].as_array().cloned().unwrap_or_default();
     let previous = status["discoveredArtifacts"]["images"].clone();
     let images: Vec<Value> = found
         .iter()
@@ -196,7 +189,7 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
     }
     let newest: Vec<(Image, &Found)> = found
         .iter()
-        .zip(&subscriptions)
+        .zip(&named)
         .filter_map(|((repository, tags), subscription)| {
             let tag = tags.iter().find(|tag| tag.refused.is_none())?;
             let subscription = subscription["name"].as_str().map(str::to_owned);
@@ -240,8 +233,9 @@ fn shown(found: &Found) -> Value {
     if !found.annotations.is_empty() {
         shown["annotations"] = found.annotations.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
     }
-    if let Some(created) = &found.created {
-        shown["createdAt"] = json!(created);
+    // Whoever made the image may have written anything there.
+    if let Some(created) = found.created.as_deref().and_then(|created| created.parse::<Timestamp>().ok()) {
+        shown["createdAt"] = json!(created.to_string());
     }
     shown
 }
@@ -294,7 +288,9 @@ mod tests {
 
     fn candidates(image: Value, tags: &[&str]) -> Result<Vec<String>, String> {
         let tags: Vec<String> = tags.iter().map(|tag| (*tag).to_owned()).collect();
-        Ok(Subscription::parse(&json!({"image": image}))?.candidates(&tags))
+        let spec = json!({"subscriptions": [{"image": image}]});
+        let warehouse = json!({"apiVersion": KARGO, "kind": "Warehouse", "metadata": {"name": "w"}, "spec": spec});
+        Ok(subscriptions(&warehouse)?[0].candidates(&tags))
     }
 
     #[test]
@@ -309,13 +305,20 @@ mod tests {
         check(json!({"repoURL": "r/x", "ignoreTagsRegexes": ["^v"], "allowTagsRegexes": ["^.?0"]}), &["0.6.0-rc.1", "0.5.10", "0.5.9"]);
         check(json!({"repoURL": "r/x", "imageSelectionStrategy": "Lexical", "discoveryLimit": 2}), &["v0.5.11", "latest"]);
         for (image, why) in [
-            (json!({"repoURL": "r/x", "platform": "linux/amd64"}), "image.platform is not supported"),
+            (json!({"repoURL": "r/x", "platform": "linux/amd64"}), "spec.subscriptions[0].image.platform is not supported yet: remove it"),
+            (
+                json!({"repoURL": "r/x", "imageSelectionStrategy": "Digest"}),
+                "spec.subscriptions[0].image.imageSelectionStrategy: Digest is not supported yet, only SemVer, Lexical",
+            ),
+            (json!({"repoURL": "r/x", "constraint": 5}), "spec.subscriptions[0].image.constraint must be a text"),
             (json!({"repoURL": "r/x", "constraint": "nonsense"}), "image.constraint: improper constraint: \"nonsense\""),
-            (json!({}), "image.repoURL is missing"),
+            (json!({}), "spec.subscriptions[0].image.repoURL is needed: doing without is not supported yet"),
         ] {
             assert_eq!(candidates(image, &tags), Err(why.to_owned()));
         }
-        assert!(Subscription::parse(&json!({"git": {}})).is_err());
+        for subscription in [json!({"git": {}}), json!({"image": {"repoURL": "r/x"}, "git": {"repoURL": "y"}}), json!("r/x")] {
+            assert!(Subscription::parse(&subscription).is_err(), "{subscription}");
+        }
     }
 
     #[test]
@@ -324,7 +327,7 @@ mod tests {
             tag: "0.5.1".into(),
             digest: "sha256:aa".into(),
             annotations: vec![("k".into(), "v".into())],
-            created: None,
+            created: Some("yesterday".into()),
             refused: None,
         };
         let mut seen = Observed {
@@ -338,6 +341,8 @@ mod tests {
         let [Action::Create { object, .. }, Action::Emit { .. }] = decision.actions.as_slice() else { panic!("{:?}", decision.actions) };
         assert_eq!(object["images"][0]["annotations"]["k"], "v");
         seen.freight = vec![api::name(object).to_owned()];
+        let told = &decision.status["discoveredArtifacts"]["images"][0]["references"][0];
+        assert!(told["createdAt"].is_null(), "no time is not told as one: {told}");
         seen.object["status"] = decision.status;
         assert!(decide(&seen).actions.is_empty());
         seen.discovered = Ok(vec![("r/x".into(), Vec::new())]);

@@ -1,6 +1,7 @@
 //! The commands of the program itself: one file each.
 
 mod backup;
+mod crds;
 mod demo;
 mod diff;
 mod restore;
@@ -59,6 +60,8 @@ enum Command {
     Backup(backup::Arguments),
     /// Makes a data folder out of a backup, after checking it.
     Restore(restore::Arguments),
+    /// Prints the CustomResourceDefinitions of the pipeline's kinds, for `kubectl apply --server-side -f -`.
+    Crds(crds::Arguments),
     /// Makes links under the names of the tools whose verbs this program knows: cosign, flux, kargo, kustomize.
     InstallLinks {
         /// A folder on the path.
@@ -90,6 +93,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<i32> {
         Command::Rollback { arguments } => cli::rollback(arguments).await,
         Command::Backup(arguments) => backup::run(arguments).await,
         Command::Restore(arguments) => restore::run(&arguments),
+        Command::Crds(arguments) => crds::run(&arguments),
         Command::InstallLinks { folder } => cli::install_links(&folder),
         Command::Demo(arguments) => demo::run(arguments).await,
     }

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use controllers::{Driver, Journal};
+use controllers::{Controller, Driver, Journal};
 use jiff::Timestamp;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use model::{Caller, Clock};
 use ports::{Clusters, Forge, Git, Identity, Ports, Trees};
+use serde_json::Value;
 
 use crate::story;
 use crate::world::{Roles, controllers_of};
@@ -58,17 +59,15 @@ impl Clock for System {
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<i32> {
     let Role::Deploy = arguments.only;
     let ports = ports_of(&arguments).await?;
+    let controllers = controllers_of(&Roles::Deploy, &ports);
     for name in ports.clusters.names() {
         let cluster = ports.clusters.get(name)?;
-        for definition in api::CRDS.iter().filter(|text| text.contains("toolkit.fluxcd.io")) {
-            cluster
-                .apply("supercargo", &yaml::read(definition, yaml::Dialect::Sigs)?, false)
-                .await
-                .with_context(|| format!("the kinds in cluster {}", name.0))?;
+        for definition in definitions(&controllers) {
+            cluster.apply("supercargo", definition, false).await.with_context(|| format!("the kinds in cluster {}", name.0))?;
         }
     }
     let journal = Journal::memory();
-    let driver = Driver::new(controllers_of(&Roles::Deploy, &ports), ports, journal.clone());
+    let driver = Driver::new(controllers, ports, journal.clone());
     let mut entries = journal.listen();
     let _running = driver.start(WORKERS);
     loop {
@@ -77,6 +76,15 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<i32> {
             _ = tokio::signal::ctrl_c() => return Ok(0),
         }
     }
+}
+
+/// Returns the definitions of Flux's kinds that these controllers look after.
+fn definitions(controllers: &[Arc<dyn Controller>]) -> impl Iterator<Item = &'static Value> {
+    api::definitions().iter().filter(|definition| {
+        let kind = api::text(definition, &["spec", "names", "kind"]);
+        let of_flux = api::text(definition, &["spec", "group"]).ends_with("toolkit.fluxcd.io");
+        of_flux && controllers.iter().any(|controller| controller.name() == kind)
+    })
 }
 
 async fn ports_of(arguments: &Arguments) -> anyhow::Result<Ports> {

@@ -16,7 +16,7 @@ use controllers::{Driver, Entry, Event, Journal};
 use doors::news::{News, of_forge, of_registry};
 use futures::future::BoxFuture;
 use http::{Request, Response};
-use model::{Clock, Tree};
+use model::{Clock, ClusterName, Tree};
 use ports::{Ports, Shelf, Web, WebError};
 use store::{Blobs, Store};
 use tokio::sync::watch;
@@ -214,7 +214,10 @@ fn door(driver: Arc<OnceLock<Driver>>, jobs: watch::Sender<u64>, ports: Ports, j
                 return Ok(answer(http::StatusCode::NO_CONTENT, Vec::new()));
             }
             if let Some(cluster) = path.strip_prefix("/admission/") {
-                let reviewed = doors::admission::review(&ports, &model::ClusterName(cluster.to_owned()), request.body()).await;
+                let reviewed = match cluster.strip_suffix("/promotions") {
+                    Some(cluster) => doors::admission::complete(&ports, &ClusterName(cluster.to_owned()), request.body()).await,
+                    None => doors::admission::review(&ports, &ClusterName(cluster.to_owned()), request.body()).await,
+                };
                 return Ok(answer(http::StatusCode::OK, reviewed.to_string().into_bytes()));
             }
             Ok(answer(http::StatusCode::NOT_FOUND, Vec::new()))

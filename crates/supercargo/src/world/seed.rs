@@ -10,6 +10,7 @@ use http::Method;
 use model::{ClusterName, FileEdit, ObjectRef, Timestamp, Tree};
 use ports::Cluster;
 use ports::git::Push;
+use promote::KARGO;
 use serde_json::{Value, json};
 
 use super::hosts::READERS;
@@ -45,9 +46,7 @@ impl Seed<'_> {
         let names: Vec<ClusterName> = self.0.plain.clusters.names().cloned().collect();
         for name in &names {
             let cluster = self.0.plain.clusters.get(name)?;
-            for definition in api::CRDS {
-                apply(cluster, &yaml::read(definition, yaml::Dialect::Sigs)?).await?;
-            }
+            define(cluster).await?;
             for object in self.basics(name)? {
                 apply(cluster, &object).await?;
             }
@@ -100,13 +99,16 @@ impl Seed<'_> {
                 "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": READERS}],
             }),
         ];
-        basics.push(webhook(name));
+        basics.extend([images(name), support(name)]);
+        if name.0 == CLUSTERS[0] {
+            basics.push(promotions(name));
+        }
         Ok(basics)
     }
 
     /// Where the tests of an environment run: in the management cluster, with a token that may only read their target.
     fn tests(&self, name: &ClusterName, bootstrap: &Bootstrap<'_>) -> Vec<Value> {
-        if name.0 != "management" {
+        if name.0 != CLUSTERS[0] {
             return Vec::new();
         }
         let mut all = vec![namespace("kargo-myapp")];
@@ -209,7 +211,7 @@ fn namespace(name: &str) -> Value {
 }
 
 /// Asks the admission role about every Pod and pod template; when it does not answer, nothing enters.
-fn webhook(cluster: &ClusterName) -> Value {
+fn images(cluster: &ClusterName) -> Value {
     let rule = |group: &str, resources: &[&str]| json!({"apiGroups": [group], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": resources, "scope": "Namespaced"});
     json!({
         "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration", "metadata": {"name": "policy.sigstore.dev"},
@@ -225,6 +227,52 @@ fn webhook(cluster: &ClusterName) -> Value {
             ],
         }],
     })
+}
+
+/// Asks the admission role about every object of the pipeline's own kinds: what nobody here acts on is refused and not ignored.
+/// Writes of a status do not come by.
+fn support(cluster: &ClusterName) -> Value {
+    json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration", "metadata": {"name": "supercargo.dev"},
+        "webhooks": [{
+            "name": "support.supercargo.dev",
+            "admissionReviewVersions": ["v1"], "sideEffects": "None", "failurePolicy": "Fail", "timeoutSeconds": 10, "matchPolicy": "Equivalent",
+            "clientConfig": {"url": format!("https://{DOORS}/admission/{}", cluster.0)},
+            "rules": [{"apiGroups": api::groups(), "apiVersions": ["*"], "operations": ["CREATE", "UPDATE"], "resources": ["*"], "scope": "*"}],
+        }],
+    })
+}
+
+/// Lets a Promotion that names only Stage and Freight have the Stage's steps, which its definition demands.
+fn promotions(cluster: &ClusterName) -> Value {
+    let group = KARGO.split_once('/').map_or(KARGO, |(group, _)| group);
+    json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration", "metadata": {"name": "supercargo.dev"},
+        "webhooks": [{
+            "name": "promotions.supercargo.dev",
+            "admissionReviewVersions": ["v1"], "sideEffects": "None", "failurePolicy": "Fail", "timeoutSeconds": 10, "matchPolicy": "Equivalent",
+            "clientConfig": {"url": format!("https://{DOORS}/admission/{}/promotions", cluster.0)},
+            "rules": [{"apiGroups": [group], "apiVersions": ["*"], "operations": ["CREATE"], "resources": ["promotions"], "scope": "Namespaced"}],
+            "matchConditions": [{"name": "without-steps", "expression": "!has(object.spec) || !has(object.spec.steps)"}],
+        }],
+    })
+}
+
+/// Tells a cluster the pipeline's kinds. What it knows already is only compared: a start need not wait for it.
+async fn define(cluster: &Cluster) -> anyhow::Result<()> {
+    let known = cluster.list("apiextensions.k8s.io/v1", "CustomResourceDefinition", None, None).await.context("the known kinds")?;
+    let is_known = |definition: &Value| {
+        let live = known.iter().find(|live| api::name(live) == api::name(definition));
+        live.is_some_and(|live| {
+            // The server adds this one field.
+            let same = |(key, value): (&String, &Value)| key == "conversion" || definition["spec"][key] == *value;
+            live["spec"].as_object().is_some_and(|spec| spec.iter().all(same))
+        })
+    };
+    for definition in api::definitions().iter().filter(|definition| !is_known(definition)) {
+        apply(cluster, definition).await?;
+    }
+    Ok(())
 }
 
 async fn apply(cluster: &Cluster, object: &Value) -> anyhow::Result<()> {

@@ -9,12 +9,13 @@ use serde_json::{Value, json};
 use crate::Attempt;
 use crate::siege::{APPLICATION, DEPLOYMENT, Siege};
 
-pub const ATTEMPTS: [(&str, &str, Attempt); 11] = [
+pub const ATTEMPTS: [(&str, &str, Attempt); 12] = [
     ("an image that nobody signed", "there is no signature", unsigned),
     ("an image that the deployment's workflow signed", "the signature is by", other_workflow),
     ("an image that the application's workflow signed on a branch", "the signature is by", branch),
     ("an image that is in no registry", "is not there", absent),
     ("an image that no policy covers", "no matching policies", uncovered),
+    ("an image that a policy of the older version asks more of", "failed policy: older", older_policy),
     ("an index that nobody signed, with a child that is signed and one that is not", "there is no signature", index),
     ("an index that is signed, with a child that is not", "the index is signed, but it lists", index_alone),
     ("an image with the legacy signature of another digest", "the statement is about", other_legacy),
@@ -69,6 +70,20 @@ fn absent(siege: &mut Siege) -> anyhow::Result<String> {
 
 fn uncovered(siege: &mut Siege) -> anyhow::Result<String> {
     pod(siege, "uncovered", "docker.io/library/nginx:1.27")
+}
+
+/// A `v1alpha1` policy counts as one of `v1beta1` does: the good image is not good enough as long as it is there.
+fn older_policy(siege: &mut Siege) -> anyhow::Result<String> {
+    let identity = json!({"issuer": "https://gitea.internal", "subject": "somebody else"});
+    let policy = json!({"apiVersion": "policy.sigstore.dev/v1alpha1", "kind": "ClusterImagePolicy", "metadata": {"name": "older"},
+        "spec": {"images": [{"glob": "registry.internal/myapp**"}], "authorities": [{"keyless": {"identities": [identity]}}]}});
+    let path = "/apis/policy.sigstore.dev/v1alpha1/clusterimagepolicies";
+    let (code, told) = siege.admin("prod", "POST", path, policy)?;
+    anyhow::ensure!(code == 201, "HTTP {code}: {told}");
+    let refused = pod(siege, "older", "registry.internal/myapp:1.4.2");
+    siege.admin("prod", "DELETE", &format!("{path}/older"), Value::Null)?;
+    let_in(siege, "registry.internal/myapp:1.4.2")?;
+    refused
 }
 
 /// Pushes an index of two images.

@@ -10,7 +10,7 @@ use crate::Attempt;
 use crate::repository::{MAIN, REPOSITORY, key, read};
 use crate::siege::Siege;
 
-pub const ATTEMPTS: [(&str, &str, Attempt); 24] = [
+pub const ATTEMPTS: [(&str, &str, Attempt); 25] = [
     ("renovate.json that is no JSON", "renovate.json:1:2: ", |siege| file(siege, "renovate.json", |_| "{,}".into())),
     ("renovate.json with an option that is none", "there is no option \"extendz\"; write extends", |siege| {
         file(siege, "renovate.json", |text| text.replacen("\"extends\"", "\"extendz\"", 1))
@@ -24,6 +24,9 @@ pub const ATTEMPTS: [(&str, &str, Attempt); 24] = [
     ("a policy that is no JSON", "policy/main.json:1:1: line 1, column 2", |siege| file(siege, "policy/main.json", |_| "[{]".into())),
     ("a pointer with a field that is none", "clusters/prod/myapp.yaml:", |siege| {
         file(siege, "clusters/prod/myapp.yaml", |text| text.replacen("interval:", "intervall:", 1))
+    }),
+    ("a pointer with a field that nobody acts on", "spec.insecure is not supported yet: remove it", |siege| {
+        file(siege, "clusters/prod/myapp.yaml", |text| text.replacen("  interval:", "  insecure: true\n  interval:", 1))
     }),
     ("a Stage that is no YAML", "kargo/stages.yaml:", |siege| {
         file(siege, "kargo/stages.yaml", |text| text.replacen("spec:", "spec: [", 1))

@@ -9,6 +9,7 @@ mod registry;
 mod repository;
 mod siege;
 mod source;
+mod support;
 
 use siege::Siege;
 
@@ -49,6 +50,11 @@ fn commits() {
 #[test]
 fn hostile_content() {
     repel(&content::ATTEMPTS);
+}
+
+#[test]
+fn unsupported_fields() {
+    repel(&support::ATTEMPTS);
 }
 
 #[test]

@@ -1,6 +1,9 @@
 use model::Timestamp;
 use serde_json::{Value, json};
 
+/// Longest message of a condition, in characters, as the definitions have it.
+const MESSAGE: usize = 32_768;
+
 /// One condition to set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Condition<'a> {
@@ -23,7 +26,7 @@ pub fn set_condition(status: &mut Value, condition: &Condition<'_>, generation: 
         "type": condition.kind,
         "status": condition.status,
         "reason": condition.reason,
-        "message": condition.message,
+        "message": condition.message.chars().take(MESSAGE).collect::<String>(),
         "observedGeneration": generation,
         "lastTransitionTime": seconds(now),
     });

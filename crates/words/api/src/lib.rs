@@ -6,14 +6,12 @@
 
 mod again;
 mod condition;
-mod crds;
 mod definitions;
 mod fields;
 mod note;
 
 pub use again::again;
 pub use condition::{Condition, find_condition, is_true, remove_condition, set_condition};
-pub use crds::CRDS;
-pub use definitions::{Unsupported, definitions, unsupported};
+pub use definitions::{Unsupported, definitions, groups, refusal, unsupported};
 pub use fields::{annotation, generation, label, name, namespace, reference, text, texts, uid};
 pub use note::Note;

@@ -1,7 +1,7 @@
 //! GitRepository: observe the branch and its signatures, let [`deploy::source`] decide.
 
 use api::text;
-use deploy::source::{Failure, Fetched, Observed, Stage, decide};
+use deploy::source::{Failure, Fetched, Observed, Stage, decide, refusal};
 use futures::future::BoxFuture;
 use git::signature::{Finding, verify};
 use git::{ObjectId, Objects};
@@ -9,7 +9,7 @@ use model::{ClusterName, ObjectRef};
 use ports::Ports;
 use serde_json::Value;
 
-use super::{ARCHIVES, SOURCE, trees, unknown};
+use super::{ARCHIVES, SOURCE, trees};
 use crate::controller::{Controller, Event, Key, LookError, Pass, Seen, Wake, Watched};
 
 const NAME: &str = "GitRepository";
@@ -31,10 +31,8 @@ impl GitRepository {
 
     async fn fetch(&self, cluster: &ClusterName, object: &Value) -> Result<Fetched, Failure> {
         let spec = &object["spec"];
-        let known = ["url", "interval", "timeout", "ref", "verify", "suspend", "provider"];
-        let field = unknown(spec, &known).or_else(|| unknown(&spec["ref"], &["branch"]).map(|field| field.replace("spec.", "spec.ref.")));
-        if let Some(field) = field {
-            return Err(refuse(format!("{field} is not supported")));
+        if let Some(failure) = refusal(object) {
+            return Err(failure);
         }
         let url = text(spec, &["url"]);
         let branch = spec["ref"]["branch"].as_str().unwrap_or("master");
@@ -72,9 +70,6 @@ impl GitRepository {
         if !wanted.is_object() {
             return Ok(None);
         }
-        if !matches!(text(wanted, &["mode"]), "" | "HEAD" | "head") {
-            return Err(refuse(format!("spec.verify.mode {:?} is not supported", text(wanted, &["mode"]))));
-        }
         let failed = |message: String, passing: bool| Failure {
             stage: Stage::Verify,
             reason: "InvalidCommitSignature",
@@ -111,10 +106,6 @@ impl GitRepository {
         };
         found.map(|signer| Some(format!("verified signature of commit '{tip}' with key '{signer}'"))).map_err(unverified)
     }
-}
-
-fn refuse(message: String) -> Failure {
-    Failure { stage: Stage::Fetch, reason: "InvalidSpec", message, stalled: true, passing: false }
 }
 
 struct SigningKey {
@@ -221,8 +212,11 @@ impl Controller for GitRepository {
             let Some(object) = self.ports.clusters.get(&key.cluster)?.get(&super::reference(SOURCE, NAME, key)).await? else {
                 return Ok(None);
             };
-            let fetched =
-                if object["spec"]["suspend"] == true { Err(refuse("suspended".into())) } else { self.fetch(&key.cluster, &object).await };
+            let fetched = if object["spec"]["suspend"] == true {
+                Err(Failure::of_spec("suspended".into()))
+            } else {
+                self.fetch(&key.cluster, &object).await
+            };
             let decision = decide(&Observed { cluster: key.cluster.clone(), object: object.clone(), now: seen.now, fetched });
             Ok(Some(Pass { subject: Some(object), decision }))
         })

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use api::text;
 use deploy::inventory::Entry;
-use deploy::kustomization::{BuildFailure, MANAGER, Observed, decide, health_targets, unsupported};
+use deploy::kustomization::{BuildFailure, MANAGER, Observed, decide, health_targets};
 use futures::future::BoxFuture;
 use model::{ClusterName, Digest, ObjectRef, Timestamp};
 use oci::Reference;
@@ -102,7 +102,6 @@ impl Kustomization {
             cluster: key.cluster.clone(),
             now: seen.now,
             failure: seen.failure.clone(),
-            unsupported: unsupported(&object),
             source,
             dependencies,
             build,

@@ -17,14 +17,6 @@ pub(crate) const KUSTOMIZE: &str = "kustomize.toolkit.fluxcd.io/v1";
 /// Where source-controller serves archives, in every cluster.
 pub(crate) const ARCHIVES: &str = "http://source-controller.flux-system.svc.cluster.local./";
 
-/// Returns the first field of a spec that is not among the known ones.
-pub(crate) fn unknown(spec: &serde_json::Value, known: &[&str]) -> Option<String> {
-    spec.as_object()?
-        .iter()
-        .find(|(field, value)| !known.contains(&field.as_str()) && !matches!(value, serde_json::Value::Null))
-        .map(|(field, _)| format!("spec.{field}"))
-}
-
 /// Returns the name of the object that a key means.
 pub(crate) fn reference(api_version: &str, kind: &str, key: &crate::controller::Key) -> model::ObjectRef {
     model::ObjectRef {

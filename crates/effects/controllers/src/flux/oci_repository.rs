@@ -1,7 +1,7 @@
 //! OCIRepository: observe the artifact and its signature, let [`deploy::source`] decide.
 
 use api::text;
-use deploy::source::{Failure, Fetched, Observed, Stage, decide};
+use deploy::source::{Failure, Fetched, Observed, Stage, decide, refusal};
 use futures::future::BoxFuture;
 use model::{ClusterName, Digest, Timestamp};
 use oci::Reference;
@@ -9,8 +9,7 @@ use ports::Ports;
 use ports::registry::RegistryError;
 use serde_json::Value;
 
-use super::signed::{self, refuse};
-use super::{ARCHIVES, SOURCE, trees, unknown};
+use super::{ARCHIVES, SOURCE, signed, trees};
 use crate::controller::{Controller, Event, Key, LookError, Pass, Seen, Wake, Watched};
 
 const NAME: &str = "OCIRepository";
@@ -28,13 +27,11 @@ impl OciRepository {
 
     async fn fetch(&self, cluster: &ClusterName, object: &Value, now: Timestamp) -> Result<Fetched, Failure> {
         let spec = &object["spec"];
-        let known = ["url", "interval", "timeout", "ref", "verify", "suspend", "provider"];
-        let field =
-            unknown(spec, &known).or_else(|| unknown(&spec["ref"], &["tag", "digest"]).map(|field| field.replace("spec.", "spec.ref.")));
-        if let Some(field) = field {
-            return Err(refuse(format!("{field} is not supported")));
+        if let Some(failure) = refusal(object) {
+            return Err(failure);
         }
-        let place = Reference::from_oci_url(text(spec, &["url"])).map_err(|error| refuse(format!("URL validation failed: {error}")))?;
+        let place =
+            Reference::from_oci_url(text(spec, &["url"])).map_err(|error| Failure::of_spec(format!("URL validation failed: {error}")))?;
         let (version, digest) = self.resolve(&place, &spec["ref"]).await?;
         let place = place.with_digest(digest.clone());
         // The signature is checked before a byte of the content is looked at.
@@ -81,11 +78,11 @@ impl OciRepository {
     async fn resolve(&self, place: &Reference, wanted: &Value) -> Result<(String, Digest), Failure> {
         let (tag, digest) = (text(wanted, &["tag"]), text(wanted, &["digest"]));
         if !digest.is_empty() {
-            let digest = digest.parse().map_err(|error: model::DigestError| refuse(format!("spec.ref.digest: {error}")))?;
+            let digest = digest.parse().map_err(|error: model::DigestError| Failure::of_spec(format!("spec.ref.digest: {error}")))?;
             return Ok((tag.to_owned(), digest));
         }
         let tag = if tag.is_empty() { "latest" } else { tag };
-        let named = tag.parse().map_err(|error: oci::ReferenceError| refuse(format!("spec.ref.tag: {error}")))?;
+        let named = tag.parse().map_err(|error: oci::ReferenceError| Failure::of_spec(format!("spec.ref.tag: {error}")))?;
         let found = self.ports.registry.resolve(&place.with_tag(named)).await.map_err(|error| pull_failed(&error))?;
         let digest = found.ok_or_else(|| pull_failed(&RegistryError::NotFound(format!("{}:{tag}", place.location()))))?;
         Ok((tag.to_owned(), digest))
@@ -129,7 +126,8 @@ impl Controller for OciRepository {
                 return Ok(None);
             };
             let suspended = object["spec"]["suspend"] == true;
-            let fetched = if suspended { Err(refuse("suspended".into())) } else { self.fetch(&key.cluster, &object, seen.now).await };
+            let fetched =
+                if suspended { Err(Failure::of_spec("suspended".into())) } else { self.fetch(&key.cluster, &object, seen.now).await };
             let decision = decide(&Observed { cluster: key.cluster.clone(), object: object.clone(), now: seen.now, fetched });
             Ok(Some(Pass { subject: Some(object), decision }))
         })

@@ -3,7 +3,7 @@
 
 use api::text;
 use base64::Engine as _;
-use deploy::source::{Failure, Stage};
+use deploy::source::{Failure, Stage, refusal};
 use model::{ClusterName, Digest, ObjectRef, Timestamp};
 use oci::Reference;
 use ports::Ports;
@@ -32,14 +32,12 @@ pub(super) async fn verified(
         stalled: false,
         passing,
     };
-    if text(wanted, &["provider"]) != "cosign" {
-        return Err(refuse(format!("spec.verify.provider {:?} is not supported", text(wanted, &["provider"]))));
+    // Other providers and keys are among what is not supported: nothing else is to be checked here than what the field means.
+    if let Some(failure) = refusal(object) {
+        return Err(failure);
     }
-    if !wanted["secretRef"].is_null() {
-        return Err(refuse("spec.verify.secretRef is not supported".into()));
-    }
-    let identities =
-        signatures::identities(&wanted["matchOIDCIdentity"]).map_err(|why| refuse(format!("spec.verify.matchOIDCIdentity.{why}")))?;
+    let identities = signatures::identities(&wanted["matchOIDCIdentity"])
+        .map_err(|why| Failure::of_spec(format!("spec.verify.matchOIDCIdentity.{why}")))?;
     let own = trust_root(ports, cluster, object).await.map_err(|why| failed(why, false))?;
     let signature = signatures::verified(ports, own.as_ref(), place, digest, identities, now).await;
     let signature = signature.map_err(|unsigned| failed(unsigned.why, unsigned.passing))?;
@@ -59,9 +57,4 @@ async fn trust_root(ports: &Ports, cluster: &ClusterName, object: &Value) -> Res
     let encoded = text(&secret, &["data", "trusted_root.json"]);
     let bytes = base64::engine::general_purpose::STANDARD.decode(encoded).map_err(|error| format!("secret {name:?}: {error}"))?;
     TrustRoot::parse(&bytes).map(Some).map_err(|error| format!("secret {name:?}: {error}"))
-}
-
-/// What only a change of the object can mend.
-pub(super) fn refuse(message: String) -> Failure {
-    Failure { stage: Stage::Fetch, reason: "InvalidSpec", message, stalled: true, passing: false }
 }

@@ -5,7 +5,7 @@ use model::{ClusterName, Digest, Timestamp};
 use oci::Reference;
 use ports::Ports;
 use promote::KARGO;
-use promote::warehouse::{Found, Observed, Subscription, VERIFY, decide, signers};
+use promote::warehouse::{Found, Observed, VERIFY, decide, signers, subscriptions};
 use serde_json::Value;
 
 use super::{Home, named};
@@ -35,8 +35,7 @@ impl Warehouse {
             None => None,
         };
         let previous = &object["status"]["discoveredArtifacts"]["images"];
-        for wanted in object["spec"]["subscriptions"].as_array().into_iter().flatten() {
-            let subscription = Subscription::parse(wanted)?;
+        for subscription in subscriptions(object)? {
             let place: Reference = subscription.repository.parse().map_err(|error: oci::ReferenceError| error.to_string())?;
             let tags = self.ports.registry.tags(&place).await.map_err(|error| model::chain(&error))?;
             let mut found: Vec<Found> = Vec::new();

@@ -34,11 +34,12 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
     folders.into_iter().flatten().copied()
 }
 
-/// Those after which no tool can read the file.
-const MALFORMED: [&str; 8] = [
+/// Those after which Supercargo cannot use the file.
+const MALFORMED: [&str; 9] = [
     "codeowners/malformed",
     "manifest/invalid-field",
     "manifest/unknown-field",
+    "manifest/unsupported-field",
     "policy/malformed",
     "renovate/invalid",
     "renovate/unknown-option",

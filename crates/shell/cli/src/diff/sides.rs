@@ -206,9 +206,8 @@ async fn pull(registry: &Registry, place: &Reference) -> anyhow::Result<Tree> {
 /// Renders what a Kustomization applies.
 fn render(tree: &Tree, object: &Value) -> anyhow::Result<Vec<Value>> {
     let spec = &object["spec"];
-    let unsupported = deploy::kustomization::unsupported(object);
-    if !unsupported.is_empty() {
-        bail!("{}", unsupported.join("; "));
+    if let Some(why) = api::refusal(object) {
+        bail!("{why}");
     }
     let path = spec["path"].as_str().unwrap_or("./");
     let objects = kustomize::build_or_generate(&deploy::legible(tree), path, Some(&deploy::overlay(spec)))?;

@@ -35,7 +35,8 @@
 //!   `format(email)`; on lists `set`, `map(key,key)`; on lists and objects `atomic`. Two more are about support only and not part
 //!   of a definition: `only("a","b")`, the texts that are supported; `needed`, we cannot do without, though the original can.
 //! - `...Name` takes over the fields of a type. `rule CEL -- message` belongs to its type; indented deeper, to the field above it.
-//! - A type with fields may be `atomic`, or `open`: it accepts anything, but what is not listed is not supported.
+//! - A type with fields may be `atomic`, or `open`: the API server accepts anything there, as the original does; what is not
+//!   listed is not supported, and [`unsupported`] tells values of another type too, for nobody else does.
 //! - `type Name = TYPE constraints` names a constrained type, and may have rules.
 
 mod library;
@@ -43,6 +44,7 @@ mod read;
 mod schema;
 mod support;
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use serde_json::Value;
@@ -74,8 +76,20 @@ pub fn definitions() -> &'static [Value] {
     &DEFINITIONS
 }
 
+/// Returns the API groups of all kinds.
+pub fn groups() -> BTreeSet<&'static str> {
+    LIBRARY.kinds.iter().map(|kind| kind.group.as_str()).collect()
+}
+
 /// Returns what an object asks for that is not supported yet, in the order of its fields; nothing about kinds that are not ours.
 /// Its status is not looked at, nor is a value that changes nothing: null, false, zero, empty, or the default.
 pub fn unsupported(object: &Value) -> Vec<Unsupported> {
     support::unsupported(&LIBRARY, object)
+}
+
+/// Returns everything that [`unsupported`] tells of an object in one line, if it tells anything.
+pub fn refusal(object: &Value) -> Option<String> {
+    let told = unsupported(object);
+    let messages: Vec<&str> = told.iter().map(|found| found.message.as_str()).collect();
+    (!told.is_empty()).then(|| messages.join("; "))
 }

@@ -128,15 +128,12 @@ fn based(library: &Library, base: &Base) -> Map<String, Value> {
 fn named(library: &Library, found: &Type) -> Map<String, Value> {
     let mut node = match &found.body {
         Body::Shape(shape) => shaped(library, shape),
+        // Anything at all, so not even an object.
+        Body::Fields(fields) if fields.open => based(library, &Base::Any),
         Body::Fields(fields) => {
             let mut node = object(library, &fields.list);
             if fields.atomic {
                 node.insert("x-kubernetes-map-type".to_owned(), json!("atomic"));
-            }
-            if fields.open {
-                // Anything at all, so not even an object.
-                node.remove("type");
-                node.insert("x-kubernetes-preserve-unknown-fields".to_owned(), json!(true));
             }
             node
         }

@@ -109,9 +109,22 @@ impl Walk<'_> {
             Body::Shape(shape) => return self.shape(shape, value, path),
             Body::Fields(fields) => fields,
         };
-        let Some(object) = value.as_object() else { return };
+        let Some(object) = value.as_object() else {
+            if fields.open {
+                self.tell(path, format!("{path} must be an object"));
+            }
+            return;
+        };
         for field in &fields.list {
-            self.field(field, object, path);
+            let value = object.get(&field.name).filter(|value| fields.open && !value.is_null());
+            match value.and_then(|value| misfit(&field.shape, value)) {
+                // Nothing else tells what is wrong where anything is accepted.
+                Some(wanted) if field.supported => {
+                    let path = format!("{path}.{}", field.name);
+                    self.tell(&path, format!("{path} must be {wanted}"));
+                }
+                _ => self.field(field, object, path),
+            }
         }
         if fields.open {
             let strange = object.iter().filter(|(key, value)| !is_silent(value) && !fields.list.iter().any(|field| field.name == **key));
@@ -130,6 +143,32 @@ impl Walk<'_> {
     fn only(&mut self, path: &str, value: &str, supported: &[&str]) {
         self.tell(path, format!("{path}: {value} is not supported yet, only {}", supported.join(", ")));
     }
+}
+
+/// Says what a value must be that cannot be what its type says.
+fn misfit(shape: &Shape, value: &Value) -> Option<String> {
+    let limit = |word: &str| shape.bounds.iter().find(|(name, _)| *name == word).and_then(|(_, bound)| bound.as_i64());
+    let (fits, wanted) = match &shape.base {
+        Base::String | Base::Time => (value.is_string(), "a text".to_owned()),
+        Base::Boolean => (value.is_boolean(), "true or false".to_owned()),
+        Base::Integer | Base::Int32 | Base::Int64 => {
+            let (least, most) = (limit("minimum").unwrap_or(i64::MIN), limit("maximum").unwrap_or(i64::MAX));
+            let range = if least == i64::MIN && most == i64::MAX { String::new() } else { format!(" from {least} to {most}") };
+            (value.as_i64().is_some_and(|number| (least..=most).contains(&number)), format!("a whole number{range}"))
+        }
+        Base::List(item) => {
+            let texts = matches!(**item, Base::String);
+            let fits = value.as_array().is_some_and(|items| !texts || items.iter().all(Value::is_string));
+            (fits, if texts { "a list of texts" } else { "a list" }.to_owned())
+        }
+        Base::Map(_) | Base::Object | Base::AnyObject => (value.is_object(), "an object".to_owned()),
+        Base::Enumeration(choices) => {
+            let known: Vec<&str> = choices.iter().map(|choice| choice.value.as_str()).collect();
+            (value.as_str().is_some_and(|text| text.is_empty() || known.contains(&text)), format!("one of {}", known.join(", ")))
+        }
+        Base::IntOrString | Base::Any | Base::Named(_) => return None,
+    };
+    (!fits).then_some(wanted)
 }
 
 /// Tells whether a value asks for nothing.

@@ -7,7 +7,7 @@ pub(crate) const RULE: Rule = Rule {
     id: "manifest/invalid-field",
     severity: Error,
     scope: Everybody,
-    upstream: "The API server refuses the object, unless the original allows more.",
+    upstream: "The API server refuses the object.",
     ours: "The API server refuses the object, with these words.",
     check,
 };

@@ -10,6 +10,7 @@ mod secret_missing;
 mod secret_plain;
 mod unknown_field;
 mod unreadable;
+mod unsupported_field;
 
 /// The rules of this folder.
 pub(super) const RULES: &[&super::Rule] = &[
@@ -23,6 +24,7 @@ pub(super) const RULES: &[&super::Rule] = &[
     &secret_plain::RULE,
     &unknown_field::RULE,
     &unreadable::RULE,
+    &unsupported_field::RULE,
 ];
 
 /// Kinds with Pods.

@@ -7,7 +7,7 @@ pub(crate) const RULE: Rule = Rule {
     id: "manifest/unknown-field",
     severity: Error,
     scope: Everybody,
-    upstream: "A misspelt field is dropped with a warning; one that the original knows works there.",
+    upstream: "kubectl drops it with a warning; an apply on the server, as Flux does it, is refused.",
     ours: "The API server refuses the object and names the field.",
     check,
 };
