@@ -92,7 +92,7 @@ impl Resource {
             empty,
             group: builtin.group.to_owned(),
             version: builtin.version.to_owned(),
-            head: head(&api_version, builtin.kind),
+            head: format!("{{\"kind\":\"{}\",\"apiVersion\":\"{api_version}\",\"metadata\":{{", builtin.kind),
             api_version,
             plural: builtin.plural.to_owned(),
             singular: builtin.kind.to_lowercase(),

@@ -169,7 +169,7 @@ pub(crate) async fn answer(call: &Call) -> ApiResult<Response> {
     details["uid"] = json!(meta(&object, "uid"));
     let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details});
     call.say(&warnings);
-    Ok(crate::status::json_response(StatusCode::OK, status.to_string().into_bytes()))
+    Ok(crate::status::json_response(StatusCode::OK, typed::encoded(&status)))
 }
 
 /// Answers DELETE on a collection.
@@ -209,7 +209,7 @@ pub(crate) async fn collection(call: &Call) -> ApiResult<Response> {
     }
     let list = json!({"kind": resource.list_kind, "apiVersion": resource.api_version, "metadata": {"resourceVersion": revision.to_string()}, "items": items});
     call.say(&warnings);
-    Ok(crate::status::json_response(StatusCode::OK, list.to_string().into_bytes()))
+    Ok(crate::status::json_response(StatusCode::OK, typed::encoded(&list)))
 }
 
 async fn remove_admitted(

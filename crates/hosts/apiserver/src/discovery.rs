@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::catalog::{Catalog, Resource};
 use crate::status::{ApiResult, json_response};
+use crate::typed;
 use crate::{accept, kinds, reviews};
 
 /// The verbs of a kind, as discovery sorts them.
@@ -276,7 +277,7 @@ impl Answers {
     }
 
     fn found(&self, path: &str, headers: &HeaderMap) -> Option<Response> {
-        let plain = |value: &Value| json_response(StatusCode::OK, value.to_string().into_bytes());
+        let plain = |value: &Value| json_response(StatusCode::OK, typed::encoded(value));
         let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
         match parts[..] {
             ["api"] if accept::aggregated(headers) => Some(whole(&self.aggregated_core, headers)),

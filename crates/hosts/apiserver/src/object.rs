@@ -1,7 +1,8 @@
 //! Objects as JSON: their metadata, how they lie in the store and how they come out.
 //!
-//! A stored value starts with `{"apiVersion":…,"kind":…,"metadata":{` and holds no resourceVersion: that is the revision of
-//! the entry, spliced in when it is read, so that a read costs one copy and no parsing.
+//! A stored value starts with the head of its kind and holds no resourceVersion: that is the revision of the entry, spliced in
+//! when it is read, so that a read costs one copy and no parsing. Kubernetes' own kinds lie there as Go's encoder writes them,
+//! custom kinds with `{"apiVersion":…,"kind":…,"metadata":{` first.
 
 use model::Timestamp;
 use rand::Rng as _;
@@ -9,6 +10,7 @@ use serde_json::{Map, Value, json};
 use store::Entry;
 
 use crate::catalog::Resource;
+use crate::typed;
 
 /// Returns a time as objects carry it.
 pub(crate) fn seconds(time: Timestamp) -> String {
@@ -74,16 +76,25 @@ pub(crate) fn at<'a>(object: &'a Value, path: &[&str]) -> Option<&'a Value> {
 
 /// Returns the bytes to store.
 pub(crate) fn encode(object: &Value, api_version: &str) -> Vec<u8> {
-    let kind = object.get("kind").cloned().unwrap_or_default();
+    let kind = object.get("kind").and_then(Value::as_str).unwrap_or_default();
     let mut metadata = object.get("metadata").cloned().unwrap_or_else(|| json!({}));
     if let Value::Object(metadata) = &mut metadata {
         metadata.remove("resourceVersion");
     }
-    let mut bytes = format!("{{\"apiVersion\":{},\"kind\":{kind},\"metadata\":{metadata}", json!(api_version)).into_bytes();
-    for (name, value) in object.as_object().into_iter().flatten() {
-        if !matches!(name.as_str(), "apiVersion" | "kind" | "metadata") {
-            bytes.extend_from_slice(format!(",{}:{value}", json!(name)).as_bytes());
-        }
+    let fields =
+        || object.as_object().into_iter().flatten().filter(|(name, _)| !matches!(name.as_str(), "apiVersion" | "kind" | "metadata"));
+    if let Some(form) = typed::by_kind(api_version, kind) {
+        let mut map: Map<String, Value> = fields().map(|(name, value)| (name.clone(), value.clone())).collect();
+        map.insert("apiVersion".to_owned(), json!(api_version));
+        map.insert("kind".to_owned(), json!(kind));
+        map.insert("metadata".to_owned(), metadata);
+        let mut bytes = Vec::with_capacity(1_024);
+        typed::put_struct(form, &map, &mut bytes);
+        return bytes;
+    }
+    let mut bytes = format!("{{\"apiVersion\":{},\"kind\":{},\"metadata\":{metadata}", json!(api_version), json!(kind)).into_bytes();
+    for (name, value) in fields() {
+        bytes.extend_from_slice(format!(",{}:{value}", json!(name)).as_bytes());
     }
     bytes.push(b'}');
     bytes
@@ -124,13 +135,28 @@ pub(crate) fn splice(out: &mut Vec<u8>, entry: &Entry, revision: u64, resource: 
             map.remove("apiVersion");
             map.remove("kind");
         }
-        out.extend_from_slice(object.to_string().as_bytes());
+        match resource.form() {
+            Some(form) => typed::put_struct(form, object.as_object().unwrap_or(&Map::new()), out),
+            None => out.extend_from_slice(object.to_string().as_bytes()),
+        }
         return;
     };
     match identity {
         Identity::Whole => out.extend_from_slice(resource.head.as_bytes()),
         Identity::Without => out.extend_from_slice(b"{\"metadata\":{"),
     }
-    out.extend_from_slice(format!("\"resourceVersion\":\"{revision}\",").as_bytes());
-    out.extend_from_slice(rest);
+    // In Go's order it follows the uid. Before that are only names, in which no quotation mark can be.
+    let uid = resource.custom.is_none().then(|| memchr::memmem::find(rest, b"\"uid\":\"")).flatten();
+    let end = uid.and_then(|at| Some(at + 7 + memchr::memchr(b'"', &rest[at + 7..])? + 1));
+    match end {
+        Some(end) => {
+            out.extend_from_slice(&rest[..end]);
+            out.extend_from_slice(format!(",\"resourceVersion\":\"{revision}\"").as_bytes());
+            out.extend_from_slice(&rest[end..]);
+        }
+        None => {
+            out.extend_from_slice(format!("\"resourceVersion\":\"{revision}\",").as_bytes());
+            out.extend_from_slice(rest);
+        }
+    }
 }

@@ -13,6 +13,7 @@ use crate::object::{self, meta, meta_mut};
 use crate::request::WriteOptions;
 use crate::selector::label_selector_matches;
 use crate::status::{ApiError, ApiResult, json_response};
+use crate::typed;
 use crate::write::{self, Call, Made, Ownership};
 use crate::{decode, delete, garbage, patches, read};
 
@@ -226,7 +227,7 @@ async fn evict(call: &Call) -> ApiResult<Response> {
         garbage::follow(server, resource, &key, &outcome).await?;
     }
     let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
-    Ok(json_response(StatusCode::CREATED, status.to_string().into_bytes()))
+    Ok(json_response(StatusCode::CREATED, typed::encoded(&status)))
 }
 
 /// What has ended, not begun, or is going already disturbs nobody when it is evicted.

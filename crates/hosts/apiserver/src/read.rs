@@ -14,6 +14,7 @@ use crate::object::{self, Identity, splice};
 use crate::selector::Selector;
 use crate::status::{ApiError, ApiResult, json_response};
 use crate::table;
+use crate::typed;
 use crate::write::Call;
 
 /// How long a read of a revision that is not there yet waits for it.
@@ -36,6 +37,7 @@ pub(crate) async fn get(call: &Call) -> ApiResult<Response> {
     }
     let mut body = Vec::with_capacity(entry.value.len() + 40);
     splice(&mut body, &entry, entry.revision, resource, Identity::Whole);
+    body.push(b'\n');
     Ok(json_response(StatusCode::OK, body))
 }
 
@@ -239,17 +241,16 @@ pub(crate) async fn list(call: &Call) -> ApiResult<Response> {
                 }
                 splice(&mut body, entry, entry.revision, resource, identity);
             }
-            body.extend_from_slice(b"]}");
+            body.extend_from_slice(b"]}\n");
             body
         }
-        Form::Table => table::table(resource, &objects, metadata, &call.query, call.server.clock.now(), table::Columns::Shown)?
-            .to_string()
-            .into_bytes(),
+        Form::Table => table::table(resource, &objects, metadata, &call.query, call.server.clock.now(), table::Columns::Shown)
+            .map(|table| typed::encoded(&table))?,
         Form::Metadata => {
             let items: Vec<Value> = objects.iter().map(table::partial).collect();
-            json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "items": items})
-                .to_string()
-                .into_bytes()
+            typed::encoded(
+                &json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "items": items}),
+            )
         }
     };
     Ok(json_response(StatusCode::OK, body))

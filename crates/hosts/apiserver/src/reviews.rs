@@ -62,7 +62,7 @@ pub(crate) fn answer(server: &Server, caller: &Caller, place: &Place, kind: &str
     if let Some(form) = typed::by_kind(&version, kind) {
         typed::write(form, &mut review);
     }
-    Ok(json_response(StatusCode::CREATED, review.to_string().into_bytes()))
+    Ok(json_response(StatusCode::CREATED, typed::encoded(&review)))
 }
 
 fn user(caller: &Caller) -> Value {

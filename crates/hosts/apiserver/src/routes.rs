@@ -18,6 +18,7 @@ use crate::rbac::Attributes;
 use crate::request::{Place, Query, place, verb};
 use crate::selector::Selector;
 use crate::status::{ApiError, ApiResult, json_response};
+use crate::typed;
 use crate::write::Call;
 use crate::{Server, accept, auth, decode, delete, patches, paths, pods, read, reviews, scale, token, watch, write};
 
@@ -234,7 +235,7 @@ async fn dispatch(call: &Call, method: Method) -> ApiResult<Response> {
         "token" if resource.subresources.others.iter().any(|one| one == "token") => match method {
             Method::POST => {
                 let review = decode::body(&call.headers, &call.body, "TokenRequest")?.value();
-                Ok(json_response(StatusCode::CREATED, token::request(call, &review)?.to_string().into_bytes()))
+                Ok(json_response(StatusCode::CREATED, typed::encoded(&token::request(call, &review)?)))
             }
             _ => Err(ApiError::method_not_allowed()),
         },

@@ -9,6 +9,7 @@ use crate::catalog::{Resource, Scale};
 use crate::object::{self, at, meta, meta_mut};
 use crate::patches::{self, Patch};
 use crate::status::{ApiError, ApiResult, json_response};
+use crate::typed;
 use crate::write::{self, Call, Made, Ownership};
 use crate::{converter, decode};
 
@@ -25,7 +26,7 @@ pub(crate) async fn answer(call: &Call, method: &Method) -> ApiResult<Response> 
             let entry = converter::entry(&call.server, resource, &key, entry).await?;
             let object = object::decode(&entry, resource);
             scalable(&object, resource, &scale)?;
-            return Ok(json_response(StatusCode::OK, shown(&object, resource, &scale).to_string().into_bytes()));
+            return Ok(json_response(StatusCode::OK, typed::encoded(&shown(&object, resource, &scale))));
         }
         Method::PUT => {
             let options = call.options("UpdateOptions", false)?;
@@ -38,7 +39,7 @@ pub(crate) async fn answer(call: &Call, method: &Method) -> ApiResult<Response> 
     };
     let (object, warnings) = object;
     call.say(&warnings);
-    Ok(json_response(StatusCode::OK, shown(&object, resource, &scale).to_string().into_bytes()))
+    Ok(json_response(StatusCode::OK, typed::encoded(&shown(&object, resource, &scale))))
 }
 
 /// An object of a custom kind has a scale only where it says how many there should be

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::audit::Refused;
 use crate::catalog::Resource;
+use crate::typed;
 
 /// A refusal.
 #[derive(Debug, Clone)]
@@ -149,7 +150,7 @@ impl IntoResponse for ApiError {
             )
                 .into_response();
         }
-        let mut response = json_response(code, self.status().to_string().into_bytes());
+        let mut response = json_response(code, typed::encoded(&self.status()));
         response.extensions_mut().insert(Refused(self.reason.into_owned()));
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));

@@ -11,6 +11,7 @@ use crate::object::parse_time;
 use crate::printers::{self, Cell};
 use crate::request::Query;
 use crate::status::{ApiError, ApiResult};
+use crate::typed;
 
 const NAME: &str = "Name must be unique within a namespace. Is required when creating resources, although some resources may allow a client to request the generation of an appropriate name automatically. Name is primarily intended for creation idempotence and configuration definition. Cannot be updated. More info: https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names";
 const AGE: &str = "CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed to be set in happens-before order across separate operations. Clients may not set this value. It is represented in RFC3339 form and is in UTC.\n\nPopulated by the system. Read-only. Null for lists. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata";
@@ -25,14 +26,14 @@ pub(crate) enum Columns {
 /// Writes one object in the form that the client wants.
 pub(crate) fn in_form(headers: &HeaderMap, resource: &Resource, object: &Value, query: &Query, now: Timestamp) -> ApiResult<Vec<u8>> {
     let value = match form(headers, resource.encodings())? {
-        Form::Object => return Ok(object.to_string().into_bytes()),
+        Form::Object => return Ok(typed::encoded(object)),
         Form::Metadata => partial(object),
         Form::Table => {
             let metadata = json!({"resourceVersion": crate::object::meta(object, "resourceVersion")});
             table(resource, std::slice::from_ref(object), metadata, query, now, Columns::Shown)?
         }
     };
-    Ok(value.to_string().into_bytes())
+    Ok(typed::encoded(&value))
 }
 
 /// Returns only the metadata of an object.

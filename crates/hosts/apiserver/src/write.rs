@@ -17,6 +17,7 @@ use crate::converter::fields::Applying;
 use crate::object::{self, finalizers, meta, meta_mut};
 use crate::request::{FieldValidation, WriteOptions};
 use crate::status::{ApiError, ApiResult};
+use crate::typed;
 use crate::{Server, bootstrap, converter, decode, delete, kinds, patches, pods, strategy, token, validation};
 
 pub(crate) use crate::call::Call;
@@ -330,7 +331,7 @@ pub(crate) async fn bind(call: &Call) -> ApiResult<Response> {
     let make = |live: &Value| pods::bound(call, live, &node, &now);
     change(call, &options, "binding", make).await?;
     let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
-    Ok(crate::status::json_response(StatusCode::CREATED, status.to_string().into_bytes()))
+    Ok(crate::status::json_response(StatusCode::CREATED, typed::encoded(&status)))
 }
 
 /// Answers PUT on an object or its status.

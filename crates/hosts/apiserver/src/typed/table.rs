@@ -1,7 +1,7 @@
 //! The table of types, read once.
 
 use std::collections::HashMap;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 /// A Go type, as far as JSON and protobuf care.
 #[derive(Debug, Clone, Copy)]
@@ -61,6 +61,8 @@ pub(crate) struct Struct {
     pub kind: bool,
     /// In Go's order.
     pub fields: Vec<Field>,
+    /// The same with those of inlined structs in place, once somebody asked.
+    flat: OnceLock<Vec<&'static Field>>,
 }
 
 impl Struct {
@@ -75,15 +77,17 @@ impl Struct {
     }
 
     /// Returns the fields in Go's order, those of inlined structs in place.
-    pub fn members(&self) -> Vec<&Field> {
-        let mut found = Vec::with_capacity(self.fields.len());
-        for field in &self.fields {
-            match field.form.base() {
-                Type::Struct(inner) if field.inlined => found.extend(by_name(inner).into_iter().flat_map(Struct::members)),
-                _ => found.push(field),
+    pub fn members(&'static self) -> &'static [&'static Field] {
+        self.flat.get_or_init(|| {
+            let mut found = Vec::with_capacity(self.fields.len());
+            for field in &self.fields {
+                match field.form.base() {
+                    Type::Struct(inner) if field.inlined => found.extend(by_name(inner).into_iter().flat_map(Struct::members)),
+                    _ => found.push(field),
+                }
             }
-        }
-        found
+            found
+        })
     }
 }
 
@@ -135,7 +139,7 @@ static TABLE: LazyLock<HashMap<&'static str, Struct>> = LazyLock::new(|| parse(i
 
 /// The fields of each struct by JSON name.
 static MEMBERS: LazyLock<HashMap<&'static str, HashMap<&'static str, &'static Field>>> =
-    LazyLock::new(|| TABLE.values().map(|one| (one.name, one.members().into_iter().map(|field| (field.name, field)).collect())).collect());
+    LazyLock::new(|| TABLE.values().map(|one| (one.name, one.members().iter().map(|field| (field.name, *field)).collect())).collect());
 
 /// Returns a struct by its name in the table.
 pub(crate) fn by_name(name: &str) -> Option<&'static Struct> {
@@ -168,7 +172,13 @@ fn parse(text: &'static str) -> HashMap<&'static str, Struct> {
             let mut words = rest.split(' ');
             let name = words.next().unwrap_or_default();
             let flags: Vec<&str> = words.collect();
-            found.push(Struct { name, atomic: flags.contains(&"atomic"), kind: flags.contains(&"kind"), fields: Vec::new() });
+            found.push(Struct {
+                name,
+                atomic: flags.contains(&"atomic"),
+                kind: flags.contains(&"kind"),
+                fields: Vec::new(),
+                flat: OnceLock::new(),
+            });
         } else if let Some(rest) = line.strip_prefix(' ') {
             let words: Vec<&'static str> = rest.split(' ').collect();
             let Some(one) = found.last_mut() else { continue };

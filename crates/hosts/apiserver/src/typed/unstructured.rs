@@ -7,9 +7,9 @@ use super::table::{Struct, Type, by_name};
 
 /// Returns what the converter says of the first value that does not fit, in the order of Go's fields. What types with a
 /// reader of their own say is left to [`super::read`].
-pub(crate) fn fault(form: &Struct, value: &Value) -> Option<String> {
+pub(crate) fn fault(form: &'static Struct, value: &Value) -> Option<String> {
     let Value::Object(map) = value else { return Some(format!("cannot restore struct from: {}", kind(value))) };
-    form.members().into_iter().find_map(|field| map.get(field.name).and_then(|inner| fault_of(&field.form, inner)))
+    form.members().iter().find_map(|field| map.get(field.name).and_then(|inner| fault_of(&field.form, inner)))
 }
 
 fn fault_of(form: &Type, value: &Value) -> Option<String> {

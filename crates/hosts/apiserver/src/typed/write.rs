@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::by_name;
 use super::table::{Field, Struct, Type};
+use super::{by_kind, by_name};
 
 /// Brings an object into the form in which Go writes it. Fields that the struct does not have are kept.
-pub(crate) fn write(form: &Struct, value: &mut Value) {
+pub(crate) fn write(form: &'static Struct, value: &mut Value) {
     let Value::Object(map) = value else { return };
     for field in form.members() {
         let here = map.remove(field.name);
@@ -101,35 +101,143 @@ pub(crate) fn zero(form: &Type) -> Value {
 
 /// Returns a value as JSON text with the fields in Go's order, as Kubernetes quotes objects in its errors.
 pub(crate) fn in_go_order(form: &Type, value: &Value) -> String {
+    let mut out = Vec::new();
+    put(form, value, &mut out);
+    String::from_utf8(out).unwrap_or_default()
+}
+
+/// Returns an object as Go's encoder writes it: fields in the order of their struct, and a line's end. What is none of
+/// Kubernetes' own kinds has its fields by name, as Go writes maps.
+pub(crate) fn encoded(object: &Value) -> Vec<u8> {
+    let text = |name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default();
+    let (api_version, kind) = (text("apiVersion"), text("kind"));
+    let meta = matches!(kind, "Status" | "Table" | "PartialObjectMetadata" | "PartialObjectMetadataList");
+    let form = if meta { by_name(&format!("meta.v1.{kind}")) } else { by_kind(api_version, kind) };
+    let mut out = Vec::with_capacity(1_024);
+    match (form, object) {
+        (Some(form), Value::Object(map)) => put_struct(form, map, &mut out),
+        _ => put_any(object, &mut out),
+    }
+    out.push(b'\n');
+    out
+}
+
+/// Writes the fields of a struct in Go's order, those it does not have after them.
+pub(crate) fn put_struct(form: &'static Struct, map: &Map<String, Value>, out: &mut Vec<u8>) {
+    out.push(b'{');
+    let mut count = 0;
+    let mut field = |name: &str, form: Option<&Type>, out: &mut Vec<u8>| {
+        let Some(value) = map.get(name) else { return };
+        if count > 0 {
+            out.push(b',');
+        }
+        count += 1;
+        put_text(name, out);
+        out.push(b':');
+        match form {
+            Some(form) => put(form, value, out),
+            None => put_any(value, out),
+        }
+    };
+    if form.kind {
+        field("kind", None, out);
+        field("apiVersion", None, out);
+    }
+    for member in form.members() {
+        field(member.name, Some(&member.form), out);
+    }
+    let own = |name: &str| form.field(name).is_some() || (form.kind && matches!(name, "kind" | "apiVersion"));
+    for name in map.keys().filter(|name| !own(name)) {
+        field(name, None, out);
+    }
+    out.push(b'}');
+}
+
+fn put(form: &Type, value: &Value, out: &mut Vec<u8>) {
     match (form.base(), value) {
         (Type::Struct(name), Value::Object(map)) => match by_name(name) {
-            Some(one) => ordered(one, map),
-            None => value.to_string(),
+            Some(one) => put_struct(one, map, out),
+            None => put_any(value, out),
         },
         (Type::List(inner), Value::Array(list)) => {
-            format!("[{}]", list.iter().map(|one| in_go_order(inner, one)).collect::<Vec<_>>().join(","))
+            out.push(b'[');
+            for (index, one) in list.iter().enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                put(inner, one, out);
+            }
+            out.push(b']');
         }
         (Type::Map(inner), Value::Object(map)) => {
-            let fields: Vec<String> = map.iter().map(|(name, one)| format!("{}:{}", json!(name), in_go_order(inner, one))).collect();
-            format!("{{{}}}", fields.join(","))
+            out.push(b'{');
+            for (index, (name, one)) in map.iter().enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                put_text(name, out);
+                out.push(b':');
+                put(inner, one, out);
+            }
+            out.push(b'}');
         }
-        _ => value.to_string(),
+        // An object inside of another, as in the rows of a Table.
+        (Type::Raw, Value::Object(_)) => {
+            out.extend(encoded(value));
+            out.pop();
+        }
+        _ => put_any(value, out),
     }
 }
 
-fn ordered(form: &Struct, map: &Map<String, Value>) -> String {
-    let own = ["kind", "apiVersion"].into_iter().filter(|_| form.kind).filter_map(|name| Some(format!("{:?}:{}", name, map.get(name)?)));
-    let fields = form.members().into_iter().filter_map(|field| {
-        let value = map.get(field.name)?;
-        Some(format!("{}:{}", json!(field.name), in_go_order(&field.form, value)))
-    });
-    format!("{{{}}}", own.chain(fields).collect::<Vec<_>>().join(","))
+fn put_any(value: &Value, out: &mut Vec<u8>) {
+    match value {
+        Value::String(text) => put_text(text, out),
+        Value::Array(_) | Value::Object(_) => {
+            let start = out.len();
+            serde_json::to_writer(&mut *out, value).expect("a vector takes everything");
+            escape(out, start);
+        }
+        other => serde_json::to_writer(out, other).expect("a vector takes everything"),
+    }
+}
+
+fn put_text(text: &str, out: &mut Vec<u8>) {
+    let start = out.len();
+    serde_json::to_writer(&mut *out, text).expect("a vector takes everything");
+    escape(out, start);
+}
+
+/// Go writes what a web page could take for markup, and two line separators, as numbers. All of it stands in texts only.
+fn escape(out: &mut Vec<u8>, start: usize) {
+    let odd = |bytes: &[u8]| match bytes {
+        [b'<', ..] => Some(("\\u003c", 1)),
+        [b'>', ..] => Some(("\\u003e", 1)),
+        [b'&', ..] => Some(("\\u0026", 1)),
+        [0xe2, 0x80, 0xa8, ..] => Some(("\\u2028", 3)),
+        [0xe2, 0x80, 0xa9, ..] => Some(("\\u2029", 3)),
+        _ => None,
+    };
+    let Some(first) = (start..out.len()).find(|at| odd(&out[*at..]).is_some()) else { return };
+    let rest = out.split_off(first);
+    let mut at = 0;
+    while at < rest.len() {
+        match odd(&rest[at..]) {
+            Some((escaped, length)) => {
+                out.extend_from_slice(escaped.as_bytes());
+                at += length;
+            }
+            None => {
+                out.push(rest[at]);
+                at += 1;
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::typed::by_kind;
 
     fn check(api_version: &str, kind: &str, value: Value, wanted: Value) {
         let mut value = value;
@@ -154,6 +262,24 @@ mod tests {
             "ReplicaSet",
             json!({"spec": {"replicas": 0, "minReadySeconds": 0, "selector": null}}),
             json!({"metadata": {}, "spec": {"replicas": 0, "selector": null, "template": {"metadata": {}, "spec": {"containers": null}}}, "status": {"replicas": 0}}),
+        );
+    }
+
+    #[test]
+    fn objects_are_written_as_gos_encoder_writes_them() {
+        let map = json!({
+            "apiVersion": "v1", "kind": "ConfigMap", "data": {"b": "<a&b>\u{2028}", "a": ""}, "later": 1,
+            "metadata": {"annotations": {"x": "y"}, "uid": "u", "name": "n", "creationTimestamp": "t", "resourceVersion": "1"},
+        });
+        let text = r#"{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"n","uid":"u","resourceVersion":"1","creationTimestamp":"t","annotations":{"x":"y"}},"data":{"a":"","b":"\u003ca\u0026b\u003e\u2028"},"later":1}"#;
+        assert_eq!(String::from_utf8(encoded(&map)).expect("text"), format!("{text}\n"));
+        assert_eq!(serde_json::from_str::<Value>(text).expect("JSON"), map);
+        let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "code": 404, "status": "Failure", "reason": "NotFound", "message": "m"});
+        let text = r#"{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"m","reason":"NotFound","code":404}"#;
+        assert_eq!(String::from_utf8(encoded(&status)).expect("text"), format!("{text}\n"));
+        assert_eq!(
+            encoded(&json!({"kind": "Widget", "apiVersion": "example.com/v1"})),
+            b"{\"apiVersion\":\"example.com/v1\",\"kind\":\"Widget\"}\n"
         );
     }
 
