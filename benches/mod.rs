@@ -1,6 +1,7 @@
 //! Figures of the release build: one file each, measured in one world, written between two marks of the README.
 //! Read first: [`run`].
 
+mod api;
 mod expression;
 mod idle;
 mod releases;
@@ -8,6 +9,7 @@ mod render;
 mod size;
 mod start;
 mod updates;
+mod why;
 
 use std::path::Path;
 
@@ -43,6 +45,8 @@ pub fn run(settings: &Settings, count: u32, write: bool, rendering: bool) -> any
     figures.push(size::measure(&world)?);
     figures.push(start::measure(&world)?);
     figures.push(idle::measure(&world)?);
+    figures.push(why::measure(&world)?);
+    figures.extend(api::measure(&world)?);
     figures.extend(releases::measure(settings, &world, count)?);
     figures.extend(updates::measure()?);
     figures.extend(expression::measure()?);

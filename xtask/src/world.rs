@@ -130,6 +130,16 @@ impl World {
         get(&["--cacert", authority, "--header", &format!("Authorization: Bearer {token}"), &format!("{server}{path}")])
     }
 
+    /// Returns where a running world's cluster is reached, host and port, the file of its authority, and its administrator's token.
+    pub fn door(&self, cluster: &str) -> anyhow::Result<(String, String, String)> {
+        let (status, credentials) = (self.status()?, self.file("credentials.json")?);
+        let server = status["clusters"][cluster].as_str().and_then(|server| server.strip_prefix("https://"));
+        let token = credentials["clusters"][cluster].as_str().with_context(|| format!("there is no token of {cluster}"))?;
+        let authority = status["ca"].as_str().context("status tells no CA file")?;
+        let server = server.with_context(|| format!("status tells no address of {cluster}"))?;
+        Ok((server.to_owned(), authority.to_owned(), token.to_owned()))
+    }
+
     /// Asks a running world's registry, as its administrator.
     pub fn ask_registry(&self, path: &str) -> anyhow::Result<Value> {
         let (status, credentials) = (self.status()?, self.file("credentials.json")?);

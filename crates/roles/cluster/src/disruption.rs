@@ -7,7 +7,7 @@ use api::{Condition, generation, set_condition, text};
 use model::{ClusterName, Decision, Timestamp};
 use serde_json::{Map, Value, json};
 
-use crate::owned::{is_leaving, is_ready};
+use crate::owned::{is_leaving, is_ready, tell};
 
 /// So long an eviction counts whose Pod does not go.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -76,8 +76,12 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
                 generation(object),
                 seen.now,
             );
+            let first = status["observedGeneration"] != json!(generation(object));
             status["observedGeneration"] = json!(generation(object));
             let mut decision = Decision::of(status);
+            if seen.pods.is_empty() && first {
+                decision.actions.push(tell(&seen.cluster, object, "Normal", "NoPods", "No matching pods found".to_owned(), seen.now));
+            }
             if let Some(at) = next {
                 decision.look_again(at);
             }
@@ -200,6 +204,11 @@ mod tests {
             assert_eq!(found, [expected, desired, allowed], "{spec}");
             assert_eq!(status["observedGeneration"], 3);
         }
+        let mut nobody = budget(json!({"minAvailable": 1}), Vec::new());
+        let told = decide(&nobody);
+        assert!(matches!(&told.actions[..], [model::Action::Emit { reason, .. }] if reason == "NoPods"), "{:?}", told.actions);
+        nobody.object["status"] = told.status;
+        assert!(decide(&nobody).actions.is_empty(), "it is told once");
         let alone = decide(&budget(json!({"maxUnavailable": 0}), vec![pod("a", true, None)])).status;
         assert_eq!((&alone["disruptionsAllowed"], &alone["conditions"][0]["reason"]), (&json!(0), &json!("InsufficientPods")));
     }
