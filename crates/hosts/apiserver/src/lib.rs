@@ -11,6 +11,7 @@ mod bootstrap;
 mod builtin;
 mod catalog;
 mod checks;
+mod connections;
 mod conversion;
 mod crd;
 mod decode;
@@ -55,6 +56,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use axum::Router;
 use bytes::Bytes;
 use futures::future::BoxFuture;
+use futures::stream::BoxStream;
 use model::{Caller, Clock};
 use store::Store;
 
@@ -65,6 +67,10 @@ use crate::rbac::Rules;
 
 /// How the server calls admission webhooks: handed over by the binary, which knows what an address means.
 pub type Outgoing = Arc<dyn Fn(http::Request<Bytes>) -> BoxFuture<'static, Result<http::Response<Bytes>, String>> + Send + Sync>;
+
+/// How the server reaches the nodes of its cluster: handed over by the binary, which knows who they are. Requests are those of a
+/// kubelet's own HTTP API (`/containerLogs/NAMESPACE/POD/CONTAINER`, `/exec/…`), with the client's connection in their extensions.
+pub type Kubelet = Arc<dyn Fn(http::Request<Bytes>) -> BoxFuture<'static, http::Response<BoxStream<'static, Bytes>>> + Send + Sync>;
 
 /// Whom to trust when a webhook is called: certificate authorities (PEM) in the extensions of the request; empty for those
 /// that are trusted anyway.
@@ -81,6 +87,8 @@ pub struct Options {
     pub store: Store,
     /// Calls admission webhooks.
     pub outgoing: Outgoing,
+    /// Reaches the nodes; without it there are no logs and no connections into Pods.
+    pub kubelet: Option<Kubelet>,
     /// Bearer tokens and whom they stand for.
     pub tokens: Vec<(String, Caller)>,
 }
@@ -120,6 +128,7 @@ pub(crate) struct Server {
     pub clock: Arc<dyn Clock>,
     pub store: Store,
     pub outgoing: Outgoing,
+    pub kubelet: Option<Kubelet>,
     pub tokens: Vec<(String, Caller)>,
     pub catalog: RwLock<Arc<Catalog>>,
     pub rules: RwLock<Arc<Rules>>,
@@ -130,7 +139,7 @@ pub(crate) struct Server {
 impl ApiServer {
     /// Starts a server over a store; what is missing of the objects that every cluster has is created.
     pub fn new(options: Options) -> Result<Self, ApiServerError> {
-        let Options { name, clock, store, outgoing, tokens } = options;
+        let Options { name, clock, store, outgoing, kubelet, tokens } = options;
         bootstrap::fill(&store, clock.as_ref()).map_err(|source| ApiServerError::Store { name: name.clone(), source })?;
         let catalog = Catalog::read(&store, None).map_err(|what| ApiServerError::Unservable { name: name.clone(), what })?;
         let server = Server {
@@ -142,6 +151,7 @@ impl ApiServer {
             clock,
             store,
             outgoing,
+            kubelet,
             tokens,
         };
         let server = Arc::new(server);

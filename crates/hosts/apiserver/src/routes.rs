@@ -79,7 +79,8 @@ async fn handle(server: Arc<Server>, request: Request) -> ApiResult<Response> {
     let Some(resource) = catalog.find(&place.group, &place.version, &place.resource).cloned() else {
         return Err(nothing(&catalog, &place.group));
     };
-    let call = Call { server, resource, place, query, headers: parts.headers, caller, body, said: Mutex::default() };
+    let call =
+        Call { server, resource, place, query, headers: parts.headers, extensions: parts.extensions, caller, body, said: Mutex::default() };
     let mut response = match dispatch(&call, parts.method).await {
         Ok(response) => response,
         Err(error) => error.into_response(),
@@ -126,7 +127,7 @@ fn attributes(server: &Server, method: &Method, place: &Place, query: &Query) ->
     }
 }
 
-fn authorize(server: &Server, caller: &Caller, attributes: &Attributes) -> ApiResult<()> {
+pub(crate) fn authorize(server: &Server, caller: &Caller, attributes: &Attributes) -> ApiResult<()> {
     if server.rules().allows(caller, attributes) {
         return Ok(());
     }

@@ -29,6 +29,16 @@ impl Clock for Still {
     }
 }
 
+/// Nodes that say what they were asked; nobody is in the Pod `gone`.
+fn echo() -> apiserver::Kubelet {
+    Arc::new(|request: Request<Bytes>| {
+        let told = format!("{} {}", request.method(), request.uri());
+        let status = if told.contains("/gone/") { 404 } else { 200 };
+        let body = futures::stream::iter([Bytes::from(told), Bytes::from_static(b"\n")]);
+        Box::pin(async move { http::Response::builder().status(status).body(futures::StreamExt::boxed(body)).expect("an answer") })
+    })
+}
+
 /// A server, and what its webhooks were sent.
 #[derive(Clone)]
 struct World {
@@ -58,7 +68,8 @@ impl World {
             Box::pin(async move { Ok(http::Response::new(Bytes::from(body))) })
         });
         let tokens = vec![("secret".to_owned(), Caller::master("root"))];
-        let options = Options { name: "test".to_owned(), clock: Arc::new(Still), store: store.clone(), outgoing, tokens };
+        let options =
+            Options { name: "test".to_owned(), clock: Arc::new(Still), store: store.clone(), outgoing, kubelet: Some(echo()), tokens };
         let router = ApiServer::new(options).expect("starts").router();
         Self { router, store, sent, reply, caller: Some(Caller::master("tester")) }
     }
