@@ -41,11 +41,7 @@ pub fn run(settings: &Settings, count: u32, write: bool, rendering: bool) -> any
     }
     let world = World::new(settings, folder.path().join("data"))?;
     world.journey(&["--once", ANYWHERE], settings.limit()).context("loading")?;
-    let mut figures = Vec::new();
-    figures.push(size::measure(&world)?);
-    figures.push(start::measure(&world)?);
-    figures.push(idle::measure(&world)?);
-    figures.push(why::measure(&world)?);
+    let mut figures = vec![size::measure(&world)?, start::measure(&world)?, idle::measure(&world)?, why::measure(&world)?];
     figures.extend(api::measure(&world)?);
     figures.extend(releases::measure(settings, &world, count)?);
     figures.extend(updates::measure()?);

@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         Some(node::sandbox::CHILD) => return code(node::sandbox::child(Path::new(rest.get(1).unwrap_or(&OsString::new())))),
         Some(node::rootless::ROOTLESS) => return code(node::rootless::child(Path::new(rest.get(1).unwrap_or(&OsString::new())))),
         Some(node::rootless::INSIDE) => return code(node::rootless::inside(Path::new(rest.get(1).unwrap_or(&OsString::new())))),
+        Some(node::exec::EXEC) => return code(node::exec::child(Path::new(rest.get(1).unwrap_or(&OsString::new())))),
         Some(node::rootless::PROBE) => return code(node::rootless::probe()),
         Some(node::steps::STEPS) => return code(node::steps::run(Path::new(rest.get(1).unwrap_or(&OsString::new())))),
         _ => {}

@@ -23,7 +23,7 @@ fn matters(entry: &Entry, verbose: bool) -> bool {
     let failed = entry.failure.is_some();
     match entry.controller.as_str() {
         // Their owners tell the same.
-        "Deployment" | "ReplicaSet" | "Job" => verbose && failed,
+        "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" | "CronJob" | "Job" => verbose && failed,
         _ if verbose => told,
         "GitRepository" => failed,
         // The pointers' own Kustomizations move with every commit; what they deliver is told by the others.

@@ -95,6 +95,55 @@ fn it_ends_with_whoever_started_it() -> anyhow::Result<()> {
     }
 }
 
+/// Runs a script in the sandbox that has this folder, and returns exit code, output and what was refused.
+fn join(place: &Path, script: &[&str]) -> anyhow::Result<(Option<i32>, String, String)> {
+    let begin = Instant::now();
+    let pids = loop {
+        let told = std::fs::read_to_string(place.join("pids")).unwrap_or_default();
+        let found: Vec<u32> = told.split(' ').filter_map(|word| word.parse().ok()).collect();
+        if let [first, maker] = found[..] {
+            break (first, maker);
+        }
+        ensure!(begin.elapsed() < Duration::from_secs(60), "it does not tell its processes");
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    let request = json!({"first": pids.0, "maker": pids.1, "root": false, "arguments": script, "environment": {"PATH": "/usr/bin:/bin", "WHO": "me"},
+        "folder": "/work", "user": [1234, 1234], "processes": 200, "memory": 1u64 << 30, "terminal": false});
+    let place = place.join("exec-1");
+    std::fs::write(&place, request.to_string())?;
+    let told = Command::new(PROGRAM).arg("__exec").arg(&place).stdin(Stdio::null()).output()?;
+    let refused = std::fs::read_to_string(place.with_extension("failure"))?;
+    Ok((told.status.code(), String::from_utf8_lossy(&told.stdout).into_owned(), refused))
+}
+
+#[test]
+fn others_join_it_as_the_same_user_among_the_same_processes() -> anyhow::Result<()> {
+    if !is_possible()? {
+        return Ok(());
+    }
+    let place = tempfile::tempdir()?;
+    prepare(place.path(), "echo inside > /tmp/here; exec sleep 300")?;
+    let mut child = Command::new(PROGRAM)
+        .arg("__rootless")
+        .arg(place.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let script = "id -u; pwd; echo $WHO; while ! cat /tmp/here 2> /dev/null; do sleep 0.01; done; tr '\\0' ' ' < /proc/1/cmdline; \
+        grep -E 'CapEff|NoNewPrivs|SigBlk' /proc/self/status; ls /home 2> /dev/null || echo nothing; exit 7";
+    let told = join(place.path(), &["sh", "-c", script]);
+    let missing = join(place.path(), &["no-such-program"]);
+    drop(child.stdin.take());
+    child.wait()?;
+    let (code, output, refused) = told?;
+    let wanted = "1234\n/work\nme\ninside\nsleep 300 SigBlk:\t0000000000000000\nCapEff:\t0000000000000000\nNoNewPrivs:\t1\nnothing\n";
+    ensure!((code, output.as_str(), refused.as_str()) == (Some(7), wanted, ""), "{code:?} {output:?} {refused}");
+    let (_, _, refused) = missing?;
+    ensure!(refused == "exec: \"no-such-program\": executable file not found in $PATH", "{refused}");
+    Ok(())
+}
+
 /// Waits for the end and returns both outputs. Standard input stays open until then.
 fn wait(mut child: std::process::Child, limit: Duration) -> anyhow::Result<(String, String)> {
     let begin = Instant::now();

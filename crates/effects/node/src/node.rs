@@ -1,39 +1,34 @@
 //! The node agent of one cluster: Pods of Jobs run as containers, all others are simulated. Both say so.
-//! Read first: [`Node::run`].
+//! Read first: [`Node::run`]; then `contain` and `simulate` (what becomes of a Pod), `ward` (what is known of a cluster).
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::pin::pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use api::text;
 use futures::StreamExt as _;
-use model::{Clock, ClusterName, ObjectRef, Timestamp};
-use oci::Reference;
+use model::{Clock, ClusterName, ObjectRef};
 use ports::{Cluster, ClusterError, Clusters, WatchChange};
 use serde_json::{Value, json};
-use tokio::task::JoinHandle;
+use tokio::sync::watch;
 
-use crate::images::{ImageError, Images, Pulled};
-use crate::pod::{Material, Program, container_status, containers, needs, program, unsupported};
+use crate::addresses::HOST;
+use crate::events::{self, About, KUBELET, SCHEDULER, Said};
+use crate::exec::Sandboxed;
+use crate::images::Images;
+use crate::machine;
+use crate::rules::{Rule, rules_of};
 use crate::runner::HostJobs;
-use crate::sandbox::{self, Ended, Mount, Root, Sandbox, SandboxError, supervise};
+use crate::schedule::{CONTAINERS, SIMULATED, Wish};
+use crate::simulation::seconds;
+use crate::ward::{Contained, Task, Ward};
 
-/// The node whose Pods only look as if they ran.
-const SIMULATED: &str = "simulated";
-/// The node whose Pods are containers.
-const CONTAINERS: &str = "containers";
-/// A variable of the image or the container that tells the simulation what its Pods do.
-const RULE: &str = "SUPERCARGO_SIMULATE";
-/// How long a container without a deadline may run.
-const TIMEOUT: Duration = Duration::from_secs(6 * 3_600);
-/// Processes of a container.
-const PROCESSES: i64 = 256;
-/// How much of a container's output its termination message keeps.
-const MESSAGE: usize = 2_048;
-/// The field manager of what a node writes.
-const MANAGER: &str = "kubelet";
+/// The taint of nodes that are not ready, or were just made.
+const NOT_READY: &str = "node.kubernetes.io/not-ready";
+/// How long a Pod has to end that says nothing about it.
+const GRACE: u64 = 30;
 
 /// What a node is made of.
 #[derive(Clone)]
@@ -57,8 +52,61 @@ pub struct Options {
 /// The node agent. Cloning shares it.
 #[derive(Clone)]
 pub struct Node {
-    options: Arc<Options>,
-    running: Arc<Mutex<HashMap<String, JoinHandle<()>>>>,
+    pub(crate) options: Arc<Options>,
+    wards: Arc<Mutex<HashMap<ClusterName, Ward>>>,
+}
+
+/// A container that runs.
+#[derive(Debug, Clone)]
+pub(crate) enum Live {
+    /// In a sandbox that others may join.
+    Sandboxed(Sandboxed),
+    /// As a process of the host.
+    Plain,
+}
+
+/// Empty until the container runs.
+pub(crate) type LiveCell = Arc<OnceLock<Live>>;
+
+/// Where a Pod is.
+#[derive(Debug, Clone)]
+pub(crate) struct Seat {
+    pub node: String,
+    pub address: std::net::Ipv4Addr,
+}
+
+impl Seat {
+    /// Writes the addresses into a status.
+    pub fn write_to(&self, status: &mut Value) {
+        let (host, address) = (HOST.to_string(), self.address.to_string());
+        for (field, value) in
+            [("hostIP", json!(host)), ("hostIPs", json!([{"ip": host}])), ("podIP", json!(address)), ("podIPs", json!([{"ip": address}]))]
+        {
+            status[field] = value;
+        }
+    }
+}
+
+/// Tells whether a Pod is a Job's.
+pub(crate) fn is_of_job(pod: &Value) -> bool {
+    pod["metadata"]["ownerReferences"].as_array().into_iter().flatten().any(|owner| owner["kind"] == "Job")
+}
+
+/// Tells whether a program runs for a Pod: it is a Job's, sets no rule of the simulation, and is for no other node.
+pub(crate) fn runs(pod: &Value) -> bool {
+    is_of_job(pod) && rules_of(pod).is_empty() && matches!(text(pod, &["spec", "nodeName"]), "" | CONTAINERS)
+}
+
+/// What is done about a Pod.
+enum Next {
+    Nothing,
+    /// It is on its way out.
+    End {
+        contained: bool,
+        begun: bool,
+    },
+    /// No node takes it, and why.
+    Wait(String),
 }
 
 impl Node {
@@ -66,7 +114,7 @@ impl Node {
     pub fn new(options: Options) -> Self {
         // What the life before left behind is nobody's any more.
         let _ = std::fs::remove_dir_all(&options.place);
-        Self { options: Arc::new(options), running: Arc::default() }
+        Self { options: Arc::new(options), wards: Arc::default() }
     }
 
     /// Registers the nodes and looks after the Pods of one cluster, for ever.
@@ -84,358 +132,340 @@ impl Node {
         for node in [SIMULATED, CONTAINERS] {
             self.register(cluster, node).await?;
         }
-        let mut stream = pin!(cluster.watch("v1", "Pod").await?);
-        while let Some(change) = stream.next().await {
-            match change? {
-                WatchChange::Applied(pod) => self.look(name, pod).await,
-                WatchChange::Deleted(pod) => self.end(api::uid(&pod)),
-                WatchChange::Synced => {}
+        for node in cluster.list("v1", "Node", None, None).await? {
+            self.ward(name).nodes.insert(api::name(&node).to_owned(), node);
+        }
+        let mut nodes = pin!(cluster.watch("v1", "Node").await?);
+        let mut pods = pin!(cluster.watch("v1", "Pod").await?);
+        // First all addresses that are taken are known, then new ones are given.
+        let mut first = Some(Vec::new());
+        loop {
+            tokio::select! {
+                change = nodes.next() => match change {
+                    Some(change) => self.see_node(name, change?).await,
+                    None => return Ok(()),
+                },
+                change = pods.next() => match (change, &mut first) {
+                    (None, _) => return Ok(()),
+                    (Some(change), first) => match (change?, &mut *first) {
+                        (WatchChange::Applied(pod), Some(all)) => {
+                            self.ward(name).count(&pod);
+                            all.push(pod);
+                        }
+                        (WatchChange::Applied(pod), None) => self.look(name, pod).await,
+                        (WatchChange::Deleted(pod), _) => self.forget(name, api::uid(&pod)).await,
+                        (WatchChange::Synced, _) => self.begin(name, first.take().unwrap_or_default()).await,
+                    },
+                },
             }
         }
-        Ok(())
+    }
+
+    async fn see_node(&self, name: &ClusterName, change: WatchChange) {
+        if let WatchChange::Applied(node) = &change {
+            self.welcome(name, node).await;
+        }
+        let freed = match change {
+            WatchChange::Applied(node) => self.ward(name).nodes.insert(api::name(&node).to_owned(), node.clone()).as_ref() != Some(&node),
+            WatchChange::Deleted(node) => self.ward(name).nodes.remove(api::name(&node)).is_some(),
+            WatchChange::Synced => false,
+        };
+        if freed {
+            self.try_again(name).await;
+        }
+    }
+
+    /// Takes the taint from a node that admission gave it and that it no longer deserves: upstream's node lifecycle controller.
+    async fn welcome(&self, name: &ClusterName, node: &Value) {
+        let Some(taints) = node["spec"]["taints"].as_array().filter(|_| api::is_true(node, "Ready")) else { return };
+        let left: Vec<&Value> = taints.iter().filter(|taint| taint["key"] != NOT_READY || taint["effect"] != "NoSchedule").collect();
+        let Ok(cluster) = self.options.clusters.get(name) else { return };
+        if left.len() < taints.len() {
+            let reference =
+                ObjectRef { api_version: "v1".into(), kind: "Node".into(), namespace: String::new(), name: api::name(node).into() };
+            let patch = json!({"metadata": {"resourceVersion": node["metadata"]["resourceVersion"]}, "spec": {"taints": left}});
+            if let Err(error) = cluster.patch("kube-controller-manager", &reference, None, &patch).await {
+                tracing::debug!(node = api::name(node), %error, "a node kept its taint for now");
+            }
+        }
+    }
+
+    /// Looks at all Pods that were there when a watch began, and forgets those that went while nobody watched.
+    async fn begin(&self, name: &ClusterName, pods: Vec<Value>) {
+        let gone = self.ward(name).known().into_iter().filter(|uid| !pods.iter().any(|pod| api::uid(pod) == uid)).collect::<Vec<_>>();
+        for uid in gone {
+            self.forget(name, &uid).await;
+        }
+        for pod in pods {
+            self.look(name, pod).await;
+        }
     }
 
     async fn register(&self, cluster: &Cluster, name: &str) -> Result<(), ClusterError> {
-        let now = self.now();
-        let (runtime, note) = match name {
-            SIMULATED => ("simulated://1", "Pods here are simulated: no program runs"),
-            _ => ("libcontainer://0.7", "Pods of Jobs run here as containers; they share the host's network"),
-        };
-        let object = json!({
-            "apiVersion": "v1", "kind": "Node",
-            "metadata": {"name": name, "labels": {
-                "kubernetes.io/hostname": name, "kubernetes.io/os": "linux",
-                (format!("node-role.kubernetes.io/{}", if name == SIMULATED { "simulation" } else { "host-network" })): "",
-            }, "annotations": {"supercargo.dev/note": note}},
-        });
-        cluster.apply(MANAGER, &object, false).await?;
+        let object = machine::node(name);
+        cluster.apply(KUBELET, &object, false).await?;
         let reference = ObjectRef { api_version: "v1".into(), kind: "Node".into(), namespace: String::new(), name: name.into() };
-        let status = json!({"status": {
-            "conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady", "message": note, "lastHeartbeatTime": now, "lastTransitionTime": now}],
-            "nodeInfo": {
-                "architecture": std::env::consts::ARCH, "operatingSystem": "linux", "containerRuntimeVersion": runtime, "kubeletVersion": concat!("v1.36.0+supercargo", env!("CARGO_PKG_VERSION")),
-                "kubeProxyVersion": "", "bootID": "", "kernelVersion": "", "machineID": "", "osImage": note, "systemUUID": "",
-            },
-        }});
-        cluster.patch(MANAGER, &reference, Some("status"), &status).await?;
+        let status = machine::status(name, &seconds(self.options.clock.now()));
+        cluster.patch(KUBELET, &reference, Some("status"), &json!({"status": status})).await?;
         Ok(())
     }
 
-    fn now(&self) -> String {
-        seconds(self.options.clock.now())
+    fn ward(&self, name: &ClusterName) -> WardGuard<'_> {
+        WardGuard(self.wards.lock().expect("no holder panics"), name.clone())
+    }
+
+    /// Tells whether the container of a Pod runs.
+    pub(crate) fn is_running(&self, cluster: &ClusterName, uid: &str) -> bool {
+        self.ward(cluster).tasks.get(uid).is_some_and(|task| !task.handle.is_finished())
+    }
+
+    /// Returns the container of a Pod, if it runs.
+    pub(crate) fn live(&self, cluster: &ClusterName, uid: &str) -> Option<Live> {
+        let ward = self.ward(cluster);
+        let task = ward.tasks.get(uid).filter(|task| !task.handle.is_finished())?;
+        task.contained.as_ref()?.live.get().cloned()
     }
 
     /// Looks at one Pod; what takes time goes on by itself.
-    async fn look(&self, cluster: &ClusterName, pod: Value) {
-        let uid = api::uid(&pod).to_owned();
-        let over = matches!(text(&pod, &["status", "phase"]), "Succeeded" | "Failed");
+    async fn look(&self, name: &ClusterName, pod: Value) {
+        let freed = self.ward(name).count(&pod);
+        match self.decide(name, &pod) {
+            Next::Nothing => {}
+            Next::End { contained: true, .. } => {}
+            Next::End { contained: false, begun } => {
+                let (this, name) = (self.clone(), name.clone());
+                tokio::spawn(async move { this.leave(&name, &pod, begun).await });
+            }
+            Next::Wait(why) => self.refuse(name, &pod, &why).await,
+        }
+        if freed {
+            self.try_again(name).await;
+        }
+    }
+
+    /// Chooses what is done about a Pod; what runs for it is started here, so that nothing is started twice.
+    fn decide(&self, name: &ClusterName, pod: &Value) -> Next {
+        let uid = api::uid(pod);
+        let over = matches!(text(pod, &["status", "phase"]), "Succeeded" | "Failed");
+        let mut ward = self.ward(name);
         if pod["metadata"]["deletionTimestamp"].is_string() {
-            self.end(&uid);
-            self.finish_deletion(cluster, &pod).await;
-            return;
+            return ward.end(pod, over);
         }
         if over || uid.is_empty() {
-            return;
+            return Next::Nothing;
         }
-        let is_job = pod["metadata"]["ownerReferences"].as_array().into_iter().flatten().any(|owner| owner["kind"] == "Job");
-        // A simulated Pod that is Ready needs nothing; a container of an earlier life of this process is started again,
-        // because nobody knows how it ended.
-        if !is_job && api::is_true(&pod, "Ready") {
-            return;
+        let rules: Vec<String> = rules_of(pod).into_iter().map(str::to_owned).collect();
+        let runs = runs(pod);
+        if let Some(task) = ward.tasks.get(uid) {
+            // What runs for real goes on; of what is simulated the rules may change.
+            if task.contained.is_some() || task.rules == rules {
+                return Next::Nothing;
+            }
+            task.handle.abort();
+            ward.tasks.remove(uid);
+        } else if !runs && rules.is_empty() && api::is_true(pod, "Ready") && pod["status"]["podIP"].is_string() {
+            // A simulated Pod that is Ready needs nothing; a container of an earlier life of this process is started again,
+            // because nobody knows how it ended.
+            return Next::Nothing;
         }
-        let mut running = self.running.lock().expect("no holder panics");
-        if running.contains_key(&uid) {
-            return;
-        }
-        let (this, cluster) = (self.clone(), cluster.clone());
-        let key = uid.clone();
-        let task = tokio::spawn(async move {
-            let result = if is_job { this.contain(&cluster, &pod).await } else { this.simulate(&cluster, &pod).await };
+        let node = match text(pod, &["spec", "nodeName"]) {
+            "" => {
+                let scheduler = text(pod, &["spec", "schedulerName"]);
+                let gates = pod["spec"]["schedulingGates"].as_array().is_some_and(|gates| !gates.is_empty());
+                if gates || !matches!(scheduler, "" | SCHEDULER) {
+                    return Next::Nothing;
+                }
+                let nowhere = rules.iter().any(|rule| Rule::parse(rule) == Ok(Rule::Unschedulable));
+                let wish = match (nowhere, runs) {
+                    (true, _) => Wish::Nowhere,
+                    (false, true) => Wish::Contained,
+                    (false, false) => Wish::Simulated,
+                };
+                match ward.choose(pod, wish) {
+                    Ok(node) => node,
+                    Err(why) => {
+                        ward.waiting.insert(uid.to_owned(), pod.clone());
+                        return Next::Wait(why);
+                    }
+                }
+            }
+            bound if ward.nodes.contains_key(bound) => bound.to_owned(),
+            // Nobody is there to do anything.
+            _ => return Next::Nothing,
+        };
+        ward.waiting.remove(uid);
+        let address = if pod["spec"]["hostNetwork"] == true { HOST } else { ward.addresses.of(uid) };
+        let task = self.start(name, pod, Seat { node, address }, runs, rules);
+        ward.tasks.insert(uid.to_owned(), task);
+        Next::Nothing
+    }
+
+    fn start(&self, name: &ClusterName, pod: &Value, seat: Seat, runs: bool, rules: Vec<String>) -> Task {
+        let (this, name, pod) = (self.clone(), name.clone(), pod.clone());
+        let contained = runs.then(|| Contained { stop: watch::channel(None).0, live: LiveCell::default() });
+        let inside = contained.as_ref().map(|contained| (contained.stop.subscribe(), contained.live.clone()));
+        let handle = tokio::spawn(async move {
+            let result = match inside {
+                Some((stop, live)) => this.contain(&name, &pod, &seat, stop, &live).await,
+                None => this.simulate(&name, &pod, &seat).await,
+            };
             if let Err(error) = result {
                 tracing::debug!(pod = api::name(&pod), %error, "the Pod's status was not written");
-            }
-            if !is_job {
-                this.running.lock().expect("no holder panics").remove(&key);
+                // The next news of it starts over.
+                this.ward(&name).tasks.remove(api::uid(&pod));
             }
         });
-        running.insert(uid, task);
+        Task { handle, rules, contained }
     }
 
-    /// Ends what runs for a Pod: dropping the task closes the lifeline of its container.
-    fn end(&self, uid: &str) {
-        if let Some(task) = self.running.lock().expect("no holder panics").remove(uid) {
-            task.abort();
+    /// Gives those that found no node another chance.
+    async fn try_again(&self, name: &ClusterName) {
+        let waiting = std::mem::take(&mut self.ward(name).waiting);
+        for pod in waiting.into_values() {
+            if let Next::Wait(why) = self.decide(name, &pod) {
+                self.refuse(name, &pod, &why).await;
+            }
         }
     }
 
-    async fn finish_deletion(&self, cluster: &ClusterName, pod: &Value) {
+    /// Ends what runs for a Pod that is gone.
+    async fn forget(&self, name: &ClusterName, uid: &str) {
+        if self.ward(name).forget(uid) {
+            self.try_again(name).await;
+        }
+    }
+
+    /// Says that no node takes a Pod, as the scheduler says it.
+    async fn refuse(&self, name: &ClusterName, pod: &Value, why: &str) {
+        let told = api::find_condition(pod, "PodScheduled");
+        if told.is_some_and(|told| told["status"] == "False" && told["message"] == why) {
+            return;
+        }
+        let Ok(cluster) = self.options.clusters.get(name) else { return };
+        let now = seconds(self.options.clock.now());
+        let condition =
+            json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": why, "lastTransitionTime": now});
+        if let Err(error) = self.tell(cluster, pod, json!({"phase": "Pending", "conditions": [condition]})).await {
+            tracing::debug!(pod = api::name(pod), %error, "it was not told that no node takes a Pod");
+        }
+        let about = About { pod, component: SCHEDULER, node: "", at: &now };
+        events::tell(cluster, about, &Said::warning("FailedScheduling", "", why)).await;
+    }
+
+    /// Lets a Pod go for which no program runs.
+    async fn leave(&self, name: &ClusterName, pod: &Value, begun: bool) {
+        let Ok(cluster) = self.options.clusters.get(name) else { return };
+        let node = text(pod, &["spec", "nodeName"]);
+        if begun {
+            for container in pod["spec"]["containers"].as_array().into_iter().flatten() {
+                let container = text(container, &["name"]);
+                self.say(cluster, pod, node, &Said::normal("Killing", container, format!("Stopping container {container}"))).await;
+            }
+            if is_of_job(pod)
+                && let Err(error) = self.tell(cluster, pod, self.killed(pod)).await
+            {
+                tracing::debug!(pod = api::name(pod), %error, "the end of a Pod was not told");
+            }
+        }
+        self.finish_deletion(name, pod).await;
+    }
+
+    /// The status of a simulated Pod that is deleted before it has ended: the signal ended its containers.
+    fn killed(&self, pod: &Value) -> Value {
+        let now = self.options.clock.now();
+        let mut statuses = pod["status"]["containerStatuses"].clone();
+        for status in statuses.as_array_mut().into_iter().flatten().filter(|status| !status["state"]["terminated"].is_object()) {
+            let began = status["state"]["running"]["startedAt"].as_str().map_or_else(|| seconds(now), str::to_owned);
+            status["state"] = json!({"terminated": {"exitCode": 143, "reason": "Error", "startedAt": began, "finishedAt": seconds(now)}});
+            status["ready"] = json!(false);
+            status["started"] = json!(false);
+        }
+        json!({"phase": "Failed", "containerStatuses": statuses, "conditions": crate::simulation::conditions(&pod["status"]["conditions"], "Failed", &[], now)})
+    }
+
+    pub(crate) async fn finish_deletion(&self, cluster: &ClusterName, pod: &Value) {
         let Ok(cluster) = self.options.clusters.get(cluster) else { return };
-        let reference = api::reference(&with_type(pod));
-        let path = format!("/api/v1/namespaces/{}/pods/{}", reference.namespace, reference.name);
+        let path = format!("/api/v1/namespaces/{}/pods/{}", api::namespace(pod), api::name(pod));
         let options =
             json!({"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 0, "preconditions": {"uid": api::uid(pod)}});
         if let Err(error) = cluster.raw(http::Method::DELETE, &path, "application/json", options.to_string().into_bytes()).await
             && !error.is_not_found()
         {
-            tracing::debug!(pod = reference.name, %error, "a Pod was not removed");
+            tracing::debug!(pod = api::name(pod), %error, "a Pod was not removed");
         }
     }
 
-    async fn bind(&self, cluster: &Cluster, pod: &Value, node: &str) -> Result<(), ClusterError> {
-        if text(pod, &["spec", "nodeName"]) == node {
+    /// Binds a Pod to its node, if it is not bound.
+    pub(crate) async fn bind(&self, cluster: &Cluster, pod: &Value, node: &str) -> Result<(), ClusterError> {
+        if !text(pod, &["spec", "nodeName"]).is_empty() {
             return Ok(());
         }
-        let path = format!("/api/v1/namespaces/{}/pods/{}/binding", api::namespace(pod), api::name(pod));
-        let binding = json!({"apiVersion": "v1", "kind": "Binding", "metadata": {"name": api::name(pod), "namespace": api::namespace(pod)}, "target": {"apiVersion": "v1", "kind": "Node", "name": node}});
+        let (namespace, name) = (api::namespace(pod), api::name(pod));
+        let path = format!("/api/v1/namespaces/{namespace}/pods/{name}/binding");
+        let metadata = json!({"name": name, "namespace": namespace, "uid": api::uid(pod)});
+        let binding = json!({"apiVersion": "v1", "kind": "Binding", "metadata": metadata, "target": {"apiVersion": "v1", "kind": "Node", "name": node}});
         match cluster.raw(http::Method::POST, &path, "application/json", binding.to_string().into_bytes()).await {
-            Err(error) if error.is_conflict() => Ok(()),
-            other => other.map(drop),
+            Err(error) if error.is_conflict() => return Ok(()),
+            other => other.map(drop)?,
         }
+        let now = seconds(self.options.clock.now());
+        let about = About { pod, component: SCHEDULER, node, at: &now };
+        let said = Said::normal("Scheduled", "", format!("Successfully assigned {namespace}/{name} to {node}"));
+        events::tell(cluster, about, &said).await;
+        Ok(())
     }
 
-    async fn tell(&self, cluster: &Cluster, pod: &Value, status: Value) -> Result<(), ClusterError> {
-        let reference = api::reference(&with_type(pod));
-        cluster.patch(MANAGER, &reference, Some("status"), &json!({"status": status})).await.map(drop)
+    /// Tells an Event of the kubelet's.
+    pub(crate) async fn say(&self, cluster: &Cluster, pod: &Value, node: &str, said: &Said) {
+        let now = seconds(self.options.clock.now());
+        events::tell(cluster, About { pod, component: KUBELET, node, at: &now }, said).await;
     }
 
-    /// Makes a Pod look as if it ran, if its images are there; a rule of the image or the container may make it crash.
-    async fn simulate(&self, name: &ClusterName, pod: &Value) -> Result<(), ClusterError> {
-        let cluster = self.options.clusters.get(name)?;
-        self.bind(cluster, pod, SIMULATED).await?;
-        let now = self.now();
-        let (mut statuses, mut good, mut missing) = (Vec::new(), true, false);
-        for (number, container) in containers(pod).enumerate() {
-            let state = match self.behaviour(container).await {
-                Ok((digest, None)) => container_status(pod, number, &digest, json!({"running": {"startedAt": now}}), true),
-                Ok((digest, Some(rule))) => {
-                    good = false;
-                    let mut status =
-                        container_status(pod, number, &digest, json!({"waiting": {"reason": "CrashLoopBackOff", "message": rule}}), false);
-                    status["restartCount"] = json!(1);
-                    status["lastState"] = json!({"terminated": {"exitCode": 1, "reason": "Error", "finishedAt": now, "startedAt": now}});
-                    status
+    /// Writes into a Pod's status; conditions of others stay.
+    pub(crate) async fn tell(&self, cluster: &Cluster, pod: &Value, status: Value) -> Result<(), ClusterError> {
+        let path = format!("/api/v1/namespaces/{}/pods/{}/status?fieldManager={KUBELET}", api::namespace(pod), api::name(pod));
+        let patch = json!({"metadata": {"uid": api::uid(pod)}, "status": status});
+        let media = "application/strategic-merge-patch+json";
+        cluster.raw(http::Method::PATCH, &path, media, patch.to_string().into_bytes()).await.map(drop)
+    }
+}
+
+/// The ward of one cluster, held.
+struct WardGuard<'a>(MutexGuard<'a, HashMap<ClusterName, Ward>>, ClusterName);
+
+impl std::ops::Deref for WardGuard<'_> {
+    type Target = Ward;
+
+    fn deref(&self) -> &Ward {
+        static NOTHING: OnceLock<Ward> = OnceLock::new();
+        self.0.get(&self.1).unwrap_or_else(|| NOTHING.get_or_init(Ward::default))
+    }
+}
+
+impl std::ops::DerefMut for WardGuard<'_> {
+    fn deref_mut(&mut self) -> &mut Ward {
+        self.0.entry(self.1.clone()).or_default()
+    }
+}
+
+impl Ward {
+    /// Begins to end a Pod that is being deleted.
+    fn end(&mut self, pod: &Value, over: bool) -> Next {
+        let uid = api::uid(pod);
+        self.waiting.remove(uid);
+        let Some(task) = self.tasks.get(uid) else { return Next::End { contained: false, begun: !over } };
+        match &task.contained {
+            Some(contained) if !over && !task.handle.is_finished() => {
+                let grace = pod["metadata"]["deletionGracePeriodSeconds"].as_u64().unwrap_or(GRACE);
+                contained.stop.send_if_modified(|asked| asked.replace(Duration::from_secs(grace)).is_none());
+                Next::End { contained: true, begun: true }
+            }
+            _ => {
+                if task.contained.is_none() {
+                    task.handle.abort();
                 }
-                Err(error) => {
-                    (good, missing) = (false, true);
-                    container_status(
-                        pod,
-                        number,
-                        "",
-                        json!({"waiting": {"reason": "ImagePullBackOff", "message": error.to_string()}}),
-                        false,
-                    )
-                }
-            };
-            statuses.push(state);
-        }
-        let phase = if missing { "Pending" } else { "Running" };
-        let message = if good { "" } else { "containers with unready status" };
-        self.tell(cluster, pod, json!({"phase": phase, "startTime": now, "hostIP": "127.0.0.1", "conditions": conditions(&now, good, message), "containerStatuses": statuses})).await
-    }
-
-    /// Returns the image's digest and what the simulation does with the container, if not run well.
-    async fn behaviour(&self, container: &Value) -> Result<(String, Option<String>), ImageError> {
-        let image = text(container, &["image"]);
-        let place: Reference = image.parse().map_err(|error: oci::ReferenceError| ImageError::Unusable(error.to_string()))?;
-        let (digest, config) = self.options.images.inspect(&place).await?;
-        let own = container["env"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .find(|variable| variable["name"] == RULE)
-            .and_then(|variable| variable["value"].as_str().map(str::to_owned));
-        let baked = config.config.env.iter().find_map(|line| line.strip_prefix(RULE)?.strip_prefix('=').map(str::to_owned));
-        let rule = own.or(baked).filter(|rule| !rule.is_empty() && rule != "run");
-        let id = format!("{}@{digest}", place.location());
-        Ok((
-            id,
-            rule.map(|rule| {
-                if rule == "crash-loop" {
-                    "the simulation lets it crash (SUPERCARGO_SIMULATE=crash-loop)".to_owned()
-                } else {
-                    format!("{RULE}={rule} is not a rule of the simulation: run, crash-loop")
-                }
-            }),
-        ))
-    }
-
-    /// Runs a Job's Pod as a container to its end.
-    async fn contain(&self, name: &ClusterName, pod: &Value) -> Result<(), ClusterError> {
-        let cluster = self.options.clusters.get(name)?;
-        self.bind(cluster, pod, CONTAINERS).await?;
-        let started = self.now();
-        let outcome = self.container(name, cluster, pod, &started).await;
-        let now = self.now();
-        let (code, reason, message, image) = match outcome {
-            Ok((ended, image)) => {
-                let reason = if ended.code == 0 { "Completed" } else { "Error" };
-                (ended.code, reason, tail(&ended.output), image)
-            }
-            Err(why) => (128, "ContainerCannotRun", why, String::new()),
-        };
-        let state =
-            json!({"terminated": {"exitCode": code, "reason": reason, "message": message, "startedAt": started, "finishedAt": now}});
-        let phase = if code == 0 { "Succeeded" } else { "Failed" };
-        let mut status = json!({"phase": phase, "conditions": conditions(&now, false, ""), "containerStatuses": [container_status(pod, 0, &image, state, false)]});
-        if code != 0 {
-            status["message"] = json!(message);
-            status["reason"] = json!(reason);
-        }
-        let mut pause = Duration::from_millis(50);
-        loop {
-            match self.tell(cluster, pod, status.clone()).await {
-                Err(ClusterError::Unreachable(_)) => tokio::time::sleep(pause).await,
-                other => return other,
-            }
-            pause = (pause * 2).min(Duration::from_secs(5));
-        }
-    }
-
-    async fn container(&self, name: &ClusterName, cluster: &Cluster, pod: &Value, started: &str) -> Result<(Ended, String), String> {
-        if let Some(field) = unsupported(pod) {
-            return Err(format!("{field} is not supported by containers on this node"));
-        }
-        let image = text(&pod["spec"]["containers"][0], &["image"]);
-        let place: Reference = image.parse().map_err(|error: oci::ReferenceError| error.to_string())?;
-        let pulled = self.options.images.pull(&place).await.map_err(|error| model::chain(&error))?;
-        let material = self.material(cluster, pod).await?;
-        let mut program = program(pod, &pulled.image, &material)?;
-        for (variable, value) in &self.options.environment {
-            program.environment.entry(variable.clone()).or_insert_with(|| value.clone());
-        }
-        let id = format!("{}@{}", place.location(), pulled.digest);
-        let running = container_status(pod, 0, &id, json!({"running": {"startedAt": started}}), true);
-        let status = json!({"phase": "Running", "startTime": started, "hostIP": "127.0.0.1", "conditions": conditions(started, true, ""), "containerStatuses": [running]});
-        self.tell(cluster, pod, status).await.map_err(|error| error.to_string())?;
-        // The name is this process's own: a container of the life before may still be ending.
-        let folder = self.options.place.join(format!("pod-{}-{}", api::uid(pod), std::process::id()));
-        let _ = std::fs::remove_dir_all(&folder);
-        let ended = self.start(&folder, &pulled, &program, pod).await;
-        let _ = std::fs::remove_dir_all(&folder);
-        let ended = ended.map_err(|error| model::chain(&error))?;
-        self.keep_log(name, pod, &ended.output);
-        Ok((ended, id))
-    }
-
-    async fn material(&self, cluster: &Cluster, pod: &Value) -> Result<Material, String> {
-        let mut material = Material::new();
-        for (kind, name, optional) in needs(pod) {
-            let reference =
-                ObjectRef { api_version: "v1".into(), kind: kind.into(), namespace: api::namespace(pod).into(), name: name.clone() };
-            match cluster.get(&reference).await.map_err(|error| error.to_string())? {
-                Some(object) => drop(material.insert(format!("{kind}/{name}"), object)),
-                None if optional => {}
-                None => return Err(format!("{} \"{name}\" not found", kind.to_lowercase())),
+                Next::End { contained: false, begun: !over }
             }
         }
-        Ok(material)
     }
-
-    async fn start(&self, folder: &std::path::Path, pulled: &Pulled, program: &Program, pod: &Value) -> Result<Ended, SandboxError> {
-        let timeout = pod["spec"]["activeDeadlineSeconds"].as_u64().map_or(TIMEOUT, Duration::from_secs);
-        if !sandbox::is_possible() {
-            return self.plain(pulled, program, timeout).await;
-        }
-        let root = nix::unistd::geteuid().is_root();
-        if !root && let Some(field) = second_id(pod) {
-            let why = format!("{field}: this process is not root, so one user and one group are mapped and no more");
-            return Err(SandboxError::Refused(why));
-        }
-        let file = |path: &std::path::Path| {
-            let path = path.display().to_string();
-            move |source| SandboxError::File { path, source }
-        };
-        let place = folder.join(folder.file_name().unwrap_or_default());
-        std::fs::create_dir_all(&place).map_err(file(&place))?;
-        let mut mounts = Vec::new();
-        for (number, (target, content)) in program.files.iter().enumerate() {
-            let source = folder.join(format!("file-{number}"));
-            std::fs::write(&source, content).map_err(file(&source))?;
-            if root {
-                std::os::unix::fs::chown(&source, Some(program.user.0), Some(program.user.1)).map_err(file(&source))?;
-            }
-            mounts.push(Mount { source, target: target.clone(), writable: false });
-        }
-        for (number, target) in program.folders.iter().enumerate() {
-            let source = folder.join(format!("folder-{number}"));
-            std::fs::create_dir_all(&source).map_err(file(&source))?;
-            if root {
-                std::os::unix::fs::chown(&source, Some(program.user.0), Some(program.user.1)).map_err(file(&source))?;
-            }
-            mounts.push(Mount { source, target: target.clone(), writable: true });
-        }
-        let sandbox = Sandbox {
-            place,
-            root: Root::Folder(pulled.root.clone()),
-            mounts,
-            links: Vec::new(),
-            arguments: program.arguments.clone(),
-            environment: program.environment.clone(),
-            folder: program.folder.clone(),
-            user: program.user,
-            processes: PROCESSES,
-            memory: program.memory,
-            timeout,
-        };
-        sandbox.run().await
-    }
-
-    /// Without root: the image's program as a plain process of this user, where that is allowed.
-    async fn plain(&self, pulled: &Pulled, program: &Program, timeout: Duration) -> Result<Ended, SandboxError> {
-        if !self.options.host_jobs.allow(&pulled.digest) {
-            return Err(SandboxError::Refused(
-                "this process is not root and may not make user namespaces, and Jobs outside a sandbox are not allowed (--allow-host-jobs)"
-                    .into(),
-            ));
-        }
-        if !program.files.is_empty() || !program.folders.is_empty() {
-            return Err(SandboxError::Refused("volumes need a sandbox, and this process is not root".into()));
-        }
-        let inside = program.arguments[0].trim_start_matches('/');
-        let mut command = tokio::process::Command::new(pulled.root.join(inside));
-        command.args(&program.arguments[1..]).env_clear().envs(&program.environment);
-        supervise(command, timeout).await
-    }
-
-    fn keep_log(&self, cluster: &ClusterName, pod: &Value, output: &str) {
-        let path = self.options.logs.join(format!("{}_{}_{}.log", cluster.0, api::namespace(pod), api::name(pod)));
-        if let Err(error) = std::fs::create_dir_all(&self.options.logs).and_then(|()| std::fs::write(&path, output)) {
-            tracing::debug!(%error, path = %path.display(), "a log was not kept");
-        }
-    }
-}
-
-/// Returns the field of a Pod that asks for more than one user and one group.
-fn second_id(pod: &Value) -> Option<String> {
-    let context = &pod["spec"]["securityContext"];
-    let asked = |field: &str| context[field].as_array().map_or(!context[field].is_null(), |all| !all.is_empty());
-    ["fsGroup", "supplementalGroups"].into_iter().find(|field| asked(field)).map(|field| format!("spec.securityContext.{field}"))
-}
-
-fn with_type(pod: &Value) -> Value {
-    json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": api::namespace(pod), "name": api::name(pod)}})
-}
-
-fn conditions(now: &str, ready: bool, message: &str) -> Value {
-    let state = if ready { "True" } else { "False" };
-    let list = ["PodScheduled", "Initialized", "ContainersReady", "Ready"].map(|kind| {
-        let always = kind == "PodScheduled" || kind == "Initialized";
-        let mut condition = json!({"type": kind, "status": if always { "True" } else { state }, "lastTransitionTime": now});
-        if !always && !message.is_empty() {
-            condition["reason"] = json!("ContainersNotReady");
-            condition["message"] = json!(message);
-        }
-        condition
-    });
-    json!(list)
-}
-
-fn seconds(at: Timestamp) -> String {
-    Timestamp::from_second(at.as_second()).unwrap_or(at).to_string()
-}
-
-fn tail(output: &str) -> String {
-    let start = output.len().saturating_sub(MESSAGE);
-    let start = (start..output.len()).find(|at| output.is_char_boundary(*at)).unwrap_or(output.len());
-    output[start..].trim().to_owned()
 }

@@ -7,7 +7,7 @@ use api::text;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use oci::Image;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// What a container is, besides its image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -195,13 +195,29 @@ fn keyed(from: &Value, material: &Material) -> Result<Option<String>, String> {
     Ok(None)
 }
 
+/// The value of a field for a variable; upstream's `fieldpath.ExtractFieldPathAsString` and what it is allowed to be asked.
 fn field(pod: &Value, path: &str) -> Result<String, String> {
+    let addresses = |list: &str, field: &str| {
+        let all = pod["status"][list].as_array().into_iter().flatten();
+        all.filter_map(|one| one[field].as_str()).collect::<Vec<_>>().join(",")
+    };
+    if let Some((map, rest)) = path.strip_suffix("']").and_then(|path| path.split_once("['")) {
+        return match map {
+            "metadata.labels" | "metadata.annotations" => Ok(text(pod, &["metadata", &map["metadata.".len()..], rest]).to_owned()),
+            _ => Err(format!("fieldPath {map:?} does not support subscript")),
+        };
+    }
     Ok(match path {
         "metadata.name" => api::name(pod).to_owned(),
         "metadata.namespace" => api::namespace(pod).to_owned(),
         "metadata.uid" => api::uid(pod).to_owned(),
+        "spec.nodeName" => text(pod, &["spec", "nodeName"]).to_owned(),
         "spec.serviceAccountName" => text(pod, &["spec", "serviceAccountName"]).to_owned(),
-        _ => return Err(format!("fieldRef {path:?} is not supported")),
+        "status.hostIP" => text(pod, &["status", "hostIP"]).to_owned(),
+        "status.hostIPs" => addresses("hostIPs", "ip"),
+        "status.podIP" => text(pod, &["status", "podIP"]).to_owned(),
+        "status.podIPs" => addresses("podIPs", "ip"),
+        _ => return Err(format!("unsupported fieldPath: {path}")),
     })
 }
 
@@ -312,18 +328,11 @@ fn bytes(quantity: &str) -> Result<i64, String> {
         .ok_or_else(|| format!("resources.limits.memory {quantity:?} is not supported"))
 }
 
-/// The status of the only container of a Pod.
-pub(crate) fn container_status(pod: &Value, number: usize, image_id: &str, state: Value, ready: bool) -> Value {
-    let container = &pod["spec"]["containers"][number];
-    json!({
-        "name": container["name"], "image": container["image"], "imageID": image_id, "ready": ready, "started": ready, "restartCount": 0, "state": state, "lastState": {},
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use oci::ImageConfig;
+    use serde_json::json;
 
     fn image(user: &str) -> Image {
         Image {
@@ -358,6 +367,30 @@ mod tests {
         assert_eq!(made.arguments, ["/check", "--to=1b", "$(TO)"]);
         assert_eq!((made.environment["TOKEN"].as_str(), made.environment["N"].as_str(), made.user), ("t", "n", (7, 8)));
         assert_eq!(needs(&pod), [("Secret", "s".to_owned(), false)]);
+    }
+
+    #[test]
+    fn fields_become_variables() {
+        let mut pod = pod(json!({}));
+        pod["metadata"]["labels"] = json!({"batch.kubernetes.io/job-completion-index": "3"});
+        pod["metadata"]["annotations"] = json!({"a.b/c": "x"});
+        pod["spec"]["nodeName"] = json!("containers");
+        pod["status"] = json!({"podIP": "10.244.0.7", "podIPs": [{"ip": "10.244.0.7"}, {"ip": "fd00::7"}], "hostIP": "127.0.0.1", "hostIPs": [{"ip": "127.0.0.1"}]});
+        for (path, value) in [
+            ("metadata.labels['batch.kubernetes.io/job-completion-index']", "3"),
+            ("metadata.annotations['a.b/c']", "x"),
+            ("metadata.annotations['none']", ""),
+            ("metadata.name", "p"),
+            ("spec.nodeName", "containers"),
+            ("status.podIP", "10.244.0.7"),
+            ("status.podIPs", "10.244.0.7,fd00::7"),
+            ("status.hostIP", "127.0.0.1"),
+            ("status.hostIPs", "127.0.0.1"),
+        ] {
+            assert_eq!(field(&pod, path).as_deref(), Ok(value), "{path}");
+        }
+        assert_eq!(field(&pod, "status.phase"), Err("unsupported fieldPath: status.phase".to_owned()));
+        assert_eq!(field(&pod, "metadata.name['x']"), Err("fieldPath \"metadata.name\" does not support subscript".to_owned()));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use serde::{Deserialize, Serialize};
 
-use crate::sandbox::NO_SANDBOX;
+use crate::sandbox::{NO_SANDBOX, PIDS, exit_code};
 
 /// The word after the program's name that makes it the child of such a sandbox.
 pub const ROOTLESS: &str = "__rootless";
@@ -98,15 +98,23 @@ pub fn child(place: &Path) -> i32 {
         enter()?;
         let program = std::env::current_exe()?;
         let mut first = Command::new(program).arg(INSIDE).arg(place).env_clear().stdin(Stdio::null()).spawn()?;
+        std::fs::write(place.join(PIDS), format!("{} {}", first.id(), std::process::id()))?;
         // No second thread can be started here: it would be in another pid namespace than its children.
         loop {
             if let Some(status) = first.try_wait()? {
-                return Ok(status.code().unwrap_or(137));
+                return Ok(exit_code(status));
             }
-            if is_closed(LOOK) {
-                // With the first process of a pid namespace all others end.
-                first.kill()?;
-                return Ok(first.wait()?.code().unwrap_or(137));
+            match news(LOOK) {
+                News::None => {}
+                News::End => {
+                    let id = i32::try_from(first.id())?;
+                    let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(id), nix::sys::signal::Signal::SIGTERM);
+                }
+                News::Closed => {
+                    // With the first process of a pid namespace all others end.
+                    first.kill()?;
+                    return Ok(exit_code(first.wait()?));
+                }
             }
         }
     };
@@ -116,15 +124,24 @@ pub fn child(place: &Path) -> i32 {
     })
 }
 
-/// Waits a little for the end of standard input, which comes when whoever started this is gone.
-fn is_closed(patience: u8) -> bool {
+/// What comes through standard input.
+enum News {
+    None,
+    /// The program is asked to end.
+    End,
+    /// Whoever started this is gone, or its time is over.
+    Closed,
+}
+
+/// Waits a little for what comes through standard input.
+fn news(patience: u8) -> News {
     let input = std::io::stdin();
     let mut ends = [PollFd::new(input.as_fd(), PollFlags::POLLIN)];
     if !poll(&mut ends, PollTimeout::from(patience)).is_ok_and(|ready| ready > 0) {
-        return false;
+        return News::None;
     }
     let mut rest = [0u8; 64];
-    !matches!(std::io::stdin().read(&mut rest), Ok(count) if count > 0)
+    if matches!(std::io::stdin().read(&mut rest), Ok(count) if count > 0) { News::End } else { News::Closed }
 }
 
 /// What the first process in the namespaces does; it becomes the program and returns only when it cannot.

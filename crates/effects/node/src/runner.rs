@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::sync::{Semaphore, watch};
 
-use crate::sandbox::{self, Ended, Mount, Root, Sandbox, SandboxError, supervise};
+use crate::sandbox::{self, Ended, Lifeline, Mount, Root, Sandbox, SandboxError, supervise};
 use crate::steps::{OUTCOME, Outcome, PLAN, Plan, STEPS};
 
 /// How many jobs run at once.
@@ -386,7 +386,7 @@ async fn plain(files: &Path, plan: &Plan) -> Result<Ended, JobError> {
     let program = std::env::current_exe().map_err(|source| JobError::File { path: "/proc/self/exe".into(), source })?;
     let mut command = Command::new(program);
     command.arg(STEPS).arg(files).env_clear().envs(&plan.environment).current_dir(plan.workspace());
-    Ok(supervise(command, TIMEOUT).await?)
+    Ok(supervise(command, TIMEOUT, Lifeline::None, None).await?)
 }
 
 fn make(folder: &Path) -> Result<(), JobError> {

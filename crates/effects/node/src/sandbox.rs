@@ -15,13 +15,17 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
-use tokio::io::AsyncReadExt as _;
-use tokio::process::Command;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
 
+use crate::logs::Stream;
 use crate::rootless::{self, Plan, ROOTLESS};
 
 /// The word after the program's name that makes it the child of a sandbox.
 pub const CHILD: &str = "__sandbox";
+/// Where a child writes the process ids of the sandbox's first process and of its own.
+pub(crate) const PIDS: &str = "pids";
 /// What the child exits with when it could not make the sandbox.
 pub(crate) const NO_SANDBOX: i32 = 125;
 /// Most bytes of output that are kept; the rest is read and dropped.
@@ -92,6 +96,14 @@ pub struct Ended {
     pub output: String,
 }
 
+/// Who watches a program while it runs.
+pub(crate) struct Watcher<'a> {
+    /// Gets all of its output as it comes.
+    pub output: &'a mut (dyn FnMut(Stream, &[u8]) + Send),
+    /// Tells it to end, and how much time it has for that.
+    pub stop: watch::Receiver<Option<Duration>>,
+}
+
 /// Why a program did not run.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
@@ -116,6 +128,11 @@ fn file_error(path: &Path) -> impl FnOnce(std::io::Error) -> SandboxError + '_ {
 impl Sandbox {
     /// Runs the program to its end. When the calling process dies, so does the program.
     pub async fn run(&self) -> Result<Ended, SandboxError> {
+        self.run_watched(None).await
+    }
+
+    /// The same, for somebody who watches.
+    pub(crate) async fn run_watched(&self, watcher: Option<Watcher<'_>>) -> Result<Ended, SandboxError> {
         let word = if nix::unistd::geteuid().is_root() {
             self.prepare()?;
             CHILD
@@ -126,7 +143,7 @@ impl Sandbox {
         let program = std::env::current_exe().map_err(file_error(Path::new("/proc/self/exe")))?;
         let mut command = Command::new(program);
         command.arg(word).arg(&self.place).env_clear();
-        let ended = supervise(command, self.timeout).await?;
+        let ended = supervise(command, self.timeout, Lifeline::Sandbox, watcher).await?;
         if ended.code == NO_SANDBOX && !ended.timed_out {
             return Err(SandboxError::Refused(ended.output.trim().to_owned()));
         }
@@ -256,34 +273,66 @@ impl Sandbox {
     }
 }
 
+/// What the standard input of a supervised process means to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lifeline {
+    /// A byte asks the program to end, its end ends the program.
+    Sandbox,
+    /// Nothing: signals tell it.
+    None,
+}
+
 /// Runs a command to its end and keeps its output. Its standard input is a pipe that closes when this process dies.
-pub(crate) async fn supervise(mut command: Command, timeout: Duration) -> Result<Ended, SandboxError> {
+pub(crate) async fn supervise(
+    mut command: Command,
+    timeout: Duration,
+    lifeline: Lifeline,
+    mut watcher: Option<Watcher<'_>>,
+) -> Result<Ended, SandboxError> {
     let refused = |error: std::io::Error| SandboxError::Refused(error.to_string());
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    // A sandbox is ended by its child, which would not live to do it if it were killed.
+    let kill_on_drop = lifeline == Lifeline::None;
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(kill_on_drop);
     let mut child = command.spawn().map_err(refused)?;
-    let lifeline = child.stdin.take();
+    let mut line = child.stdin.take();
     let (Some(mut stdout), Some(mut stderr)) = (child.stdout.take(), child.stderr.take()) else {
         return Err(SandboxError::Refused("the program has no output".into()));
     };
     let mut output = Vec::new();
-    let reading = async {
-        let (mut one, mut two) = ([0u8; 8192], [0u8; 8192]);
-        let (mut open_one, mut open_two) = (true, true);
-        while open_one || open_two {
-            let (part, open): (&[u8], &mut bool) = tokio::select! {
-                read = stdout.read(&mut one), if open_one => (&one[..read.unwrap_or(0)], &mut open_one),
-                read = stderr.read(&mut two), if open_two => (&two[..read.unwrap_or(0)], &mut open_two),
-            };
-            *open = !part.is_empty();
-            let room = OUTPUT.saturating_sub(output.len());
-            output.extend_from_slice(&part[..part.len().min(room)]);
+    let (mut one, mut two) = ([0u8; 8192], [0u8; 8192]);
+    let (mut open_one, mut open_two) = (true, true);
+    let mut stop = watcher.as_ref().map(|watcher| watcher.stop.clone());
+    let mut end = tokio::time::Instant::now() + timeout;
+    let mut in_time = true;
+    while open_one || open_two {
+        let (stream, part, open): (Stream, &[u8], &mut bool) = tokio::select! {
+            read = stdout.read(&mut one), if open_one => (Stream::Out, &one[..read.unwrap_or(0)], &mut open_one),
+            read = stderr.read(&mut two), if open_two => (Stream::Error, &two[..read.unwrap_or(0)], &mut open_two),
+            grace = asked(&mut stop) => {
+                stop = None;
+                end = end.min(tokio::time::Instant::now() + grace);
+                terminate(&child, &mut line, lifeline).await;
+                continue;
+            }
+            () = tokio::time::sleep_until(end) => {
+                in_time = false;
+                break;
+            }
+        };
+        *open = !part.is_empty();
+        if let Some(watcher) = &mut watcher {
+            (watcher.output)(stream, part);
         }
-    };
-    let in_time = tokio::time::timeout(timeout, reading).await.is_ok();
+        let room = OUTPUT.saturating_sub(output.len());
+        output.extend_from_slice(&part[..part.len().min(room)]);
+    }
     // Closing the lifeline makes the child end what it started.
-    drop(lifeline);
+    drop(line);
+    if !in_time && lifeline == Lifeline::None {
+        let _ = child.start_kill();
+    }
     let code = match tokio::time::timeout(Duration::from_secs(10), child.wait()).await {
-        Ok(status) => status.map_err(refused)?.code().unwrap_or(137),
+        Ok(status) => exit_code(status.map_err(refused)?),
         Err(_) => {
             let _ = child.kill().await;
             137
@@ -291,6 +340,31 @@ pub(crate) async fn supervise(mut command: Command, timeout: Duration) -> Result
     };
     let code = if in_time { code } else { 137 };
     Ok(Ended { code, timed_out: !in_time, output: String::from_utf8_lossy(&output).into_owned() })
+}
+
+/// Waits until somebody wants the end, for ever if nobody does.
+async fn asked(stop: &mut Option<watch::Receiver<Option<Duration>>>) -> Duration {
+    if let Some(stop) = stop
+        && let Ok(grace) = stop.wait_for(Option::is_some).await
+        && let Some(grace) = *grace
+    {
+        return grace;
+    }
+    std::future::pending().await
+}
+
+async fn terminate(child: &Child, line: &mut Option<tokio::process::ChildStdin>, lifeline: Lifeline) {
+    match (lifeline, line, child.id().and_then(|id| i32::try_from(id).ok())) {
+        (Lifeline::Sandbox, Some(line), _) => drop(line.write_all(b"t").await),
+        (Lifeline::None, _, Some(id)) => drop(kill(Pid::from_raw(id), Signal::SIGTERM)),
+        _ => {}
+    }
+}
+
+/// The exit code of a process as a shell tells it.
+pub(crate) fn exit_code(status: std::process::ExitStatus) -> i32 {
+    use std::os::unix::process::ExitStatusExt as _;
+    status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(137)
 }
 
 /// What the re-exec'd child does: makes the sandbox, waits for its program, and returns its exit code. Ends the program when
@@ -322,10 +396,13 @@ fn run_child(place: &Path) -> Result<i32, Box<dyn std::error::Error>> {
     let mut container = builder.as_init(place).with_systemd(false).with_detach(false).build()?;
     let pid = Pid::from_raw(container.pid().ok_or("the program has no process")?.as_raw());
     container.start()?;
+    std::fs::write(place.join(PIDS), format!("{pid} {}", std::process::id()))?;
     // From here on a second thread is harmless.
     std::thread::spawn(move || {
         let mut rest = [0u8; 64];
-        while matches!(std::io::stdin().read(&mut rest), Ok(count) if count > 0) {}
+        while matches!(std::io::stdin().read(&mut rest), Ok(count) if count > 0) {
+            let _ = kill(pid, Signal::SIGTERM);
+        }
         let _ = kill(pid, Signal::SIGKILL);
     });
     let code = loop {

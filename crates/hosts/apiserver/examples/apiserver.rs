@@ -51,7 +51,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     });
     let admin = Caller { uid: "u-admin".to_owned(), ..Caller::master("admin") };
     let tokens = vec![("admin".to_owned(), admin)];
-    let server = ApiServer::new(Options { name: "example".to_owned(), clock: Arc::new(System), store: Store::memory(), outgoing, tokens })?;
+    let server = ApiServer::new(Options {
+        name: "example".to_owned(),
+        clock: Arc::new(System),
+        store: Store::memory(),
+        outgoing,
+        kubelet: None,
+        tokens,
+    })?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     println!("http://{}", listener.local_addr()?);
     let router = match std::env::args().nth(1).as_deref() {

@@ -26,6 +26,8 @@ pub(crate) struct Call {
     pub place: Place,
     pub query: Query,
     pub headers: HeaderMap,
+    /// What came with the request, such as the connection itself.
+    pub extensions: http::Extensions,
     pub caller: Caller,
     pub body: Bytes,
     /// What is said with the answer, whatever it is.

@@ -266,7 +266,9 @@ fn job_spec(spec: &mut Map<String, Value>) {
         fill(spec, "completions", json!(1));
     }
     fill(spec, "parallelism", json!(1));
-    fill(spec, "backoffLimit", json!(6));
+    // Where each index has a limit of its own, the sum of all has none.
+    let limit = if spec.get("backoffLimitPerIndex").is_some_and(|limit| !limit.is_null()) { i32::MAX } else { 6 };
+    fill(spec, "backoffLimit", json!(limit));
     fill(spec, "completionMode", json!("NonIndexed"));
     fill(spec, "suspend", json!(false));
     fill(spec, "manualSelector", json!(false));

@@ -13,6 +13,7 @@ mod builtin;
 mod call;
 mod catalog;
 mod checks;
+mod connections;
 mod conversion;
 mod converter;
 mod crd;
@@ -61,6 +62,7 @@ use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use axum::Router;
 use bytes::Bytes;
 use futures::future::BoxFuture;
+use futures::stream::BoxStream;
 use model::{Caller, Clock, Timestamp};
 use store::Store;
 use tokio::sync::Semaphore;
@@ -78,6 +80,10 @@ const WATCHES: usize = 10_000;
 /// How the server calls admission webhooks: handed over by the binary, which knows what an address means.
 pub type Outgoing = Arc<dyn Fn(http::Request<Bytes>) -> BoxFuture<'static, Result<http::Response<Bytes>, String>> + Send + Sync>;
 
+/// How the server reaches the nodes of its cluster: handed over by the binary, which knows who they are. Requests are those of a
+/// kubelet's own HTTP API (`/containerLogs/NAMESPACE/POD/CONTAINER`, `/exec/…`), with the client's connection in their extensions.
+pub type Kubelet = Arc<dyn Fn(http::Request<Bytes>) -> BoxFuture<'static, http::Response<BoxStream<'static, Bytes>>> + Send + Sync>;
+
 /// Whom to trust when a webhook is called: certificate authorities (PEM) in the extensions of the request; empty for those
 /// that are trusted anyway.
 #[derive(Debug, Clone)]
@@ -93,6 +99,8 @@ pub struct Options {
     pub store: Store,
     /// Calls admission webhooks.
     pub outgoing: Outgoing,
+    /// Reaches the nodes; without it there are no logs and no connections into Pods.
+    pub kubelet: Option<Kubelet>,
     /// Bearer tokens and whom they stand for.
     pub tokens: Vec<(String, Caller)>,
 }
@@ -132,6 +140,7 @@ pub(crate) struct Server {
     pub clock: Arc<dyn Clock>,
     pub store: Store,
     pub outgoing: Outgoing,
+    pub kubelet: Option<Kubelet>,
     pub tokens: Vec<(String, Caller)>,
     pub catalog: RwLock<Arc<Catalog>>,
     pub rules: RwLock<Arc<Rules>>,
@@ -146,7 +155,7 @@ pub(crate) struct Server {
 impl ApiServer {
     /// Starts a server over a store; what is missing of the objects that every cluster has is created.
     pub fn new(options: Options) -> Result<Self, ApiServerError> {
-        let Options { name, clock, store, outgoing, tokens } = options;
+        let Options { name, clock, store, outgoing, kubelet, tokens } = options;
         bootstrap::fill(&store, clock.as_ref())
             .and_then(|()| token::keys::sweep(&store, clock.now().as_second()))
             .map_err(|source| ApiServerError::Store { name: name.clone(), source })?;
@@ -163,6 +172,7 @@ impl ApiServer {
             clock,
             store,
             outgoing,
+            kubelet,
             tokens,
         };
         let server = Arc::new(server);

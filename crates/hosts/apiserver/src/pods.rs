@@ -1,9 +1,8 @@
-//! What only Pods have: an eviction, logs, connections into a container, containers added to a running Pod. Follows
-//! kubernetes/kubernetes `pkg/registry/core/pod/{rest,storage}`. Nothing here reaches the node that runs a Pod.
+//! What only Pods have: a binding, an eviction, containers added to a running Pod; logs and connections are in `connections`.
+//! Follows kubernetes/kubernetes `pkg/registry/core/pod/{rest,storage}`.
 
-use axum::body::Body;
-use axum::response::{IntoResponse as _, Response};
-use http::{HeaderValue, Method, StatusCode, header};
+use axum::response::Response;
+use http::{Method, StatusCode};
 use schema::Violation;
 use serde_json::{Map, Value, json};
 
@@ -15,7 +14,7 @@ use crate::selector::label_selector_matches;
 use crate::status::{ApiError, ApiResult, json_response};
 use crate::typed;
 use crate::write::{self, Call, Made, Ownership};
-use crate::{decode, delete, garbage, patches, read};
+use crate::{connections, decode, delete, garbage, patches, read};
 
 /// The fields that a container may have that is added to a running Pod.
 /// From kubernetes/kubernetes `pkg/apis/core/validation/validation.go`.
@@ -45,9 +44,9 @@ pub(crate) async fn answer(call: &Call, method: &Method) -> Option<ApiResult<Res
     match (call.place.subresource.as_str(), method.as_str()) {
         ("binding", "POST") => Some(write::bind(call).await),
         ("eviction", "POST") => Some(evict(call).await),
-        ("log", "GET") => Some(log(call)),
-        ("exec" | "attach" | "portforward", "GET" | "POST") => Some(connect(call).await),
-        ("proxy", "GET" | "POST" | "PUT" | "PATCH" | "DELETE") => Some(connect(call).await),
+        ("log", "GET") => Some(connections::log(call).await),
+        ("exec" | "attach" | "portforward", "GET" | "POST") => Some(connections::connect(call, method).await),
+        ("proxy", "GET" | "POST" | "PUT" | "PATCH" | "DELETE") => Some(connections::connect(call, method).await),
         ("ephemeralcontainers" | "resize", "GET") => Some(read::get(call).await),
         ("ephemeralcontainers" | "resize", "PUT") => Some(write::update(call).await),
         ("ephemeralcontainers" | "resize", "PATCH") => Some(patches::answer(call).await),
@@ -56,138 +55,17 @@ pub(crate) async fn answer(call: &Call, method: &Method) -> Option<ApiResult<Res
     }
 }
 
-fn live(call: &Call) -> ApiResult<Value> {
+pub(crate) fn live(call: &Call) -> ApiResult<Value> {
     let entry = call.server.store.get(&call.key()).ok_or_else(|| ApiError::not_found(&call.resource, &call.place.name))?;
     Ok(object::decode(&entry, &call.resource))
 }
 
-fn list<'a>(object: &'a Value, path: &str) -> &'a [Value] {
+pub(crate) fn list<'a>(object: &'a Value, path: &str) -> &'a [Value] {
     object.pointer(path).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
-fn node(pod: &Value) -> &str {
+pub(crate) fn node(pod: &Value) -> &str {
     pod.pointer("/spec/nodeName").and_then(Value::as_str).unwrap_or_default()
-}
-
-/// The names of the containers of a Pod: `[a b]`, and those that only start it or were added to it.
-fn choices(pod: &Value) -> String {
-    let names = |path: &str| list(pod, path).iter().filter_map(|one| one["name"].as_str()).collect::<Vec<_>>().join(" ");
-    let mut told = format!("choose one of: [{}]", names("/spec/containers"));
-    for (path, what) in [("/spec/initContainers", "init"), ("/spec/ephemeralContainers", "debug")] {
-        let names = names(path);
-        if !names.is_empty() {
-            told.push_str(&format!(" or one of the {what} containers: [{names}]"));
-        }
-    }
-    told
-}
-
-fn check_container(call: &Call, pod: &Value) -> ApiResult<()> {
-    let name = &call.place.name;
-    let known = ["/spec/containers", "/spec/initContainers", "/spec/ephemeralContainers"];
-    match call.query.get("container") {
-        Some(wanted) if known.iter().any(|path| list(pod, path).iter().any(|one| one["name"] == wanted)) => Ok(()),
-        Some(wanted) => Err(ApiError::bad_request(format!("container {wanted} is not valid for pod {name}"))),
-        None if list(pod, "/spec/containers").len() == 1 => Ok(()),
-        None => {
-            let first = pod.pointer("/metadata/annotations/kubectl.kubernetes.io~1default-container");
-            if call.place.subresource == "log" || first.is_none() {
-                return Err(ApiError::bad_request(format!("a container name must be specified for pod {name}, {}", choices(pod))));
-            }
-            Ok(())
-        }
-    }
-}
-
-/// Nothing here has a way to the nodes.
-fn unreachable(call: &Call) -> ApiError {
-    let what = match call.place.subresource.as_str() {
-        "log" => "this server does not keep the logs of Pods; ask the node that runs them",
-        _ => "this server has no way to the node that runs the Pod",
-    };
-    ApiError::new(501, "NotImplemented", what).with(json!({}))
-}
-
-fn log(call: &Call) -> ApiResult<Response> {
-    let pod = live(call)?;
-    let mut found = Vec::new();
-    let number = |name: &str| -> ApiResult<Option<i64>> {
-        let Some(text) = call.query.get(name) else { return Ok(None) };
-        let wrong = |_| ApiError::bad_request(format!("strconv.ParseInt: parsing {text:?}: invalid syntax"));
-        text.parse().map(Some).map_err(wrong)
-    };
-    let (tail, limit, since) = (number("tailLines")?, number("limitBytes")?, number("sinceSeconds")?);
-    if let Some(lines) = tail.filter(|lines| *lines < 0) {
-        found.push(Violation::invalid("tailLines", &json!(lines), "must be greater than or equal to 0"));
-    }
-    if let Some(bytes) = limit.filter(|bytes| *bytes < 1) {
-        found.push(Violation::invalid("limitBytes", &json!(bytes), "must be greater than 0"));
-    }
-    if since.is_some() && call.query.get("sinceTime").is_some() {
-        found.push(Violation::forbidden("", "at most one of `sinceTime` or `sinceSeconds` may be specified"));
-    } else if let Some(seconds) = since.filter(|seconds| *seconds < 1) {
-        found.push(Violation::invalid("sinceSeconds", &json!(seconds), "must be greater than 0"));
-    }
-    if !found.is_empty() {
-        return Err(ApiError::invalid("", "PodLogOptions", &call.place.name, &found));
-    }
-    check_container(call, &pod)?;
-    if node(&pod).is_empty() {
-        // What runs nowhere has said nothing yet.
-        let headers = [(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"))];
-        return Ok((StatusCode::NO_CONTENT, headers, Body::empty()).into_response());
-    }
-    Err(unreachable(call))
-}
-
-/// The object that a connection is, for those who are asked about it: what the query says.
-fn connection(call: &Call, kind: &str) -> Value {
-    let mut options = json!({"kind": kind, "apiVersion": "v1"});
-    let flags: &[&str] = match kind {
-        "PodExecOptions" | "PodAttachOptions" => &["stdin", "stdout", "stderr", "tty"],
-        _ => &[],
-    };
-    for flag in flags.iter().filter(|flag| call.query.flag(flag)) {
-        options[*flag] = json!(true);
-    }
-    let texts: &[&str] = match kind {
-        "PodExecOptions" | "PodAttachOptions" => &["container"],
-        "PodProxyOptions" => &["path"],
-        _ => &[],
-    };
-    for text in texts {
-        if let Some(value) = call.query.get(text) {
-            options[*text] = json!(value);
-        }
-    }
-    if kind == "PodExecOptions" && call.query.has("command") {
-        options["command"] = json!(call.query.all("command"));
-    }
-    if kind == "PodPortForwardOptions" && call.query.has("ports") {
-        options["ports"] = call.query.all("ports").iter().filter_map(|port| port.parse::<i32>().ok()).collect();
-    }
-    options
-}
-
-async fn connect(call: &Call) -> ApiResult<Response> {
-    let pod = live(call)?;
-    let kind = match call.place.subresource.as_str() {
-        "exec" => "PodExecOptions",
-        "attach" => "PodAttachOptions",
-        "portforward" => "PodPortForwardOptions",
-        _ => "PodProxyOptions",
-    };
-    let ask = Ask { operation: "CONNECT", kind: Some(("", "v1", kind)), ..Ask::deletion(call, &Value::Null, false) };
-    let options = connection(call, kind);
-    let options = admission::mutate(&call.server, &ask, options, None, &mut Vec::new()).await?;
-    admission::validate(&call.server, &ask, Some(&options), None, &mut Vec::new()).await?;
-    if matches!(kind, "PodExecOptions" | "PodAttachOptions") {
-        check_container(call, &pod)?;
-    }
-    if node(&pod).is_empty() {
-        return Err(ApiError::bad_request(format!("pod {} does not have a host assigned", call.place.name)));
-    }
-    Err(unreachable(call))
 }
 
 /// Deletes a Pod as far as the budgets allow it. Follows kubernetes/kubernetes `pkg/registry/core/pod/storage/eviction.go`.

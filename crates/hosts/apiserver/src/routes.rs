@@ -123,6 +123,7 @@ async fn handle(server: Arc<Server>, request: Request, trail: &mut Trail) -> Api
         place,
         query,
         headers: parts.headers,
+        extensions: parts.extensions,
         caller,
         body,
         said: Mutex::default(),
@@ -187,9 +188,14 @@ fn authorize(server: &Server, caller: &Caller, attributes: &Attributes, trail: &
         return Ok(());
     }
     trail.decided(false, String::new);
+    Err(forbidden(caller, attributes))
+}
+
+/// Says who may not do what.
+pub(crate) fn forbidden(caller: &Caller, attributes: &Attributes) -> ApiError {
     let refusal = attributes.refusal(caller);
     if attributes.path.is_some() {
-        return Err(ApiError::new(403, "Forbidden", format!("forbidden: {refusal}")).with(json!({})));
+        return ApiError::new(403, "Forbidden", format!("forbidden: {refusal}")).with(json!({}));
     }
     let qualified =
         if attributes.group.is_empty() { attributes.resource.clone() } else { format!("{}.{}", attributes.resource, attributes.group) };
@@ -204,7 +210,7 @@ fn authorize(server: &Server, caller: &Caller, attributes: &Attributes, trail: &
             details[field] = json!(value);
         }
     }
-    Err(ApiError::new(403, "Forbidden", message).with(details))
+    ApiError::new(403, "Forbidden", message).with(details)
 }
 
 async fn dispatch(call: &Call, method: Method) -> ApiResult<Response> {

@@ -41,6 +41,16 @@ impl Clock for Still {
     }
 }
 
+/// Nodes that say what they were asked; nobody is in the Pod `gone`.
+fn echo() -> apiserver::Kubelet {
+    Arc::new(|request: Request<Bytes>| {
+        let told = format!("{} {}", request.method(), request.uri());
+        let status = if told.contains("/gone/") { 404 } else { 200 };
+        let body = futures::stream::iter([Bytes::from(told), Bytes::from_static(b"\n")]);
+        Box::pin(async move { http::Response::builder().status(status).body(futures::StreamExt::boxed(body)).expect("an answer") })
+    })
+}
+
 /// A server, and what its webhooks were sent.
 #[derive(Clone)]
 struct World {
@@ -76,7 +86,14 @@ impl World {
     /// A server that writes an audit log; it calls nobody.
     fn audited(log: apiserver::AuditLog) -> Self {
         let outgoing: apiserver::Outgoing = Arc::new(|_| Box::pin(async { Err("nothing is called".to_owned()) }));
-        let options = Options { name: "test".to_owned(), clock: Arc::new(Still), store: Store::memory(), outgoing, tokens: Vec::new() };
+        let options = Options {
+            name: "test".to_owned(),
+            clock: Arc::new(Still),
+            store: Store::memory(),
+            outgoing,
+            kubelet: None,
+            tokens: Vec::new(),
+        };
         let store = options.store.clone();
         Self::of(ApiServer::new(options).expect("starts").with_audit(log), store)
     }
@@ -84,7 +101,8 @@ impl World {
     /// A server whose webhooks are what the test says.
     fn calling(store: Store, outgoing: apiserver::Outgoing) -> Self {
         let tokens = vec![("secret".to_owned(), Caller::master("root"))];
-        let options = Options { name: "test".to_owned(), clock: Arc::new(Still), store: store.clone(), outgoing, tokens };
+        let options =
+            Options { name: "test".to_owned(), clock: Arc::new(Still), store: store.clone(), outgoing, kubelet: Some(echo()), tokens };
         Self::of(ApiServer::new(options).expect("starts"), store)
     }
 

@@ -49,7 +49,14 @@ impl Answer {
 impl World {
     fn new() -> Self {
         let outgoing: apiserver::Outgoing = Arc::new(|_: Request<Bytes>| Box::pin(async { Err("nothing is called".to_owned()) }));
-        let options = Options { name: "test".to_owned(), clock: Arc::new(Still), store: Store::memory(), outgoing, tokens: Vec::new() };
+        let options = Options {
+            name: "test".to_owned(),
+            clock: Arc::new(Still),
+            store: Store::memory(),
+            outgoing,
+            kubelet: None,
+            tokens: Vec::new(),
+        };
         Self(ApiServer::new(options).expect("starts").router())
     }
 

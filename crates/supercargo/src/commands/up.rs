@@ -265,6 +265,7 @@ fn start_node(world: &Arc<World>, data: &Data, table: &str, host_jobs: HostJobs,
         host_jobs,
         logs: data.path("logs"),
     });
+    world.kubelets.set(node.clone());
     for name in CLUSTERS {
         tasks.spawn(node.clone().run(ClusterName(name.to_owned())));
     }

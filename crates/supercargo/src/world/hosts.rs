@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use super::network::{self, Network};
-use super::{DOORS, FORGE, IDENTITY, Late, REGISTRY, Stores, identity_url};
+use super::{DOORS, FORGE, IDENTITY, Kubelets, Late, REGISTRY, Stores, identity_url};
 use crate::credentials::Credentials;
 
 /// Group of whoever may only read a cluster: the tests.
@@ -58,7 +58,13 @@ impl Workflows for Files {
 }
 
 impl Hosts {
-    pub(super) fn new(clock: &Arc<dyn Clock>, stores: &Stores, credentials: &Credentials, late: &Late) -> anyhow::Result<Self> {
+    pub(super) fn new(
+        clock: &Arc<dyn Clock>,
+        stores: &Stores,
+        credentials: &Credentials,
+        late: &Late,
+        kubelets: &Kubelets,
+    ) -> anyhow::Result<Self> {
         let forge = Forge::new(forge::Options {
             clock: clock.clone(),
             store: stores.forge.clone(),
@@ -111,6 +117,7 @@ impl Hosts {
                 clock: clock.clone(),
                 store: store.clone(),
                 outgoing: late.outgoing(),
+                kubelet: Some(kubelets.of(name)),
                 tokens: vec![(token(&credentials.clusters)?, Caller::master("admin")), (token(&credentials.readers)?, reader)],
             })?;
             clusters.insert(name.clone(), server);

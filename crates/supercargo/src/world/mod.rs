@@ -15,6 +15,7 @@ use std::sync::{Arc, OnceLock};
 use controllers::{Driver, Entry, Event, Journal};
 use doors::news::{News, of_forge, of_registry};
 use futures::future::BoxFuture;
+use futures::{StreamExt as _, stream};
 use http::{Request, Response};
 use model::{Clock, ClusterName, Tree};
 use ports::{Ports, Shelf, Web, WebError};
@@ -91,6 +92,32 @@ pub struct World {
     pub deployment: Tree,
     /// Counts what may be news for workflow runners.
     pub jobs: watch::Sender<u64>,
+    /// Who answers for the nodes, once somebody plays them.
+    pub kubelets: Kubelets,
+}
+
+/// Who answers API servers for the nodes of their clusters; it is known only after they are made.
+#[derive(Clone, Default)]
+pub struct Kubelets(Arc<OnceLock<node::Node>>);
+
+impl Kubelets {
+    /// Lets an agent answer for the nodes of all clusters.
+    pub fn set(&self, node: node::Node) {
+        let _ = self.0.set(node);
+    }
+
+    fn of(&self, cluster: &str) -> apiserver::Kubelet {
+        let (late, cluster) = (self.0.clone(), model::ClusterName(cluster.to_owned()));
+        Arc::new(move |request| match late.get() {
+            Some(node) => node.kubelet(cluster.clone())(request),
+            None => Box::pin(async {
+                let why = stream::once(async { bytes::Bytes::from("no node answers here") });
+                let mut answer = Response::new(why.boxed());
+                *answer.status_mut() = http::StatusCode::NOT_IMPLEMENTED;
+                answer
+            }),
+        })
+    }
 }
 
 /// What hosts call when something is to be sent; it is known only after they are made.
@@ -123,7 +150,8 @@ impl World {
     pub fn new(setup: Setup) -> anyhow::Result<Self> {
         let Setup { clock, stores, credentials, journal, authorities, deployment, shelf, without, network } = setup;
         let late = Late::default();
-        let hosts = Hosts::new(&clock, &stores, &credentials, &late)?;
+        let kubelets = Kubelets::default();
+        let hosts = Hosts::new(&clock, &stores, &credentials, &late, &kubelets)?;
         let driver: Arc<OnceLock<Driver>> = Arc::default();
         let jobs = watch::channel(0).0;
         let web = without.iter().fold(hosts.web(Web::new(&authorities)), |web, host| web.with_handler(host, silent(host)));
@@ -143,7 +171,7 @@ impl World {
         let _ = late.0.set(web.clone());
         let made = Driver::new(controllers_of(&Roles::All, &ports), ports.clone(), journal.clone());
         let _ = driver.set(made.clone());
-        Ok(Self { hosts, ports, plain, web, driver: made, journal, credentials, deployment, jobs })
+        Ok(Self { hosts, ports, plain, web, driver: made, journal, credentials, deployment, jobs, kubelets })
     }
 
     /// Sends what hosts could not send before and is due now; returns when more is due, if anything waits.

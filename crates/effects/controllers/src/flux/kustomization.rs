@@ -22,9 +22,11 @@ const OWNER: [&str; 2] = ["kustomize.toolkit.fluxcd.io/name", "kustomize.toolkit
 const KNOWN: usize = 1_000;
 
 /// Kinds whose changes may change health; all others are looked at when their Kustomization is.
-const HEALTH: [(&str, &str); 6] = [
+const HEALTH: [(&str, &str); 8] = [
     ("apps/v1", "Deployment"),
     ("apps/v1", "ReplicaSet"),
+    ("apps/v1", "StatefulSet"),
+    ("apps/v1", "DaemonSet"),
     ("batch/v1", "Job"),
     ("v1", "Namespace"),
     (SOURCE, "OCIRepository"),
@@ -192,7 +194,7 @@ impl Controller for Kustomization {
             // A Kustomization may be the dependency of others.
             NAME => wakes.extend([Wake::One(Key::of(NAME, cluster, object)), Wake::All(Some(cluster.clone()))]),
             "OCIRepository" | "GitRepository" => wakes.push(Wake::All(Some(cluster.clone()))),
-            "Deployment" | "ReplicaSet" | "Job" | "Namespace" => {
+            "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" | "Job" | "Namespace" => {
                 if let [Some(name), Some(namespace)] = OWNER.map(|label| api::label(object, label)) {
                     wakes.push(Wake::One(Key::named(NAME, cluster, namespace, name)));
                 }

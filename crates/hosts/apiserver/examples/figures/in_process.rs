@@ -27,7 +27,14 @@ struct World(Router);
 impl World {
     fn new() -> Self {
         let outgoing: apiserver::Outgoing = Arc::new(|_: Request<Bytes>| Box::pin(async { Ok(Response::new(Bytes::new())) }));
-        let options = Options { name: "figures".to_owned(), clock: Arc::new(Still), store: Store::memory(), outgoing, tokens: Vec::new() };
+        let options = Options {
+            name: "figures".to_owned(),
+            clock: Arc::new(Still),
+            store: Store::memory(),
+            outgoing,
+            kubelet: None,
+            tokens: Vec::new(),
+        };
         Self(ApiServer::new(options).expect("starts").router())
     }
 

@@ -42,6 +42,7 @@ async fn events_go_an_hour_after_they_were_written_last() {
         clock: Arc::new(clock.clone()),
         store: store.clone(),
         outgoing: Arc::new(|_| Box::pin(async { Err("nothing is called".to_owned()) })),
+        kubelet: None,
         tokens: Vec::new(),
     };
     let server = ApiServer::new(options()).expect("starts");

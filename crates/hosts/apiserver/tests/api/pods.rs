@@ -48,7 +48,7 @@ async fn evictions_keep_to_the_budget() {
 }
 
 #[tokio::test]
-async fn logs_and_connections_name_what_is_missing() {
+async fn logs_and_connections_are_checked_and_handed_to_the_nodes() {
     let world = World::new();
     ok(world.post(PODS, pod("a")).await);
     refused(world.get(&format!("{PODS}/a/log")).await, 400, "a container name must be specified for pod a, choose one of: [one two]");
@@ -64,7 +64,40 @@ async fn logs_and_connections_name_what_is_missing() {
     let target = json!({"apiVersion": "v1", "kind": "Binding", "metadata": {"name": "a"}, "target": {"kind": "Node", "name": "n"}});
     ok(world.post(&format!("{PODS}/a/binding"), target.clone()).await);
     refused(world.post(&format!("{PODS}/a/binding"), target).await, 409, "pod a is already assigned to node \"n\"");
-    refused(world.get(&format!("{PODS}/a/log?container=one")).await, 501, "logs of Pods");
+    for (asked, handed_on) in [
+        ("log?container=one&tailLines=3&follow=true&pretty=true", "/containerLogs/default/a/one?follow=true&tailLines=3"),
+        (
+            "exec?container=two&command=sh&command=-c&command=echo+a%26b&stdin=true&stdout=1&tty=false",
+            "/exec/default/a/two?command=sh&command=-c&command=echo%20a%26b&input=1&output=1",
+        ),
+        ("attach?container=one&stderr=true", "/attach/default/a/one?error=1"),
+        ("portforward?ports=80", "/portForward/default/a"),
+    ] {
+        assert_eq!(world.get(&format!("{PODS}/a/{asked}")).await, (200, json!(format!("GET {handed_on}\n"))));
+    }
+    refused(world.get(&format!("{PODS}/a/proxy")).await, 501, "no way to the ports of Pods");
+    let mut gone = pod("gone");
+    gone["spec"]["nodeName"] = json!("n");
+    ok(world.post(PODS, gone).await);
+    refused(world.get(&format!("{PODS}/gone/log?container=one")).await, 404, "GET /containerLogs/default/gone/one");
+}
+
+#[tokio::test]
+async fn who_may_only_read_opens_no_connection() {
+    let world = World::new();
+    let mut one = pod("a");
+    one["spec"]["nodeName"] = json!("n");
+    ok(world.post(PODS, one).await);
+    let rbac = "/apis/rbac.authorization.k8s.io/v1/namespaces/default";
+    let rule = json!({"apiGroups": [""], "resources": ["pods/exec", "pods/log"], "verbs": ["get"]});
+    ok(world.post(&format!("{rbac}/roles"), json!({"metadata": {"name": "reader"}, "rules": [rule]})).await);
+    let role = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"});
+    let subject = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "joe"});
+    ok(world.post(&format!("{rbac}/rolebindings"), json!({"metadata": {"name": "b"}, "subjects": [subject], "roleRef": role})).await);
+    let joe = world.as_user(Some(model::Caller::new("joe")));
+    assert_eq!(joe.get(&format!("{PODS}/a/log?container=one")).await.0, 200);
+    let words = "pods \"a\" is forbidden: User \"joe\" cannot create resource \"pods/exec\"";
+    refused(joe.get(&format!("{PODS}/a/exec?container=one&command=ls")).await, 403, words);
 }
 
 #[tokio::test]

@@ -43,6 +43,7 @@ impl Tokens {
             clock: Arc::new(clock.clone()),
             store: store.clone(),
             outgoing: Arc::new(|_| Box::pin(async { Err("nothing is called".to_owned()) })),
+            kubelet: None,
             tokens: Vec::new(),
         })
         .expect("starts");
