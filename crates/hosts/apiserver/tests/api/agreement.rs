@@ -57,12 +57,12 @@ async fn step(world: &World, random: &mut StdRng) {
 
 #[tokio::test(start_paused = true)]
 async fn whoever_lists_and_watches_from_there_knows_what_is_listed_later() {
-    for seed in 0..4 {
+    for seed in 0..3 {
         let world = World::new();
         let mut random = StdRng::seed_from_u64(seed);
         for selector in ["", "&labelSelector=x", "&labelSelector=x!=1", "&fieldSelector=metadata.name=map-3"] {
             let mut cuts = Vec::new();
-            for _ in 0..40 {
+            for _ in 0..20 {
                 let list = ok(world.get(&format!("{MAPS}?a=b{selector}")).await);
                 cuts.push((list["metadata"]["resourceVersion"].as_str().expect("a revision").to_owned(), state(&list)));
                 step(&world, &mut random).await;
@@ -80,4 +80,30 @@ async fn whoever_lists_and_watches_from_there_knows_what_is_listed_later() {
             }
         }
     }
+}
+
+/// The releases before wrote the fields of an object by their names.
+#[tokio::test]
+async fn what_an_earlier_release_has_stored_reads_like_the_rest() {
+    let world = World::new();
+    let stored = r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"annotations":{"note":"\"uid\":\"no\""},"creationTimestamp":"2025-01-01T00:00:00Z","name":"old","namespace":"default","uid":"1-2"},"data":{"a":"1"}}"#;
+    let revision = world.store.commit(store::Batch::new().put("/registry/core/configmaps/default/old", stored)).expect("commits");
+    ok(world.post(MAPS, map("new", "1")).await);
+    let old = ok(world.get(&format!("{MAPS}/old")).await);
+    assert_eq!((&old["metadata"]["resourceVersion"], &old["data"]["a"]), (&json!(revision.to_string()), &json!("1")));
+    let list = ok(world.get(MAPS).await);
+    let mut item =
+        list["items"].as_array().expect("items").iter().find(|item| item["metadata"]["name"] == "old").expect("is listed").clone();
+    item["apiVersion"] = json!("v1");
+    item["kind"] = json!("ConfigMap");
+    assert_eq!(item, old);
+    let told = lines(&world, &format!("{MAPS}?watch=true&fieldSelector=metadata.name=old&timeoutSeconds=1"), 1).await;
+    assert_eq!(told[0]["object"], old);
+    // A new one with such a text in its annotations is read as well.
+    let note = json!({"metadata": {"annotations": {"note": "\"uid\":\"no\""}}});
+    ok(world.merge(&format!("{MAPS}/new"), note).await);
+    let new = ok(world.get(&format!("{MAPS}/new")).await);
+    assert_eq!(new["metadata"]["annotations"]["note"], "\"uid\":\"no\"");
+    ok(world.merge(&format!("{MAPS}/old"), json!({"data": {"a": "2"}})).await);
+    assert_eq!(ok(world.get(&format!("{MAPS}/old")).await)["data"]["a"], "2");
 }
