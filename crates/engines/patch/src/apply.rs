@@ -113,10 +113,12 @@ pub fn apply(
     };
     let last = entries.iter().position(|entry| entry.same_owner(&own)).map(|index| entries.remove(index));
     let mut result = typed::merge(Some(&bare), config, shape);
-    if let Some(last) = &last {
-        let mut keep = wanted;
-        entries.iter().for_each(|entry| keep.union(&entry.fields));
-        typed::remove(&mut result, shape, &last.fields, &keep);
+    let mut dropped = last.as_ref().map(|last| last.fields.clone()).unwrap_or_default();
+    dropped.subtract(&wanted);
+    if let Some(last) = last.as_ref().filter(|_| !dropped.is_empty()) {
+        let mut owned = wanted;
+        entries.iter().for_each(|entry| owned.union(&entry.fields));
+        typed::prune(&mut result, shape, &last.fields, &owned);
     }
     refresh_last_applied(&mut result, config, writer);
     let changed = typed::compare(Some(&bare), Some(&result), shape);

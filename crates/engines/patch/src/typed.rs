@@ -151,7 +151,13 @@ pub(crate) fn compare(old: Option<&Value>, new: Option<&Value>, shape: &Shape) -
     match (old, new) {
         (None, _) => found.added.member = true,
         (_, None) => found.removed.member = true,
-        _ if inside.is_none() => found.modified.member = true,
+        (Some(old), Some(new)) if inside.is_none() => {
+            found.modified.member = true;
+            if matches!(shape, Shape::Free) {
+                // A map that becomes a single value takes its fields along, and the other way round.
+                compare_maps(old.as_object(), new.as_object(), shape, &mut found);
+            }
+        }
         _ => {}
     }
     found
@@ -290,56 +296,105 @@ fn merge_lists(live: &[Value], config: &[Value], step: impl Fn(&Value) -> Option
     Value::Array(out)
 }
 
-/// Removes what was applied before (`last`) and nobody owns any more (`keep`).
-pub(crate) fn remove(value: &mut Value, shape: &Shape, last: &FieldSet, keep: &FieldSet) {
-    match (shape, &mut *value) {
+/// Removes what was applied before (`last`) and nobody owns any more (`owned`, the new configuration among it): in three steps,
+/// as sigs.k8s.io/structured-merge-diff `merge/update.go` `prune` does, because items go with what is in them and come back
+/// alone when nobody applied them. Where everything was taken is nothing, even if the new configuration has an empty map there;
+/// the next apply of the same puts it back.
+pub(crate) fn prune(merged: &mut Value, shape: &Shape, last: &FieldSet, owned: &FieldSet) {
+    let named = |set: &FieldSet| with_named(set, shape);
+    let (last, all) = (named(last), named(&paths(merged, shape)));
+    let bare = without(merged, shape, &last);
+    let mut kept = named(&paths(&bare, shape));
+    kept.union(&named(owned));
+    let mut gone = all.clone();
+    gone.subtract(&kept);
+    let bare = without(merged, shape, &gone);
+    let mut gone = all;
+    gone.subtract(&named(&paths(&bare, shape)));
+    *merged = without(merged, shape, &gone.intersection(&last));
+}
+
+/// Returns the paths of an object that is there, whatever it is: nothing is refused.
+fn paths(value: &Value, shape: &Shape) -> FieldSet {
+    let item = |below: FieldSet| FieldSet { member: true, ..below };
+    let mut set = FieldSet::default();
+    match (shape, value) {
         (Shape::Map { .. } | Shape::Free, Value::Object(map)) => {
-            let filled = !map.is_empty();
-            for (step, below) in &last.children {
-                let Some(name) = step.strip_prefix("f:") else { continue };
-                match keep.children.get(step).filter(|kept| !kept.is_empty()) {
-                    None => {
-                        map.remove(name);
-                    }
-                    Some(kept) => {
-                        if let (Some(inner), Some((field, _))) = (map.get_mut(name), shape.field(name)) {
-                            remove(inner, field, below, kept);
-                        }
-                    }
-                }
-            }
-            // structured-merge-diff leaves nothing where everything was taken.
-            if filled && map.is_empty() {
-                *value = Value::Null;
+            for (name, inner) in map {
+                let (field, declared) = shape.field(name).unwrap_or((&FREE, false));
+                let mut below = paths(inner, field);
+                below.member |= !declared || inner.is_null() || inner.as_object().is_some_and(Map::is_empty);
+                set.put(format!("f:{name}"), below);
             }
         }
-        (Shape::List { keys, item }, Value::Array(list)) => {
-            let filled = !list.is_empty();
-            list.retain_mut(|one| {
-                let Some(step) = item_step(keys, one) else { return true };
-                let Some(below) = last.children.get(&step) else { return true };
-                match keep.children.get(&step).filter(|kept| !kept.is_empty()) {
-                    None => false,
-                    Some(kept) => {
-                        remove(one, item, below, kept);
-                        true
-                    }
-                }
-            });
-            if filled && list.is_empty() {
-                *value = Value::Null;
+        (Shape::List { keys, item: inner }, Value::Array(list)) => {
+            for one in list {
+                let Some(step) = item_step(keys, one) else { continue };
+                let twice = set.children.contains_key(&step);
+                set.children.insert(step, item(if twice { FieldSet::default() } else { paths(one, inner) }));
             }
         }
         (Shape::Set, Value::Array(list)) => {
-            let filled = !list.is_empty();
-            list.retain(|one| {
-                let step = format!("v:{one}");
-                !last.children.contains_key(&step) || keep.children.contains_key(&step)
-            });
-            if filled && list.is_empty() {
-                *value = Value::Null;
-            }
+            set.children.extend(list.iter().map(|one| (format!("v:{one}"), item(FieldSet::default()))));
         }
-        _ => {}
+        _ => set.member = true,
     }
+    set
+}
+
+/// Returns the set with every declared field on the way to its paths.
+fn with_named(set: &FieldSet, shape: &Shape) -> FieldSet {
+    let child = |(step, below): (&String, &FieldSet)| {
+        let (inner, declared) = match (shape, step.strip_prefix("f:")) {
+            (Shape::List { item, .. }, None) => (item.as_ref(), false),
+            (_, Some(name)) => shape.field(name).unwrap_or((&FREE, false)),
+            (_, None) => (&FREE, false),
+        };
+        let mut below = with_named(below, inner);
+        below.member |= declared;
+        (step.clone(), below)
+    };
+    FieldSet { member: set.member, children: set.children.iter().map(child).collect() }
+}
+
+/// Returns the value without these paths; where everything was taken nothing is left.
+fn without(value: &Value, shape: &Shape, gone: &FieldSet) -> Value {
+    if gone.children.is_empty() {
+        return value.clone();
+    }
+    match (shape, value) {
+        (_, Value::Object(map)) if map.is_empty() => value.clone(),
+        (_, Value::Array(list)) if list.is_empty() => value.clone(),
+        (Shape::Map { .. } | Shape::Free, Value::Object(map)) => {
+            let left: Map<String, Value> = map
+                .iter()
+                .filter_map(|(name, inner)| {
+                    let field = shape.field(name).map_or(&FREE, |(field, _)| field);
+                    Some((name.clone(), left(inner, field, gone.children.get(&format!("f:{name}")))?))
+                })
+                .collect();
+            if left.is_empty() { Value::Null } else { Value::Object(left) }
+        }
+        (Shape::List { keys, item }, Value::Array(list)) => {
+            items_left(list.iter().filter_map(|one| left(one, item, item_step(keys, one).and_then(|step| gone.children.get(&step)))))
+        }
+        (Shape::Set, Value::Array(list)) => {
+            items_left(list.iter().filter_map(|one| left(one, &Shape::Scalar(Scalar::Any), gone.children.get(&format!("v:{one}")))))
+        }
+        (Shape::Atomic | Shape::Free, Value::Object(_) | Value::Array(_)) => Value::Null,
+        _ => value.clone(),
+    }
+}
+
+fn left(value: &Value, shape: &Shape, gone: Option<&FieldSet>) -> Option<Value> {
+    match gone {
+        None => Some(value.clone()),
+        Some(gone) if gone.member => None,
+        Some(gone) => Some(without(value, shape, gone)),
+    }
+}
+
+fn items_left(items: impl Iterator<Item = Value>) -> Value {
+    let list: Vec<Value> = items.collect();
+    if list.is_empty() { Value::Null } else { Value::Array(list) }
 }

@@ -118,6 +118,24 @@ fn lists_merge_by_key_and_refuse_unknown_fields() {
     assert_eq!(error.to_string(), ".bogus: field not declared in schema");
 }
 
+/// An item goes with what somebody else only changed inside of it; before, it stayed without its name. sigs.k8s.io/
+/// structured-merge-diff `merge/multiple_appliers_test.go` `remove_one_with_dangling_subitem_keep_one`.
+#[test]
+fn an_item_that_nobody_applies_goes_whole() {
+    let two = json!({"list": [{"name": "a", "v": "1"}, {"name": "b", "v": "1"}]});
+    let first = applied(None, two, "alice", false).expect("applies");
+    let mut changed = first.clone();
+    changed["list"][1]["w"] = json!("2");
+    track_update(Some(&first), &mut changed, by("controller"), &shape());
+    let without = applied(Some(&changed), json!({"list": [{"name": "a", "v": "1"}]}), "alice", false).expect("applies");
+    assert_eq!(without["list"], json!([{"name": "a", "v": "1"}]));
+    assert_eq!(without["metadata"]["managedFields"].as_array().map(Vec::len), Some(1), "the controller owns nothing that is gone");
+    // Who applied the item as well keeps it.
+    let shared = applied(Some(&changed), json!({"list": [{"name": "b", "w": "2"}]}), "bob", false).expect("applies");
+    let without = applied(Some(&shared), json!({"list": [{"name": "a", "v": "1"}]}), "alice", false).expect("applies");
+    assert_eq!(without["list"], json!([{"name": "a", "v": "1"}, {"name": "b", "w": "2"}]));
+}
+
 #[test]
 fn updates_own_what_they_change_and_take_it_from_others() {
     let mut created = object(json!({"data": {"x": "1"}, "whole": ["a"]}));

@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use futures::future::join_all;
+use patch::{Writer, track_update};
 use serde_json::{Value, json};
 use store::{Batch, StoreError};
 
@@ -63,9 +64,10 @@ pub(crate) async fn settle(server: &Arc<Server>, key: &str, object: &Value) -> A
 pub(crate) async fn resume(server: &Arc<Server>) -> ApiResult<()> {
     aggregation::refresh(server)?;
     let mut queue = Queue { dependents: owners(server, |owners| owners.all(&server.store)).into_iter().collect(), ..Queue::default() };
-    for prefix in [NAMESPACES, CRD_PREFIX] {
-        queue.waiting.extend(server.store.scan(prefix).0.into_iter().map(|(key, _)| key));
-    }
+    // Whatever is on its way out may wait for nothing any more: owners in the foreground, too, and who is to be forgotten.
+    let leaves = |stored: &[u8]| memchr::memmem::find(stored, b"\"deletionTimestamp\"").is_some();
+    let entries = server.store.scan("/registry/").0;
+    queue.waiting.extend(entries.into_iter().filter(|(_, entry)| leaves(&entry.value)).map(|(key, _)| key));
     run(server, queue).await
 }
 
@@ -201,10 +203,11 @@ async fn dependent(server: &Arc<Server>, key: &str, queue: &mut Queue) -> ApiRes
         for one in references(&object) {
             queue.waiting.extend(owner_key(&catalog, &object, one).map(|(_, key)| key));
         }
-        let mut states = states.into_iter();
+        let (old, mut states) = (object.clone(), states.into_iter());
         if let Some(Value::Array(list)) = object.pointer_mut("/metadata/ownerReferences") {
             list.retain(|_| states.next() == Some(Owner::Alive));
         }
+        disowned(server, resource, &old, &mut object);
         match server.store.commit_async(Batch::new().expect(key, entry.revision).put(key, object::encode_again(&object, resource))).await {
             Ok(_) => return Ok(()),
             Err(StoreError::Conflict { .. }) => {}
@@ -277,16 +280,25 @@ fn drop_finalizer(object: &mut Value, name: &str) {
     }
 }
 
+/// Nobody owns a reference that was taken out.
+fn disowned(server: &Server, resource: &Resource, old: &Value, new: &mut Value) {
+    let (now, api_version) = (server.now(), &resource.api_version);
+    let writer = Writer { manager: "kube-controller-manager", api_version, subresource: "", now: &now, empty: &resource.empty };
+    track_update(Some(old), new, writer, &resource.shape);
+}
+
 /// Takes the reference to an owner out of a dependent.
 async fn forget(server: &Arc<Server>, catalog: &Catalog, key: &str, uid: &str) -> ApiResult<()> {
     loop {
         let (Some(entry), Some(resource)) = (server.store.get(key), catalog.by_key(key)) else { return Ok(()) };
-        let mut object = object::decode(&entry, resource);
+        let old = object::decode(&entry, resource);
+        let mut object = old.clone();
         let Some(Value::Array(list)) = object.pointer_mut("/metadata/ownerReferences") else { return Ok(()) };
         list.retain(|owner| text(owner, "uid") != uid);
         if list.is_empty() {
             meta_mut(&mut object).remove("ownerReferences");
         }
+        disowned(server, resource, &old, &mut object);
         match server.store.commit_async(Batch::new().expect(key, entry.revision).put(key, object::encode_again(&object, resource))).await {
             Ok(_) => return Ok(()),
             Err(StoreError::Conflict { .. }) => {}

@@ -122,6 +122,9 @@ pub(crate) async fn create_object(
             // A namespace that begins to go while this is written must not be left with it.
             batch = batch.expect(guard, revision);
         }
+        for quota in admission::quota::reserve(server, &ask, &new)? {
+            batch = batch.expect(&quota.key, quota.revision).put(&quota.key, quota.value);
+        }
         match server.store.commit_async(batch).await {
             Ok(revision) => {
                 meta_mut(&mut new).insert("resourceVersion".to_owned(), json!(revision.to_string()));

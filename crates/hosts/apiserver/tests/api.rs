@@ -16,6 +16,8 @@ use tower::ServiceExt as _;
 
 #[path = "api/admission.rs"]
 mod admission;
+#[path = "api/aftermath.rs"]
+mod aftermath;
 #[path = "api/agreement.rs"]
 mod agreement;
 #[path = "api/audit.rs"]

@@ -19,13 +19,29 @@ const BARE: &[&str] = &["configmaps", "persistentvolumeclaims", "pods", "replica
 /// What every container must say where it is counted.
 const SAID: &[&str] = &["cpu", "limits.cpu", "limits.memory", "memory", "requests.cpu", "requests.memory"];
 
+/// A quota with a new count in it.
+pub(crate) struct Reserved {
+    pub key: String,
+    /// The revision at which it was counted.
+    pub revision: u64,
+    pub value: Vec<u8>,
+}
+
 /// Refuses what is beyond a quota of its namespace.
 pub(super) fn validate(server: &Server, ask: &Ask<'_>, object: &Value) -> ApiResult<()> {
+    reserve(server, ask, object).map(drop)
+}
+
+/// Refuses what is beyond a quota of its namespace; returns the quotas that count it, to be written together with it: of two
+/// that are created at once, one is counted first.
+pub(crate) fn reserve(server: &Server, ask: &Ask<'_>, object: &Value) -> ApiResult<Vec<Reserved>> {
+    let mut reserved = Vec::new();
     if ask.operation != "CREATE" || !ask.subresource.is_empty() || !ask.resource.namespaced {
-        return Ok(());
+        return Ok(reserved);
     }
-    for quota in quotas(server, ask.namespace) {
-        let (hard, name) = (amounts::read(quota.pointer("/spec/hard")), meta(&quota, "name"));
+    for (key, entry) in server.store.scan(&format!("{PREFIX}{}/", ask.namespace)).0 {
+        let Ok(mut quota) = serde_json::from_slice::<Value>(&entry.value) else { continue };
+        let (hard, name) = (amounts::read(quota.pointer("/spec/hard")), meta(&quota, "name").to_owned());
         if !covers(&quota, ask.resource, object) {
             continue;
         }
@@ -37,7 +53,7 @@ pub(super) fn validate(server: &Server, ask: &Ask<'_>, object: &Value) -> ApiRes
         if asked.values().all(|amount| amount.nanos() == 0) {
             continue;
         }
-        let used = used(server, &quota, ask.namespace, &hard);
+        let mut used = used(server, &quota, ask.namespace, &hard);
         let zero = amounts::whole(0);
         let over: Vec<&String> = asked
             .iter()
@@ -53,8 +69,13 @@ pub(super) fn validate(server: &Server, ask: &Ask<'_>, object: &Value) -> ApiRes
             };
             return refuse(format!("exceeded quota: {name}, requested: {}, used: {}, limited: {}", told(&asked), told(&used), told(&hard)));
         }
+        for (name, amount) in asked {
+            amounts::add(&mut used, &name, amount);
+        }
+        quota["status"] = json!({"hard": amounts::write(&hard), "used": amounts::write(&used)});
+        reserved.push(Reserved { key, revision: entry.revision, value: object::encode(&quota, "v1") });
     }
-    Ok(())
+    Ok(reserved)
 }
 
 /// Writes into the quotas of a namespace how much of them is used.
