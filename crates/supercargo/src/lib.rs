@@ -11,4 +11,5 @@ pub mod progress;
 pub mod serve;
 pub mod story;
 pub mod tls;
+mod together;
 pub mod world;

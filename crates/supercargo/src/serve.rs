@@ -7,14 +7,16 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::extract::ConnectInfo;
 use axum::{Extension, Router};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use crate::tls::{HTTP2, caller_of};
+use crate::together;
 
 /// First byte of a TLS handshake.
 const HANDSHAKE: u8 = 0x16;
@@ -25,7 +27,11 @@ const HEAD: Duration = Duration::from_secs(60);
 /// How many connections one listener has at a time; further ones wait to be accepted.
 const CONNECTIONS: usize = 8_192;
 /// How many requests one HTTP/2 connection has at a time, as kube-apiserver has it.
-const STREAMS: u32 = 100;
+pub(crate) const STREAMS: u32 = 100;
+/// After so long a silence of an HTTP/2 client it is asked whether it is there, as kube-apiserver does it.
+pub(crate) const QUIET: Duration = Duration::from_secs(30);
+/// How long it may take to say so.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Takes the usual port, or where that is taken a free one.
 pub async fn listen(port: u16) -> anyhow::Result<(TcpListener, SocketAddr)> {
@@ -66,7 +72,7 @@ async fn connection(stream: TcpStream, router: Router, acceptor: TlsAcceptor) {
         return;
     }
     if first[0] != HANDSHAKE {
-        return exchange(TokioIo::new(stream), router.layer(Extension(registry::Scheme("http"))), false).await;
+        return exchange(stream, router.layer(Extension(registry::Scheme("http"))), false).await;
     }
     match timeout(GREETING, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => {
@@ -76,25 +82,21 @@ async fn connection(stream: TcpStream, router: Router, acceptor: TlsAcceptor) {
             if let Some(caller) = session.peer_certificates().and_then(|chain| caller_of(chain.first()?)) {
                 router = router.layer(Extension(caller));
             }
-            exchange(TokioIo::new(stream), router, http2).await;
+            exchange(stream, router, http2).await;
         }
         Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
         Err(_) => tracing::debug!("a TLS handshake was not finished in time"),
     }
 }
 
-async fn exchange<I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static>(io: I, router: Router, http2: bool) {
-    let service = TowerToHyperService::new(router);
+async fn exchange<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, router: Router, http2: bool) {
     let ended = if http2 {
-        let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-        builder.timer(TokioTimer::new()).max_concurrent_streams(STREAMS);
-        // A client that vanished without a word is noticed, as kube-apiserver does it.
-        builder.keep_alive_interval(Duration::from_secs(30)).keep_alive_timeout(Duration::from_secs(15));
-        builder.serve_connection(io, service).await
+        together::serve(stream, router).await
     } else {
         let mut builder = hyper::server::conn::http1::Builder::new();
         builder.timer(TokioTimer::new()).header_read_timeout(HEAD);
-        builder.serve_connection(io, service).with_upgrades().await
+        let service = TowerToHyperService::new(router);
+        builder.serve_connection(TokioIo::new(stream), service).with_upgrades().await.map_err(anyhow::Error::from)
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended");
@@ -105,6 +107,7 @@ async fn exchange<I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static
 mod tests {
     use axum::routing::get;
     use http_body_util::{BodyExt as _, Empty};
+    use hyper_util::rt::TokioExecutor;
     use model::Caller;
     use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
     use rustls::pki_types::{PrivateKeyDer, ServerName};
