@@ -2,6 +2,8 @@
 //! custom kinds by their schema. Follows AS `pkg/endpoints/handlers/create.go` and `rest.go`, AM
 //! `pkg/runtime/serializer/json/json.go`.
 
+use std::collections::HashSet;
+
 use base64::Engine as _;
 use http::{HeaderMap, header};
 use serde_json::{Value, json};
@@ -141,13 +143,12 @@ fn in_go_yaml_words(line: usize, text: &str) -> String {
 fn repeated_keys(node: &yaml::Node, found: &mut Vec<String>) {
     match &node.content {
         yaml::Content::Map(fields, _) => {
-            let mut seen: Vec<&str> = Vec::new();
+            let mut seen: HashSet<&str> = HashSet::new();
             for (key, value) in fields {
-                if let yaml::Content::Scalar(text, _) = &key.content {
-                    if seen.contains(&text.as_str()) {
-                        found.push(format!("line {}: key {text:?} already set in map", key.line));
-                    }
-                    seen.push(text);
+                if let yaml::Content::Scalar(text, _) = &key.content
+                    && !seen.insert(text)
+                {
+                    found.push(format!("line {}: key {text:?} already set in map", key.line));
                 }
                 repeated_keys(value, found);
             }

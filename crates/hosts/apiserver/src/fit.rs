@@ -44,16 +44,14 @@ pub(crate) fn in_go_form(resource: &Resource, object: &mut Value) {
 
 fn unique_owners(object: &mut Value) -> Option<String> {
     let list = object.pointer_mut("/metadata/ownerReferences").and_then(Value::as_array_mut)?;
-    let mut kept: Vec<Value> = Vec::new();
-    let mut twice = Vec::new();
-    for owner in list.drain(..) {
-        if kept.contains(&owner) {
+    let (mut kept, mut twice) = (std::collections::HashSet::new(), Vec::new());
+    list.retain(|owner| {
+        let first = kept.insert(owner.to_string());
+        if !first {
             twice.push(owner.get("uid").and_then(Value::as_str).unwrap_or_default().to_owned());
-        } else {
-            kept.push(owner);
         }
-    }
-    *list = kept;
+        first
+    });
     (!twice.is_empty()).then(|| {
         format!(".metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: {}", twice.join(", "))
     })

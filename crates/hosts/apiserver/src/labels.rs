@@ -76,19 +76,11 @@ fn scan(text: &str) -> Vec<(Token, String)> {
             found.push((token, word.to_owned()));
             continue;
         }
-        // Signs are read as long as they mean something together.
-        let end = rest.find(|one| !is_sign(one)).unwrap_or(rest.len());
-        let most = (1..=end).take_while(|length| sign(&rest[..*length]).is_some()).last();
-        match most {
-            Some(length) => {
-                found.push((sign(&rest[..length]).unwrap_or(Token::Error), rest[..length].to_owned()));
-                rest = &rest[length..];
-            }
-            None => {
-                found.push((Token::Error, format!("error expected: keyword found '{}'", &rest[..end])));
-                rest = &rest[end..];
-            }
-        }
+        // Each sign means something, and some mean something together with the next.
+        let length = if rest.get(..2).is_some_and(|two| sign(two).is_some()) { 2 } else { 1 };
+        let (word, after) = rest.split_at(length);
+        found.push((sign(word).unwrap_or(Token::Error), word.to_owned()));
+        rest = after;
     }
 }
 

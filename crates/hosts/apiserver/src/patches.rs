@@ -1,5 +1,7 @@
 //! PATCH: the live object and a patch make the new one, by merge, JSON, strategic merge or server-side apply.
 
+use std::collections::HashSet;
+
 use axum::response::Response;
 use http::{StatusCode, header};
 use patch::{ApplyError, Conflicts, FieldSet, PatchError, Writer, same_but_for_times};
@@ -88,14 +90,13 @@ fn operation_faults(patch: &Node) -> Vec<String> {
     let mut found = Vec::new();
     for (index, operation) in operations.iter().enumerate() {
         let Node::Map(fields) = operation else { continue };
-        let mut seen: Vec<&str> = Vec::new();
+        let mut seen: HashSet<&str> = HashSet::new();
         for (name, _) in fields {
             let known = matches!(name.as_str(), "op" | "path" | "from" | "value");
-            if seen.contains(&name.as_str()) || !known {
+            if !seen.insert(name) || !known {
                 let what = if known { "duplicate" } else { "unknown" };
                 found.push(format!("json patch {what} field \"[{index}].{name}\""));
             }
-            seen.push(name);
         }
     }
     found

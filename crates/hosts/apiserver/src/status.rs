@@ -1,6 +1,7 @@
 //! What the server says when it refuses: `Status` objects in Kubernetes' words.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
@@ -79,13 +80,9 @@ impl ApiError {
 
     /// The object is wrong: every fault in one answer.
     pub fn invalid(group: &str, kind: &str, name: &str, violations: &[Violation]) -> Self {
-        let mut sentences: Vec<String> = Vec::new();
         // What is found twice is told once, though each is a cause.
-        for sentence in violations.iter().map(Violation::sentence) {
-            if !sentences.contains(&sentence) {
-                sentences.push(sentence);
-            }
-        }
+        let mut told = HashSet::new();
+        let sentences: Vec<String> = violations.iter().map(Violation::sentence).filter(|sentence| told.insert(sentence.clone())).collect();
         let list = if let [only] = &sentences[..] { only.clone() } else { format!("[{}]", sentences.join(", ")) };
         let qualified = if group.is_empty() { kind.to_owned() } else { format!("{kind}.{group}") };
         let causes: Vec<Value> = violations

@@ -2,6 +2,8 @@
 //! struct, path and Go type, unknown and repeated fields listed in the order of the text.
 //! Follows `sigs.k8s.io/json` `internal/golang/encoding/json/decode.go`.
 
+use std::collections::HashSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
@@ -134,12 +136,11 @@ impl Reader {
             }
             (Type::Map(inner), Node::Map(fields)) => {
                 let mut map = before.and_then(|before| before.as_object().cloned()).unwrap_or_default();
-                let mut seen: Vec<&str> = Vec::new();
+                let mut seen: HashSet<&str> = HashSet::new();
                 for (name, one) in fields {
-                    if seen.contains(&name.as_str()) {
+                    if !seen.insert(name) {
                         self.fault("duplicate", name);
                     }
-                    seen.push(name);
                     self.strict_path.push(if self.strict_path.is_empty() { name.clone() } else { format!(".{name}") });
                     let read = self.value(inner, one, None)?;
                     self.strict_path.pop();

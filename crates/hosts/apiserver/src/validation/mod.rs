@@ -88,6 +88,10 @@ pub(crate) fn check(
         warnings.extend(crd::warnings(object).into_iter().filter(|warning| !before.contains(warning)));
     }
     native(&subject, &mut faults);
+    if faults.0.is_empty() && old.is_none() {
+        // Kinds that do not look at their metadata themselves (AS `pkg/registry/rest/create.go` `BeforeCreate`).
+        metadata::create(resource, object, Rule::Segment, &mut faults);
+    }
     faults.0
 }
 

@@ -86,3 +86,14 @@ async fn no_two_at_once_get_the_last_place_of_a_quota() {
     let used = ok(world.get("/api/v1/namespaces/default/resourcequotas/q").await)["status"]["used"]["count/configmaps"].clone();
     assert_eq!(used, "20");
 }
+
+/// Upstream looks at the metadata of what is created whatever the kind, after the kind's own rules.
+#[tokio::test]
+async fn kinds_that_do_not_look_at_their_metadata_have_it_looked_at() {
+    let world = World::new();
+    let budgets = "/apis/policy/v1/namespaces/default/poddisruptionbudgets";
+    let budget = |metadata: Value| json!({"metadata": metadata, "spec": {"minAvailable": 1}});
+    refused(world.post(budgets, budget(json!({"name": "a/b"}))).await, 422, "metadata.name: Invalid value: \"a/b\": may not contain '/'");
+    refused(world.post(budgets, budget(json!({"name": "a", "labels": {"x": "y."}}))).await, 422, "metadata.labels: Invalid value: \"y.\"");
+    ok(world.post(budgets, budget(json!({"name": "a", "labels": {"x": "y"}}))).await);
+}
