@@ -34,7 +34,8 @@ impl World {
     fn new() -> Self {
         let outgoing: apiserver::Outgoing = Arc::new(|_: Request<Bytes>| Box::pin(async { Err("nothing is called".to_owned()) }));
         let store = Store::memory();
-        let options = Options { name: "test".to_owned(), clock: Arc::new(Still), store: store.clone(), outgoing, kubelet: None, tokens: Vec::new() };
+        let options =
+            Options { name: "test".to_owned(), clock: Arc::new(Still), store: store.clone(), outgoing, kubelet: None, tokens: Vec::new() };
         Self { router: ApiServer::new(options).expect("starts").router(), store }
     }
 

@@ -83,7 +83,8 @@ impl World {
     fn new() -> Self {
         let outgoing: apiserver::Outgoing = Arc::new(|_: Request<Bytes>| Box::pin(async { Err("nothing is called".to_owned()) }));
         let store = Store::memory();
-        let options = Options { name: "test".to_owned(), clock: Arc::new(Still), store: store.clone(), outgoing, kubelet: None, tokens: Vec::new() };
+        let options =
+            Options { name: "test".to_owned(), clock: Arc::new(Still), store: store.clone(), outgoing, kubelet: None, tokens: Vec::new() };
         let router = ApiServer::new(options).expect("starts").router();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         let world = Self { router, store, runtime, inputs: 0 };
