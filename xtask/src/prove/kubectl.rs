@@ -1,5 +1,6 @@
 //! The real kubectl against every cluster of a world: read, apply, describe, watch, wait, delete.
 
+use std::cell::Cell;
 use std::path::Path;
 use std::time::Duration;
 
@@ -47,20 +48,34 @@ spec:
   sourceRef: { kind: OCIRepository, name: nothing }
 ";
 
-struct Kubectl<'a> {
+/// kubectl in one context.
+pub struct Kubectl<'a> {
     kubeconfig: String,
     context: &'a str,
     folder: &'a Path,
+    asked: Cell<usize>,
 }
 
-impl Kubectl<'_> {
-    fn run(&self, arguments: &[&str]) -> anyhow::Result<Ended> {
+impl<'a> Kubectl<'a> {
+    /// Returns kubectl for a world's cluster; it finds its files in the folder.
+    pub fn new(world: &World, context: &'a str, folder: &'a Path) -> Self {
+        Self { kubeconfig: world.data.join("kubeconfig").display().to_string(), context, folder, asked: Cell::new(0) }
+    }
+
+    /// Returns how many commands there were.
+    pub fn asked(&self) -> usize {
+        self.asked.get()
+    }
+
+    /// Runs a command to its end, whatever that is.
+    pub fn run(&self, arguments: &[&str]) -> anyhow::Result<Ended> {
+        self.asked.set(self.asked.get() + 1);
         let all = [&["--kubeconfig", self.kubeconfig.as_str(), "--context", self.context], arguments].concat();
         program::run("kubectl", &all, self.folder, LIMIT)
     }
 
     /// Demands that the command ends well and says this.
-    fn says(&self, arguments: &[&str], wanted: &str) -> anyhow::Result<()> {
+    pub fn says(&self, arguments: &[&str], wanted: &str) -> anyhow::Result<()> {
         let ended = self.run(arguments)?;
         let told = format!("{}{}", ended.out, ended.err);
         ensure!(ended.good && told.contains(wanted), "[{}] kubectl {} was to say {wanted:?}:\n{told}", self.context, arguments.join(" "));
@@ -68,7 +83,7 @@ impl Kubectl<'_> {
     }
 
     /// Demands that the command fails and says this.
-    fn refuses(&self, arguments: &[&str], wanted: &str) -> anyhow::Result<()> {
+    pub fn refuses(&self, arguments: &[&str], wanted: &str) -> anyhow::Result<()> {
         let ended = self.run(arguments)?;
         let told = format!("{}{}", ended.out, ended.err);
         ensure!(
@@ -91,7 +106,7 @@ pub fn prove(settings: &Settings) -> anyhow::Result<()> {
     let mut up = world.up(&[ANYWHERE])?;
     world.ready(&mut up)?;
     for context in CONTEXTS {
-        let kubectl = Kubectl { kubeconfig: world.data.join("kubeconfig").display().to_string(), context, folder: folder.path() };
+        let kubectl = Kubectl::new(&world, context, folder.path());
         talk(&kubectl).with_context(|| up.story())?;
         println!("kubectl: {context} answers as it should");
     }

@@ -118,18 +118,20 @@ fn is_already_there(error: &ClusterError) -> bool {
     matches!(error, ClusterError::Refused { reason, .. } if reason == "AlreadyExists")
 }
 
-/// Writes an Event. It is named by what it says, so that the same again is the same object, seen once more.
+/// Writes an Event. It is named by what it says of which object, so that the same again is the same object, seen once more.
+/// The object's uid stands in it, because clients look for that; one that is gone has none.
 async fn record(cluster: &ports::Cluster, action: &Action, manager: &str) -> Result<(), ActError> {
     let Action::Emit { about, severity, reason, message, annotations, at, .. } = action else { return Ok(()) };
     let namespace = if about.namespace.is_empty() { "default" } else { &about.namespace };
-    let seed = format!("{}/{}/{severity}/{reason}/{message}", about.kind, about.name);
+    let uid = cluster.get(about).await?.map(|found| api::uid(&found).to_owned()).unwrap_or_default();
+    let seed = format!("{}/{}/{uid}/{severity}/{reason}/{message}", about.kind, about.name);
     let at = model::Timestamp::from_second(at.as_second()).unwrap_or(*at).to_string();
     let mut name = about.name.chars().take(200).collect::<String>();
     name.push_str(&format!(".{}", &model::Digest::of(seed.as_bytes()).hex()[..16]));
     let event = json!({
         "apiVersion": "v1", "kind": "Event",
         "metadata": {"name": name, "namespace": namespace, "annotations": annotations},
-        "involvedObject": {"apiVersion": about.api_version, "kind": about.kind, "namespace": about.namespace, "name": about.name},
+        "involvedObject": {"apiVersion": about.api_version, "kind": about.kind, "namespace": about.namespace, "name": about.name, "uid": uid},
         "type": severity, "reason": reason, "message": message.chars().take(MESSAGE).collect::<String>(), "count": 1,
         "firstTimestamp": at, "lastTimestamp": at, "source": {"component": manager}, "reportingComponent": manager,
     });

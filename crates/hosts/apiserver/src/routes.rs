@@ -36,7 +36,7 @@ async fn answer(State(server): State<Arc<Server>>, request: Request) -> Response
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let compressed = reads && !lasting && accept::gzip(request.headers());
     let durable = server.store.is_durable();
-    let work = respond(server, request, place);
+    let work = respond(server, request, place, lasting);
     // Whoever hangs up while something is written must not keep from happening what follows the write.
     let work = async move {
         if reads || !durable {
@@ -62,12 +62,13 @@ fn overdue() -> ApiError {
     ApiError::new(504, "Timeout", message).with(json!({}))
 }
 
-async fn respond(server: Arc<Server>, request: Request, place: Option<Place>) -> Response {
+async fn respond(server: Arc<Server>, request: Request, place: Option<Place>, lasting: bool) -> Response {
     let catalog = server.catalog();
     let found = place.as_ref().and_then(|place| catalog.find(&place.group, &place.version, &place.resource));
     let encodings = found.map_or(accept::Encodings::All, |resource| resource.encodings());
-    // Who wants what nobody has is told so in JSON.
-    let media = accept::negotiate(request.headers(), encodings).map_or(accept::Media::Json, |(_, media)| media);
+    // Who wants what nobody has is told so in JSON. An answer that goes on is JSON, too: to be written anew it would have to end.
+    let wanted = if lasting { None } else { accept::negotiate(request.headers(), encodings).ok() };
+    let media = wanted.map_or(accept::Media::Json, |(_, media)| media);
     let mut trail = Trail::begin(&server, &request, place.as_ref());
     let response = match handle(server, request, &mut trail).await {
         Ok(response) => response,

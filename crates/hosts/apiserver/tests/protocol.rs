@@ -6,6 +6,7 @@ use apiserver::{ApiServer, Options};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use bytes::Bytes;
+use futures::StreamExt as _;
 use http::{HeaderMap, Request, header};
 use model::{Caller, Clock, Timestamp};
 use serde_json::{Value, json};
@@ -177,6 +178,25 @@ async fn every_kind_goes_through_protobuf_unchanged() {
         let again = world.ask(caller, &line, &[("content-type", PROTOBUF), ("accept", JSON)], written.body).await;
         assert_eq!(again.code, 201, "{path}: {}", again.json());
         assert_eq!(bare(again.json()), bare(as_json.json()), "{path}");
+    }
+}
+
+/// client-go asks for protobuf first, and waits for an answer that never begins if the whole watch is to be written so.
+#[tokio::test]
+async fn a_watch_begins_in_json_for_whoever_wants_another_encoding() {
+    let world = World::new();
+    world.send(&format!("POST {MAPS}"), json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "seen"}})).await;
+    for accept in [PROTOBUF, "application/vnd.kubernetes.protobuf,application/json", "application/yaml"] {
+        let request = Request::get(format!("{MAPS}?watch=true&resourceVersion=0&fieldSelector=metadata.name%3Dseen"));
+        let request = request.header(header::ACCEPT, accept).extension(Caller::master("tester"));
+        let begins = async {
+            let response = world.0.clone().oneshot(request.body(Body::empty()).expect("a request")).await.expect("infallible");
+            assert_eq!(response.headers()[header::CONTENT_TYPE], JSON, "{accept}");
+            response.into_body().into_data_stream().next().await.expect("an event").expect("bytes")
+        };
+        let first = tokio::time::timeout(std::time::Duration::from_secs(20), begins).await.expect("it begins");
+        let event: Value = serde_json::from_slice(&first).expect("JSON");
+        assert_eq!((&event["type"], &event["object"]["metadata"]["name"]), (&json!("ADDED"), &json!("seen")), "{accept}");
     }
 }
 

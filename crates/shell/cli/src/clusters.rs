@@ -71,7 +71,7 @@ pub(crate) async fn record(cluster: &Cluster, about: &Value, reason: &str, done:
     let event = json!({
         "apiVersion": "v1", "kind": "Event",
         "metadata": {"name": format!("{}.{:x}", api::name(about), now.as_nanosecond()), "namespace": namespace},
-        "involvedObject": {"apiVersion": about["apiVersion"], "kind": about["kind"], "namespace": about["metadata"]["namespace"], "name": api::name(about)},
+        "involvedObject": {"apiVersion": about["apiVersion"], "kind": about["kind"], "namespace": about["metadata"]["namespace"], "name": api::name(about), "uid": api::uid(about)},
         "type": "Normal", "reason": reason, "message": format!("{done} by {by}{why}"), "count": 1,
         "firstTimestamp": whole, "lastTimestamp": whole, "source": {"component": "supercargo-cli"},
     });
