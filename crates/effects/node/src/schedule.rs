@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use api::text;
 use golang::Quantity;
 use serde_json::{Value, json};
 
@@ -96,7 +95,7 @@ fn refusal(pod: &Value, wish: Wish, node: &Value, wanted: &Amounts, used: &Amoun
     if wish == Wish::Contained {
         tolerations.push(json!({"key": JOBS_ONLY, "operator": "Exists"}));
     }
-    let tolerated = |taint: &Value| tolerations.iter().any(|toleration| tolerates(toleration, taint));
+    let tolerated = |taint: &Value| tolerations.iter().any(|toleration| api::tolerates(toleration, taint));
     if node["spec"]["unschedulable"] == true && !tolerated(&json!({"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"})) {
         return fixed("node(s) were unschedulable");
     }
@@ -104,7 +103,7 @@ fn refusal(pod: &Value, wish: Wish, node: &Value, wanted: &Amounts, used: &Amoun
     if taints.filter(|taint| taint["effect"] == "NoSchedule" || taint["effect"] == "NoExecute").any(|taint| !tolerated(taint)) {
         return fixed("node(s) had untolerated taint(s)");
     }
-    if !is_liked(spec, node) {
+    if !api::likes(spec, node) {
         return fixed("node(s) didn't match Pod's node affinity/selector");
     }
     let mut lacking = Refusal { reasons: Vec::new(), passing: true };
@@ -117,42 +116,6 @@ fn refusal(pod: &Value, wish: Wish, node: &Value, wanted: &Amounts, used: &Amoun
         }
     }
     (!lacking.reasons.is_empty()).then_some(lacking)
-}
-
-fn tolerates(toleration: &Value, taint: &Value) -> bool {
-    let (key, effect) = (text(toleration, &["key"]), text(toleration, &["effect"]));
-    let exists = toleration["operator"] == "Exists";
-    let same_key = (key.is_empty() && exists) || taint["key"] == key;
-    (effect.is_empty() || taint["effect"] == effect) && same_key && (exists || text(toleration, &["value"]) == text(taint, &["value"]))
-}
-
-fn is_liked(spec: &Value, node: &Value) -> bool {
-    let selected = spec["nodeSelector"].as_object().into_iter().flatten().all(|(key, value)| api::label(node, key) == value.as_str());
-    let required = &spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"];
-    selected && required.as_array().is_none_or(|terms| terms.iter().any(|term| fits(term, node)))
-}
-
-/// Tells whether a node fits a term: all that it says; a term that says nothing fits no node.
-fn fits(term: &Value, node: &Value) -> bool {
-    let rules = |list: &str| term[list].as_array().map(Vec::as_slice).unwrap_or_default();
-    let (labels, fields) = (rules("matchExpressions"), rules("matchFields"));
-    let by_label = |rule: &Value| holds(rule, api::label(node, text(rule, &["key"])));
-    let by_field = |rule: &Value| rule["key"] == "metadata.name" && holds(rule, Some(api::name(node)));
-    (!labels.is_empty() || !fields.is_empty()) && labels.iter().all(by_label) && fields.iter().all(by_field)
-}
-
-fn holds(rule: &Value, found: Option<&str>) -> bool {
-    let listed = || found.is_some_and(|found| api::texts(&rule["values"]).iter().any(|value| value == found));
-    let numbers = || Some((found?.parse::<i64>().ok()?, rule["values"][0].as_str()?.parse::<i64>().ok()?));
-    match text(rule, &["operator"]) {
-        "In" => listed(),
-        "NotIn" => !listed(),
-        "Exists" => found.is_some(),
-        "DoesNotExist" => found.is_none(),
-        "Gt" => numbers().is_some_and(|(found, bound)| found > bound),
-        "Lt" => numbers().is_some_and(|(found, bound)| found < bound),
-        _ => false,
-    }
 }
 
 /// What a Pod asks for: of all its containers together, or of the one that starts it and needs more.

@@ -9,9 +9,11 @@ mod condition;
 mod definitions;
 mod fields;
 mod note;
+mod placement;
 
 pub use again::again;
 pub use condition::{Condition, find_condition, is_true, remove_condition, set_condition};
 pub use definitions::{Unsupported, definitions, groups, refusal, unsupported};
 pub use fields::{annotation, generation, label, name, namespace, reference, text, texts, uid};
 pub use note::Note;
+pub use placement::{likes, tolerates};

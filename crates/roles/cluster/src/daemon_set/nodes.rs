@@ -30,18 +30,14 @@ pub(super) enum Place {
 pub(super) fn place(object: &Value, node: &Value) -> Place {
     let spec = &object["spec"]["template"]["spec"];
     let fixed = text(spec, &["nodeName"]);
-    let selected =
-        spec["nodeSelector"].as_object().into_iter().flatten().all(|(key, value)| node["metadata"]["labels"].get(key) == Some(value));
-    let required = &spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"];
-    let liked = required.as_array().is_none_or(|terms| terms.iter().any(|term| fits(term, node)));
-    if !(fixed.is_empty() || fixed == api::name(node)) || !selected || !liked {
+    if !(fixed.is_empty() || fixed == api::name(node)) || !api::likes(spec, node) {
         return Place::Refused;
     }
     let tolerations = tolerations(spec);
     let taints = node["spec"]["taints"].as_array();
     let hurts = |effect: &str| {
         let taints = taints.into_iter().flatten().filter(|taint| taint["effect"] == effect);
-        taints.into_iter().any(|taint| !tolerations.iter().any(|toleration| tolerates(toleration, taint)))
+        taints.into_iter().any(|taint| !tolerations.iter().any(|toleration| api::tolerates(toleration, taint)))
     };
     match (hurts("NoExecute"), hurts("NoSchedule")) {
         (true, _) => Place::Refused,
@@ -61,36 +57,6 @@ pub(super) fn tolerations(spec: &Value) -> Vec<Value> {
         }
     }
     all
-}
-
-fn tolerates(toleration: &Value, taint: &Value) -> bool {
-    let (key, effect) = (text(toleration, &["key"]), text(toleration, &["effect"]));
-    let same_value = || text(toleration, &["value"]) == text(taint, &["value"]);
-    let same_key = (key.is_empty() && toleration["operator"] == "Exists") || taint["key"] == key;
-    (effect.is_empty() || taint["effect"] == effect) && same_key && (toleration["operator"] == "Exists" || same_value())
-}
-
-/// Tells whether a node fits a term: all that it says; a term that says nothing fits no node.
-fn fits(term: &Value, node: &Value) -> bool {
-    let rules = |list: &str| term[list].as_array().cloned().unwrap_or_default();
-    let (labels, fields) = (rules("matchExpressions"), rules("matchFields"));
-    let by_label = |rule: &Value| holds(rule, api::label(node, text(rule, &["key"])));
-    let by_field = |rule: &Value| rule["key"] == "metadata.name" && holds(rule, Some(api::name(node)));
-    (!labels.is_empty() || !fields.is_empty()) && labels.iter().all(by_label) && fields.iter().all(by_field)
-}
-
-fn holds(rule: &Value, found: Option<&str>) -> bool {
-    let listed = || rule["values"].as_array().into_iter().flatten().any(|value| value.as_str() == found);
-    let numbers = || Some((found?.parse::<i64>().ok()?, rule["values"][0].as_str()?.parse::<i64>().ok()?));
-    match text(rule, &["operator"]) {
-        "In" => listed(),
-        "NotIn" => !listed(),
-        "Exists" => found.is_some(),
-        "DoesNotExist" => found.is_none(),
-        "Gt" => numbers().is_some_and(|(found, bound)| found > bound),
-        "Lt" => numbers().is_some_and(|(found, bound)| found < bound),
-        _ => false,
-    }
 }
 
 /// The node that a Pod is on or is made for.
