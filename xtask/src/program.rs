@@ -26,13 +26,17 @@ fn told(program: &OsStr, arguments: &[&str]) -> String {
     format!("{} {}", Path::new(program).file_name().unwrap_or(program).display(), arguments.join(" "))
 }
 
-/// Runs a program to its end, at most for so long.
+/// The variable that says where kubectl keeps what it discovered, by address. Each proof has a folder of its own for that: proofs
+/// serve at the same addresses one after the other, and not the same kinds.
+pub const KUBECTL_CACHE: &str = "KUBECACHEDIR";
+
+/// Runs a program to its end, at most for so long. What kubectl keeps of its own accord, it keeps in that folder.
 pub fn run(program: impl AsRef<OsStr>, arguments: &[&str], folder: &Path, limit: Duration) -> anyhow::Result<Ended> {
     let program = program.as_ref();
     let place = tempfile::tempdir()?;
     let (out, err) = (place.path().join("out"), place.path().join("err"));
     let mut command = Command::new(program);
-    command.args(arguments).current_dir(folder).stdin(Stdio::null());
+    command.args(arguments).current_dir(folder).env(KUBECTL_CACHE, folder.join("kubectl-cache")).stdin(Stdio::null());
     command.stdout(std::fs::File::create(&out)?).stderr(std::fs::File::create(&err)?);
     let mut child = command.spawn().with_context(|| format!("{} cannot be run; this proof needs it", program.display()))?;
     let status = wait(&mut child, limit).with_context(|| told(program, arguments))?;

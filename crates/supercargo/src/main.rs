@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     if let Some(ended) = cli::run_at_once(&name, &rest) {
         return code(ended);
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match runtime(rest.first().and_then(|word| word.to_str())).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("Error: {error}");
@@ -40,6 +40,15 @@ fn main() -> ExitCode {
     let ended = runtime.block_on(run(name, rest));
     runtime.shutdown_background();
     code(ended)
+}
+
+/// What goes on and on has a thread for each processor. A command that asks and tells has one: handing a request from thread to
+/// thread takes longer than the request.
+fn runtime(command: Option<&str>) -> tokio::runtime::Builder {
+    match command {
+        Some("up" | "run") => tokio::runtime::Builder::new_multi_thread(),
+        _ => tokio::runtime::Builder::new_current_thread(),
+    }
 }
 
 async fn run(name: String, rest: Vec<OsString>) -> i32 {

@@ -11,6 +11,7 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use futures::future::try_join;
 use jiff::Timestamp;
 use ports::Ports;
 use serde_json::{Value, json};
@@ -55,13 +56,15 @@ pub struct VerifyExport {
 }
 
 /// Tells why an environment runs what it runs; the exit code is 0 when every link holds, 1 otherwise.
-pub async fn why(ports: &Ports, trusted_root: Value, asked: &Why) -> anyhow::Result<i32> {
+/// The trust root is fetched meanwhile.
+pub async fn why(ports: &Ports, trusted_root: impl Future<Output = anyhow::Result<Value>>, asked: &Why) -> anyhow::Result<i32> {
     let (environment, application) = match asked.environment.split_once('/') {
         Some((environment, application)) => (environment, Some(application)),
         None => (asked.environment.as_str(), None),
     };
     let subject = Subject { home: &asked.home, environment, application };
-    let facts = gather(ports, &subject, trusted_root, Timestamp::now()).await?;
+    let (facts, trusted_root) = try_join(gather(ports, &subject, Timestamp::now()), trusted_root).await?;
+    let facts = Facts { trusted_root, ..facts };
     if let Some(path) = &asked.export {
         let bytes = serde_json::to_vec_pretty(&facts)?;
         std::fs::write(path, bytes).with_context(|| path.display().to_string())?;
@@ -72,7 +75,7 @@ pub async fn why(ports: &Ports, trusted_root: Value, asked: &Why) -> anyhow::Res
 /// Returns what `why --export` writes.
 pub async fn evidence(ports: &Ports, trusted_root: Value, environment: &str, now: Timestamp) -> anyhow::Result<Value> {
     let subject = Subject { home: "management", environment, application: None };
-    Ok(serde_json::to_value(gather(ports, &subject, trusted_root, now).await?)?)
+    Ok(serde_json::to_value(Facts { trusted_root, ..gather(ports, &subject, now).await? })?)
 }
 
 /// Returns the links of an export as `link state: evidence`, one line each.

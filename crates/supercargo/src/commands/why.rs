@@ -3,7 +3,6 @@
 use anyhow::Context as _;
 use bytes::Bytes;
 use http::Request;
-use serde_json::Value;
 
 use super::Folder;
 use super::demo::ports_of;
@@ -19,8 +18,10 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<i32> {
     let (ports, web) = ports_of(&arguments.folder)?;
-    let request = Request::get(format!("{}/trusted_root.json", identity_url())).body(Bytes::new())?;
-    let answer = web.send(request, None).await.context("the identity services do not answer")?;
-    let trusted_root: Value = serde_json::from_slice(answer.body()).context("the trust root is malformed")?;
+    let trusted_root = async {
+        let request = Request::get(format!("{}/trusted_root.json", identity_url())).body(Bytes::new())?;
+        let answer = web.send(request, None).await.context("the identity services do not answer")?;
+        serde_json::from_slice(answer.body()).context("the trust root is malformed")
+    };
     cli::why(&ports, trusted_root, &arguments.why).await
 }

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 
 use crate::place::{Settings, cargo, root};
-use crate::program;
+use crate::program::{self, KUBECTL_CACHE};
 use crate::world::{World, scratch};
 use certificates::Certificates;
 
@@ -98,7 +98,8 @@ impl Bench<'_> {
     fn beside(&self, mut command: Command, name: &str) -> anyhow::Result<(Beside, PathBuf)> {
         let path = self.folder.join(format!("{name}.out"));
         let file = std::fs::File::create(&path)?;
-        command.current_dir(self.folder).stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+        command.current_dir(self.folder).env(KUBECTL_CACHE, self.folder.join("kubectl-cache"));
+        command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
         let child = command.spawn().with_context(|| format!("{} cannot be run", command.get_program().display()))?;
         Ok((Beside(child), path))
     }

@@ -2,9 +2,11 @@
 
 mod check;
 mod inner;
+mod shared;
 mod status;
 
 pub(crate) use check::check;
+pub(crate) use shared::resources;
 pub(crate) use status::{begin, settle, store};
 
 use std::collections::BTreeMap;
@@ -52,8 +54,8 @@ fn established(definition: &Value) -> bool {
         .is_some_and(|list| list.iter().any(|one| text(one, "type") == "Established" && text(one, "status") == "True"))
 }
 
-/// Returns the kinds that a definition serves; none before its names are accepted.
-pub(crate) fn resources(definition: &Value) -> Result<Vec<Arc<Resource>>, String> {
+/// Compiles the kinds that a definition serves; none before its names are accepted.
+fn compile(definition: &Value) -> Result<Vec<Arc<Resource>>, String> {
     if !established(definition) {
         return Ok(Vec::new());
     }

@@ -6,12 +6,12 @@ use anyhow::{Context as _, bail};
 use api::text;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use futures::future::{join, join_all, join3};
+use futures::future::{join_all, join3};
 use git::{ObjectId, Objects};
 use jiff::Timestamp;
 use model::{ClusterName, Digest, ObjectRef};
 use oci::Reference;
-use ports::{Cluster, Ports};
+use ports::{Cluster, ClusterError, Ports};
 use promote::target::{deliveries, images, target};
 use promote::{ARGO, KARGO};
 use serde_json::Value;
@@ -33,27 +33,23 @@ pub(super) struct Subject<'a> {
     pub application: Option<&'a str>,
 }
 
-/// Reads everything about what an environment runs.
-pub(super) async fn gather(ports: &Ports, subject: &Subject<'_>, trusted_root: Value, now: Timestamp) -> anyhow::Result<Facts> {
+/// Reads everything about what an environment runs, but the trust root. Where a new connection costs more than a request, one connection asks one thing
+/// after the other, and several clusters are asked at once.
+pub(super) async fn gather(ports: &Ports, subject: &Subject<'_>, now: Timestamp) -> anyhow::Result<Facts> {
     let home = ports.clusters.get(&ClusterName(subject.home.to_owned()))?;
     let stage = stage(home, subject).await?;
     let namespace = api::namespace(&stage).to_owned();
     let place = Some(namespace.as_str());
     let project = ObjectRef { api_version: "v1".into(), kind: "Namespace".into(), namespace: String::new(), name: namespace.clone() };
-    let ((freight, promotions), (runs, (configs, project))) = join(
-        join(home.list(KARGO, "Freight", place, None), home.list(KARGO, "Promotion", place, None)),
-        join(home.list(ARGO, "AnalysisRun", place, None), join(home.list(KARGO, "ProjectConfig", place, None), home.get(&project))),
-    )
-    .await;
     let mut facts = Facts {
         format: FORMAT.to_owned(),
         at: now,
         stage,
-        project: project?,
-        configs: configs?,
-        freight: freight?,
-        promotions: promotions?,
-        runs: runs?,
+        project: home.get(&project).await?,
+        configs: home.list(KARGO, "ProjectConfig", place, None).await?,
+        freight: home.list(KARGO, "Freight", place, None).await?,
+        promotions: home.list(KARGO, "Promotion", place, None).await?,
+        runs: home.list(ARGO, "AnalysisRun", place, None).await?,
         cluster: String::new(),
         source: None,
         kustomization: None,
@@ -66,7 +62,7 @@ pub(super) async fn gather(ports: &Ports, subject: &Subject<'_>, trusted_root: V
         pointer: None,
         built_from: None,
         signers: BTreeMap::new(),
-        trusted_root,
+        trusted_root: Value::Null,
         unread: Vec::new(),
     };
     concerned(&mut facts);
@@ -129,16 +125,18 @@ async fn delivery(ports: &Ports, facts: &mut Facts) -> anyhow::Result<()> {
         facts.unread.push("the Stage's promotion edits no pointer, so its target is not known".to_owned());
         return Ok(());
     };
-    for name in ports.clusters.names() {
+    let synced = join_all(ports.clusters.names().map(|name| async move {
         let cluster = ports.clusters.get(name)?;
-        let (kustomizations, (repositories, sources)) = join(
-            cluster.list(KUSTOMIZE, "Kustomization", None, None),
-            join(cluster.list(SOURCE, "GitRepository", None, None), cluster.list(SOURCE, "OCIRepository", None, None)),
-        )
-        .await;
-        let (kustomizations, repositories, sources) = match (kustomizations, repositories, sources) {
-            (Ok(kustomizations), Ok(repositories), Ok(sources)) => (kustomizations, repositories, sources),
-            (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => {
+        let kustomizations = cluster.list(KUSTOMIZE, "Kustomization", None, None).await?;
+        let repositories = cluster.list(SOURCE, "GitRepository", None, None).await?;
+        let sources = cluster.list(SOURCE, "OCIRepository", None, None).await?;
+        Ok::<_, ClusterError>((cluster, kustomizations, repositories, sources))
+    }))
+    .await;
+    for (name, synced) in ports.clusters.names().zip(synced) {
+        let (cluster, kustomizations, repositories, sources) = match synced {
+            Ok(synced) => synced,
+            Err(error) => {
                 facts.unread.push(format!("cluster {}: {error}", name.0));
                 continue;
             }
