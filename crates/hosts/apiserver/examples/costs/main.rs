@@ -1,4 +1,4 @@
-//! What requests to a running API server cost: `figures PID HOST:PORT CA-FILE TOKEN-FILE [WHAT…]` prints one line a figure, its
+//! What requests to a running API server cost: `costs PID HOST:PORT CA-FILE TOKEN-FILE [WHAT…]` prints one line a figure, its
 //! name and its number. Processor time is the server's alone. `in-process` needs no server.
 
 #[global_allocator]
@@ -164,6 +164,25 @@ async fn watched(server: &Server, count: usize, rounds: usize) {
     tell(&format!("watch-{count}-wall-ms"), times[times.len() / 2]);
 }
 
+/// All clients write, each to an object of its own, while so many watches see all of it.
+async fn busy(server: &Server, count: usize, writes: usize) {
+    namespace(server, "watched").await;
+    let mut watches = watchers(server, count).await;
+    let wanted: Vec<usize> = watches.iter().map(|seen| *seen.borrow() + writes).collect();
+    let before = server.cpu();
+    cost(server, writes, async |mut client, number| {
+        let name = format!("busy-{}", number % CLIENTS);
+        let path = format!("/api/v1/namespaces/watched/configmaps/{name}?fieldManager=figures");
+        client.send(Method::PATCH, &path, APPLY, map(&name, 1_000, number + 1).to_string()).await;
+        client
+    })
+    .await;
+    for (seen, wanted) in watches.iter_mut().zip(wanted) {
+        seen.wait_for(|count| *count >= wanted).await.expect("the watch goes on");
+    }
+    tell(&format!("busy-{count}-ms"), (server.cpu() - before) * 1e3 / writes as f64);
+}
+
 async fn emptied(server: &Server) {
     namespace(server, "emptied").await;
     cost(server, 3_000, async |mut client, number| {
@@ -233,6 +252,7 @@ async fn measure(server: &Server, what: &str) {
             // What the write alone costs is told by one watch.
             watched(server, 1, 50).await;
             watched(server, 100, 50).await;
+            busy(server, 100, 1_600).await;
         }
         "watchers" => watched(server, 1_000, 20).await,
         "namespace" => emptied(server).await,
@@ -251,7 +271,7 @@ async fn measure(server: &Server, what: &str) {
 async fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [pid, address, authority, token, wanted @ ..] = arguments.as_slice() else {
-        panic!("figures PID HOST:PORT CA-FILE TOKEN-FILE [{}]", FIGURES.join("|"));
+        panic!("costs PID HOST:PORT CA-FILE TOKEN-FILE [{}]", FIGURES.join("|"));
     };
     let token = std::fs::read_to_string(token).expect("the token's file");
     let server = Server::new(pid.parse().expect("a process id"), address, token.trim(), authority);
