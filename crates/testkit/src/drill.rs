@@ -1,15 +1,19 @@
 //! A loaded world in which a test does something and looks what comes of it. Nothing fails by chance here.
 //! Read first: [`Drill`].
 
+use std::collections::BTreeMap;
 use std::future::Future;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use apiserver::AuditLog;
 use controllers::Entry;
 use model::{Clock as _, Timestamp};
+use supercargo::credentials::CLUSTERS;
 use supercargo::world::World;
 
-use crate::{Loaded, Simulation};
+use crate::{Loaded, Rules, Simulation};
 
 /// A world that a test plays with.
 pub struct Drill(Simulation);
@@ -21,6 +25,21 @@ impl Drill {
         let mut drill = Self(Simulation::quiet(loaded)?);
         drill.settle()?;
         Ok(drill)
+    }
+
+    /// Begins in a world of its own that was made from nothing, and whose clusters wrote down from the first moment who did what: one
+    /// log in this folder for each, by the cluster's name.
+    pub fn witnessed(folder: &Path) -> anyhow::Result<(Self, Vec<AuditLog>)> {
+        let mut logs = BTreeMap::new();
+        for name in CLUSTERS {
+            logs.insert(name.to_owned(), AuditLog::open(&folder.join(name), u64::MAX)?);
+        }
+        Ok((Self(Simulation::filled(logs.clone())?), logs.into_values().collect()))
+    }
+
+    /// Says what the tests make of versions from now on.
+    pub fn rule(&mut self, rules: Rules) {
+        self.0.rules = rules;
     }
 
     /// Returns the world.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, bail, ensure};
-use api::{label, name, text};
+use api::{label, name, namespace, text};
 use git::{Kind, ObjectId};
 use http::Method;
 use serde_json::Value;
@@ -85,7 +85,8 @@ impl Invariants {
         let Some(object) = after else { return Ok(()) };
         match text(object, &["kind"]) {
             "Deployment" => self.rollout(cluster, object),
-            "AnalysisRun" if before.is_none() => self.run_starts(object),
+            // One elsewhere is no Stage's.
+            "AnalysisRun" if before.is_none() && namespace(object) == "kargo-myapp" => self.run_starts(object),
             "Freight" => {
                 if before.is_none() {
                     self.freight_is_new(object)?;

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
+use apiserver::AuditLog;
 use controllers::{Entry, Journal, STATUS_REFUSED};
 use model::{Clock as _, ClusterName, FileEdit, ObjectRef, Timestamp};
 use ports::git::Push;
@@ -116,7 +117,7 @@ pub struct Simulation {
     /// What was told since the last step.
     told: broadcast::Receiver<Entry>,
     invariants: Invariants,
-    rules: Rules,
+    pub(crate) rules: Rules,
     release: Release,
     faults: Faults,
     life: Option<Life>,
@@ -128,6 +129,8 @@ pub struct Simulation {
     quiet: Arc<AtomicBool>,
     /// When hosts send again what was not taken.
     again: Timestamp,
+    /// Where the clusters tell who does what, by their names.
+    audits: BTreeMap<String, AuditLog>,
 }
 
 impl Simulation {
@@ -156,17 +159,25 @@ impl Simulation {
             done: Arc::default(),
             quiet: Arc::default(),
             again: now,
+            audits: BTreeMap::new(),
         })
     }
 
     /// Makes the loaded world from nothing, without faults.
     pub(crate) fn load() -> anyhow::Result<Loaded> {
+        let mut simulation = Self::filled(BTreeMap::new())?;
+        simulation.end_life();
+        Ok(Loaded { stores: simulation.stores, credentials: simulation.credentials, now: simulation.clock.now() })
+    }
+
+    /// Makes a world from nothing whose first version is verified in prod, without faults; its clusters tell who does what.
+    pub(crate) fn filled(audits: BTreeMap<String, AuditLog>) -> anyhow::Result<Self> {
         let mut random = StdRng::seed_from_u64(0);
         let credentials = Credentials::make(|| random.random());
         let mut simulation = Self::new(0, BEGIN.parse()?, empty(), credentials, Release::Good)?;
+        simulation.audits = audits;
         simulation.fill().map_err(|error| simulation.explain(error))?;
-        simulation.end_life();
-        Ok(Loaded { stores: simulation.stores, credentials: simulation.credentials, now: simulation.clock.now() })
+        Ok(simulation)
     }
 
     fn fill(&mut self) -> anyhow::Result<()> {
@@ -301,6 +312,11 @@ impl Simulation {
         let network = self.network();
         let mut life = Life::begin(&self.clock, &self.stores, &self.credentials, &self.journal, network)?;
         let world = life.world.clone();
+        for (name, server) in &world.hosts.clusters {
+            if let Some(log) = self.audits.get(name) {
+                drop(server.clone().with_audit(log.clone()));
+            }
+        }
         life.start(Name::Wake, async move {
             world.wake().await;
             Ok(())

@@ -2,7 +2,7 @@
 
 use futures::future::BoxFuture;
 use model::{ClusterName, Decision, Timestamp};
-use ports::ClusterError;
+use ports::{ClusterError, Ports};
 use serde_json::Value;
 
 /// Names one thing that a controller looks after.
@@ -107,6 +107,9 @@ pub trait Controller: Send + Sync {
 
     /// Returns the field manager of its writes.
     fn manager(&self) -> &'static str;
+
+    /// Returns the ports that it looks and acts through: those of its own account.
+    fn ports(&self) -> &Ports;
 
     /// Returns the kinds it wants to hear of.
     fn watches(&self) -> Vec<Watched>;

@@ -76,7 +76,7 @@ struct Memory {
 }
 
 impl Driver {
-    /// Makes a driver of these controllers.
+    /// Makes a driver of these controllers. It watches through these ports; each controller looks and acts through its own.
     pub fn new(controllers: Vec<Arc<dyn Controller>>, ports: Ports, journal: Journal) -> Self {
         Self { inner: Arc::new(Inner { controllers, ports, journal, state: Mutex::default(), work: Notify::new() }) }
     }
@@ -321,9 +321,9 @@ impl Driver {
         let Pass { subject, decision } = pass;
         memory.held = decision.because.iter().filter(|reason| reason.code.is_some()).cloned().collect();
         if telling {
-            return self.tell_failure(key, memory, subject, decision, controller.manager(), now).await;
+            return self.tell_failure(key, memory, subject, decision, controller.as_ref(), now).await;
         }
-        self.grant(key, memory, subject, decision, controller.manager(), now).await
+        self.grant(key, memory, subject, decision, controller.as_ref(), now).await
     }
 
     /// The pass after a failed action: writes what the role makes of the failure, then waits.
@@ -333,12 +333,12 @@ impl Driver {
         memory: Memory,
         subject: Option<Value>,
         decision: Decision<Value>,
-        manager: &str,
+        controller: &dyn Controller,
         now: Timestamp,
     ) -> After {
         let (events, _) = apart(decision.actions);
-        self.emit(&events, manager).await;
-        if let Err(error) = self.write_status(key, subject, &decision.status, manager).await {
+        self.emit(&events, controller).await;
+        if let Err(error) = self.write_status(key, subject, &decision.status, controller).await {
             self.tell_unwritten(key, &error);
         }
         let backoff = now.checked_add(retry(memory.failures)).unwrap_or(now);
@@ -355,13 +355,13 @@ impl Driver {
         mut memory: Memory,
         subject: Option<Value>,
         decision: Decision<Value>,
-        manager: &str,
+        controller: &dyn Controller,
         now: Timestamp,
     ) -> After {
         let because: Vec<String> = decision.because.iter().map(|reason| reason.text.clone()).collect();
         let (events, actions) = apart(decision.actions);
         for (done, action) in actions.iter().enumerate() {
-            if let Err(error) = executor::perform(action, &self.inner.ports, manager).await {
+            if let Err(error) = executor::perform(action, controller.ports(), controller.manager()).await {
                 if error.is_race() {
                     // Somebody else was faster: nothing failed, and another look gives another wish. One that loses again and
                     // again waits a little, so that it never spins.
@@ -385,8 +385,8 @@ impl Driver {
             }
         }
         self.note(key, &mut memory, because, &actions, None);
-        self.emit(&events, manager).await;
-        match self.write_status(key, subject, &decision.status, manager).await {
+        self.emit(&events, controller).await;
+        match self.write_status(key, subject, &decision.status, controller).await {
             Ok(()) => {}
             // Somebody else wrote first, or it is gone: look again.
             Err(error) if error.is_conflict() || error.is_not_found() => return After::Look(memory, When::Now),
@@ -424,15 +424,21 @@ impl Driver {
     }
 
     /// Writes Events. One that cannot be written is missing, and nothing else stops for it.
-    async fn emit(&self, events: &[model::Action], manager: &str) {
+    async fn emit(&self, events: &[model::Action], controller: &dyn Controller) {
         for event in events {
-            if let Err(error) = executor::perform(event, &self.inner.ports, manager).await {
+            if let Err(error) = executor::perform(event, controller.ports(), controller.manager()).await {
                 tracing::debug!(error = model::chain(&error), "an Event was not written");
             }
         }
     }
 
-    async fn write_status(&self, key: &Key, subject: Option<Value>, status: &Value, manager: &str) -> Result<(), ports::ClusterError> {
+    async fn write_status(
+        &self,
+        key: &Key,
+        subject: Option<Value>,
+        status: &Value,
+        controller: &dyn Controller,
+    ) -> Result<(), ports::ClusterError> {
         let Some(mut object) = subject else { return Ok(()) };
         if status.is_null() || object["status"] == *status {
             return Ok(());
@@ -441,7 +447,7 @@ impl Driver {
         if let Some(metadata) = object["metadata"].as_object_mut() {
             metadata.remove("managedFields");
         }
-        self.inner.ports.clusters.get(&key.cluster)?.put_status(manager, &object).await?;
+        controller.ports().clusters.get(&key.cluster)?.put_status(controller.manager(), &object).await?;
         Ok(())
     }
 

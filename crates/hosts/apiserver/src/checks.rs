@@ -70,6 +70,24 @@ pub(crate) fn check_account(server: &Server, resource: &Resource, object: &Value
     Err(ApiError::forbidden(resource, meta(object, "name"), &why))
 }
 
+/// Who creates by an apply or an update has to be allowed to create, besides. `apiserver/pkg/endpoints/handlers/create.go`
+/// (withAuthorization).
+pub(crate) fn check_create(call: &Call) -> ApiResult<()> {
+    let (resource, place) = (&call.resource, &call.place);
+    let attributes = rbac::Attributes {
+        verb: "create".to_owned(),
+        group: resource.group.clone(),
+        resource: resource.plural.clone(),
+        namespace: place.namespace.clone(),
+        name: place.name.clone(),
+        ..rbac::Attributes::default()
+    };
+    if call.server.rules().allows(&call.caller, &attributes) {
+        return Ok(());
+    }
+    Err(ApiError::forbidden(resource, &place.name, ""))
+}
+
 /// Nobody grants what they have not got, unless they may `escalate` or `bind`.
 pub(crate) fn check_grants(call: &Call, object: &Value) -> ApiResult<()> {
     let resource = &call.resource;

@@ -45,6 +45,7 @@ mod reviews;
 mod routes;
 mod scale;
 mod selector;
+mod services;
 mod status;
 mod strategy;
 mod table;

@@ -8,6 +8,7 @@ use patch::{ApplyError, Conflicts, FieldSet, PatchError, Writer, same_but_for_ti
 use serde_json::{Value, json};
 
 use crate::catalog::Resource;
+use crate::checks::check_create;
 use crate::converter::fields::Applying;
 use crate::object::{meta, meta_mut};
 use crate::request::{FieldValidation, WriteOptions};
@@ -315,6 +316,7 @@ fn fitted(call: &Call, live: Option<&Value>, config: &Value, object: &Value) -> 
 }
 
 async fn apply_new(call: &Call, options: &WriteOptions, config: Value, stated: &str) -> ApiResult<Response> {
+    check_create(call)?;
     if !meta(&config, "uid").is_empty() {
         let why = format!("uid mismatch: the provided object specified uid {}, and no existing object was found", meta(&config, "uid"));
         return Err(ApiError::conflict(&call.resource, &call.place.name, &why));

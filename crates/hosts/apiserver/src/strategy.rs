@@ -1,14 +1,12 @@
 //! What the server itself writes into an object: what a create sets, what an update may not touch, generation, status.
 
-use rand::Rng as _;
 use serde_json::{Value, json};
 
-use crate::Server;
 use crate::catalog::Resource;
 use crate::crd;
 use crate::kinds::Generation;
 use crate::object::{self, meta, meta_mut};
-use crate::pods;
+use crate::{pods, services};
 
 /// Metadata that only the server writes.
 const SYSTEM: &[&str] = &["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "resourceVersion"];
@@ -34,7 +32,7 @@ pub(crate) fn identify(object: &mut Value, now: &str) {
 }
 
 /// Prepares a new object of its kind.
-pub(crate) fn prepare_create(server: &Server, resource: &Resource, object: &mut Value, now: &str) {
+pub(crate) fn prepare_create(resource: &Resource, object: &mut Value, now: &str) {
     if resource.generation != Generation::Never {
         meta_mut(object).insert("generation".to_owned(), json!(1));
     }
@@ -60,7 +58,10 @@ pub(crate) fn prepare_create(server: &Server, resource: &Resource, object: &mut 
         ("", "Pod") => {
             object["status"] = json!({"phase": "Pending", "qosClass": quality(object)});
         }
-        ("", "Service") => service(server, object),
+        ("", "Service") => {
+            object["status"] = json!({"loadBalancer": {}});
+            services::allocate(object);
+        }
         ("", "PersistentVolumeClaim") => {
             object["status"] = json!({"phase": "Pending"});
             protect(object, crate::protection::CLAIM);
@@ -142,37 +143,6 @@ fn quality(pod: &Value) -> &'static str {
     if guaranteed { "Guaranteed" } else { "Burstable" }
 }
 
-/// Nothing routes to a service's address here; it is there because clients expect one.
-fn service(_server: &Server, object: &mut Value) {
-    object["status"] = json!({"loadBalancer": {}});
-    let Some(Value::Object(spec)) = object.get_mut("spec") else { return };
-    let kind = spec.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
-    if kind == "ExternalName" {
-        return;
-    }
-    let address = match spec.get("clusterIP").and_then(Value::as_str).filter(|address| !address.is_empty()) {
-        Some(address) => address.to_owned(),
-        None => {
-            let mut random = rand::rng();
-            format!("10.96.{}.{}", random.random_range(0..=255), random.random_range(2..=254))
-        }
-    };
-    spec.insert("clusterIPs".to_owned(), json!([address]));
-    spec.insert("clusterIP".to_owned(), json!(address));
-    let balanced = kind == "LoadBalancer";
-    if balanced && spec.get("externalTrafficPolicy") == Some(&json!("Local")) {
-        // Who balances asks here whether the node has a Pod of the service.
-        spec.entry("healthCheckNodePort").or_insert_with(|| json!(rand::rng().random_range(30000..=32767)));
-    }
-    if kind == "NodePort" || (balanced && spec.get("allocateLoadBalancerNodePorts") != Some(&json!(false))) {
-        for port in spec.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
-            if let Value::Object(port) = port {
-                port.entry("nodePort").or_insert_with(|| json!(rand::rng().random_range(30000..=32767)));
-            }
-        }
-    }
-}
-
 /// A Job finds its Pods by labels that the server makes up.
 fn job(object: &mut Value) {
     let (uid, name) = (meta(object, "uid").to_owned(), meta(object, "name").to_owned());
@@ -236,7 +206,10 @@ pub(crate) fn prepare_update(resource: &Resource, subresource: &str, old: &Value
     if resource.custom.is_none() {
         match (resource.group.as_str(), resource.kind.as_str()) {
             ("", "Namespace") => label_namespace(&mut new),
-            ("", "Service") => keep(old, &mut new, "spec", &["clusterIP", "clusterIPs", "healthCheckNodePort"]),
+            ("", "Service") if subresource.is_empty() => {
+                services::carry_over(old, &mut new);
+                services::allocate(&mut new);
+            }
             ("", "Pod") => keep(
                 old,
                 &mut new,
@@ -338,16 +311,6 @@ fn keep(old: &Value, new: &mut Value, parent: &str, names: &[&str]) {
     for name in names {
         if let (Some(value), Some(Value::Object(map))) = (old.get(parent).and_then(|parent| parent.get(*name)), new.get_mut(parent)) {
             map.entry(*name).or_insert_with(|| value.clone());
-        }
-    }
-    let ports = old.get(parent).and_then(|parent| parent.get("ports")).and_then(Value::as_array);
-    for port in new.get_mut(parent).and_then(|parent| parent.get_mut("ports")).and_then(Value::as_array_mut).into_iter().flatten() {
-        let before = ports
-            .into_iter()
-            .flatten()
-            .find(|before| before.get("port") == port.get("port") && before.get("protocol") == port.get("protocol"));
-        if let (Some(number), Value::Object(port)) = (before.and_then(|before| before.get("nodePort")), port) {
-            port.entry("nodePort").or_insert_with(|| number.clone());
         }
     }
 }

@@ -12,7 +12,7 @@ use store::{Batch, Entry, StoreError};
 
 use crate::admission::{self, Ask};
 use crate::catalog::Resource;
-use crate::checks::{check_account, check_grants, check_namespace_lives, checked_namespace, namespace_guard};
+use crate::checks::{check_account, check_create, check_grants, check_namespace_lives, checked_namespace, namespace_guard};
 use crate::converter::fields::Applying;
 use crate::object::{self, finalizers, meta, meta_mut};
 use crate::request::{FieldValidation, WriteOptions};
@@ -97,7 +97,7 @@ pub(crate) async fn create_object(
             let base: String = meta(&new, "generateName").chars().take(BASE).collect();
             meta_mut(&mut new).insert("name".to_owned(), json!(format!("{base}{}", object::suffix())));
         }
-        strategy::prepare_create(server, resource, &mut new, &now);
+        strategy::prepare_create(resource, &mut new, &now);
         in_go_form(resource, &mut new);
         let violations = validation::check(resource, "", &new, None, warnings);
         if !violations.is_empty() {
@@ -370,6 +370,7 @@ pub(crate) async fn update(call: &Call) -> ApiResult<Response> {
         && call.place.subresource.is_empty()
         && (matches!(resource.kind.as_str(), "Lease" | "Event" | "Service") || resource.group == "rbac.authorization.k8s.io");
     if creates && call.server.store.get(&call.key()).is_none() {
+        check_create(call)?;
         meta_mut(&mut object).remove("resourceVersion");
         let created = create_object(call, &options, object, Ownership::Track, &mut warnings).await?;
         return call.answer(StatusCode::CREATED, &created, &warnings);

@@ -478,6 +478,26 @@ async fn rights_come_from_roles_and_tokens_from_accounts() {
         json!({"spec": {"resourceAttributes": {"namespace": "default", "verb": "create", "group": "apps", "resource": "deployments"}}});
     let answer = ok(bob.post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review).await);
     assert_eq!(answer["status"]["allowed"], true);
+    // What an apply or an update makes is created, too.
+    let changer = json!({"metadata": {"name": "changer"}, "rules": [
+        {"apiGroups": ["", "coordination.k8s.io"], "resources": ["configmaps", "leases"], "verbs": ["patch", "update"]},
+    ]});
+    ok(world.post(&format!("{rbac}/roles"), changer).await);
+    let reference = json!({"kind": "Role", "name": "changer", "apiGroup": RBAC});
+    let bound = json!({"metadata": {"name": "d"}, "subjects": [{"kind": "User", "name": "ann"}], "roleRef": reference});
+    ok(world.post(&format!("{rbac}/rolebindings"), bound).await);
+    let ann = world.as_user(Some(Caller::new("ann")));
+    refused(ann.apply(&format!("{MAPS}/new"), "ann", map("new", "1")).await, 403, "configmaps \"new\" is forbidden: ");
+    ok(ann
+        .apply(
+            &format!("{MAPS}/a"),
+            "ann",
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "labels": {"by": "ann"}}}),
+        )
+        .await);
+    let leases = "/apis/coordination.k8s.io/v1/namespaces/default/leases";
+    let lease = json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "l"}, "spec": {}});
+    refused(ann.put(&format!("{leases}/l"), lease).await, 403, "leases.coordination.k8s.io \"l\" is forbidden: ");
     // Nobody grants what they have not got.
     let grant = json!({"metadata": {"name": "g"}, "rules": [{"apiGroups": [RBAC], "resources": ["roles"], "verbs": ["create"]}]});
     ok(world.post(&format!("{rbac}/roles"), grant.clone()).await);

@@ -59,7 +59,7 @@ impl Clock for System {
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<i32> {
     let Role::Deploy = arguments.only;
     let ports = ports_of(&arguments).await?;
-    let controllers = controllers_of(&Roles::Deploy, &ports);
+    let controllers = controllers_of(&Roles::Deploy, &|_| ports.clone());
     for name in ports.clusters.names() {
         let cluster = ports.clusters.get(name)?;
         for definition in definitions(&controllers) {

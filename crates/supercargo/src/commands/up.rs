@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use apiserver::AuditLog;
-use controllers::{Driver, Entry, Journal};
+use controllers::{Entry, Journal};
 use jiff::Timestamp;
 use model::{Caller, Clock, ClusterName};
 use node::{HostJobs, Images, Node, NodeOptions, Runner, RunnerOptions, Told};
@@ -23,7 +23,7 @@ use crate::credentials::{CLUSTERS, Credentials, write_private};
 use crate::data::Data;
 use crate::progress::Progress;
 use crate::tls::Tls;
-use crate::world::{Bootstrap, FORGE, IDENTITY, REGISTRY, Roles, Seed, Setup, Stores, World, controllers_of};
+use crate::world::{Bootstrap, FORGE, IDENTITY, REGISTRY, Seed, Setup, Stores, World};
 use crate::{backup, control, example, serve, story};
 
 /// The version with which the example begins.
@@ -163,8 +163,8 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<i32> {
     let mut told = tokio::spawn(tell(journal.clone(), arguments.verbose));
     if arguments.empty {
         // A cluster without its own controllers would be none: a Deployment makes Pods there, with no node to run them.
-        let driver = Driver::new(controllers_of(&Roles::Cluster, &world.ports), world.ports.clone(), journal.clone());
-        let mut running = driver.start(WORKERS);
+        Seed(&world).accounts().await.context("the controllers' accounts")?;
+        let mut running = world.cluster_driver().start(WORKERS);
         end.comes().await;
         running.abort_all();
         audits.iter().for_each(AuditLog::flush);
@@ -258,7 +258,7 @@ fn start_node(world: &Arc<World>, data: &Data, table: &str, host_jobs: HostJobs,
     let registry = Registry::new(world.web.clone(), Login::Caller(Caller::new("node"))).with_shelf(Shelf::open(data.path("shelf")));
     let node = Node::new(NodeOptions {
         clock: world.ports.clock.clone(),
-        clusters: world.ports.clusters.clone(),
+        clusters: world.acting("node-agent").clusters,
         images: Images::new(data.path("images"), registry),
         place: data.path("tmp/pods"),
         environment: vec![("SUPERCARGO_HOSTS".to_owned(), table.to_owned())],

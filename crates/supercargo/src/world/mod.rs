@@ -1,6 +1,7 @@
 //! A whole world in one process: hosts, ports, controllers. `up` gives it disk, listeners and a node; a simulation gives it
 //! memory and a clock of its own. Read first: [`World::new`].
 
+mod accounts;
 mod hosts;
 mod names;
 mod network;
@@ -24,6 +25,7 @@ use tokio::sync::watch;
 
 use crate::credentials::Credentials;
 
+pub use accounts::{Granted, granted};
 pub use hosts::Hosts;
 pub use names::{DOORS, FORGE, IDENTITY, REGISTRY, forge_url, identity_url};
 pub use network::{Network, Passage};
@@ -32,6 +34,9 @@ pub use seed::{APPLICATION, Bootstrap, DEPLOYMENT, Seed};
 
 /// How long a registry's notification that was not taken waits.
 const AGAIN: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
+
+/// As whom a driver watches for all its controllers.
+const INFORMERS: &str = "shared-informers";
 
 /// Where everything is kept.
 #[derive(Clone)]
@@ -76,10 +81,12 @@ pub struct Setup {
 pub struct World {
     /// The hosts.
     pub hosts: Hosts,
-    /// The clients of the roles.
+    /// Clients that may do anything, on the roads that the roles take.
     pub ports: Ports,
     /// The same with no network between, for whoever fills the world or looks on.
     pub plain: Ports,
+    /// The clients of each account.
+    acting: Acting,
     /// HTTP to the hosts by name.
     pub web: Web,
     /// Runs the controllers.
@@ -94,6 +101,20 @@ pub struct World {
     pub jobs: watch::Sender<u64>,
     /// Who answers for the nodes, once somebody plays them.
     pub kubelets: Kubelets,
+}
+
+/// Makes the clients of the accounts.
+struct Acting {
+    hosts: Hosts,
+    network: Option<Network>,
+    ports: Ports,
+}
+
+impl Acting {
+    fn of(&self, account: &str) -> Ports {
+        let caller = accounts::caller(account);
+        Ports { clusters: roles::clusters(&self.hosts, self.network.as_ref(), &caller), ..self.ports.clone() }
+    }
 }
 
 /// Who answers API servers for the nodes of their clusters; it is known only after they are made.
@@ -165,13 +186,26 @@ impl World {
             Some(_) => roles::ports(&clock, &hosts, &web, &credentials, ports.trust.clone().expect("it was just given"), None)?,
             None => ports.clone(),
         };
-        let door = door(driver.clone(), jobs.clone(), ports.clone(), journal.clone());
-        let door = network.as_ref().map_or_else(|| door.clone(), |network| network::across(network, DOORS, door.clone()));
+        let acting = Acting { hosts: hosts.clone(), network, ports: ports.clone() };
+        let network = acting.network.as_ref();
+        let admission = Admission { images: acting.of("policy-controller"), promotions: acting.of("kargo-webhooks-server") };
+        let door = door(driver.clone(), jobs.clone(), admission, journal.clone());
+        let door = network.map_or_else(|| door.clone(), |network| network::across(network, DOORS, door.clone()));
         let web = web.with_handler(DOORS, door);
         let _ = late.0.set(web.clone());
-        let made = Driver::new(controllers_of(&Roles::All, &ports), ports.clone(), journal.clone());
+        let made = Driver::new(controllers_of(&Roles::All, &|account| acting.of(account)), acting.of(INFORMERS), journal.clone());
         let _ = driver.set(made.clone());
-        Ok(Self { hosts, ports, plain, web, driver: made, journal, credentials, deployment, jobs, kubelets })
+        Ok(Self { hosts, ports, plain, acting, web, driver: made, journal, credentials, deployment, jobs, kubelets })
+    }
+
+    /// Returns the clients of an account of `accounts.txt`; in the clusters they may do what it may.
+    pub fn acting(&self, account: &str) -> Ports {
+        self.acting.of(account)
+    }
+
+    /// Makes a driver of Kubernetes' own controllers alone.
+    pub fn cluster_driver(&self) -> Driver {
+        Driver::new(controllers_of(&Roles::Cluster, &|account| self.acting(account)), self.acting(INFORMERS), self.journal.clone())
     }
 
     /// Sends what hosts could not send before and is due now; returns when more is due, if anything waits.
@@ -203,10 +237,17 @@ fn silent(host: &str) -> ports::Handler {
     })
 }
 
+/// The clients of whoever answers admission reviews.
+#[derive(Clone)]
+struct Admission {
+    images: Ports,
+    promotions: Ports,
+}
+
 /// Answers what hosts send to the roles: webhooks, notifications, admission reviews.
-fn door(driver: Arc<OnceLock<Driver>>, jobs: watch::Sender<u64>, ports: Ports, journal: Journal) -> ports::Handler {
+fn door(driver: Arc<OnceLock<Driver>>, jobs: watch::Sender<u64>, admission: Admission, journal: Journal) -> ports::Handler {
     Arc::new(move |request: Request<bytes::Bytes>| {
-        let (driver, jobs, ports, journal) = (driver.clone(), jobs.clone(), ports.clone(), journal.clone());
+        let (driver, jobs, admission, journal) = (driver.clone(), jobs.clone(), admission.clone(), journal.clone());
         Box::pin(async move {
             let path = request.uri().path().to_owned();
             let tell = |news: News| {
@@ -219,7 +260,13 @@ fn door(driver: Arc<OnceLock<Driver>>, jobs: watch::Sender<u64>, ports: Ports, j
                 if let News::Tagged { repository, tag, digest, by } = &news
                     && !tag.is_empty()
                 {
-                    journal.append(Entry::news(ports.clock.now(), "Registry", repository, format!("{tag}@{digest} pushed by {by}"), None));
+                    journal.append(Entry::news(
+                        admission.images.clock.now(),
+                        "Registry",
+                        repository,
+                        format!("{tag}@{digest} pushed by {by}"),
+                        None,
+                    ));
                 }
                 if let Some(driver) = driver.get() {
                     driver.happened(&event_of(news));
@@ -243,8 +290,10 @@ fn door(driver: Arc<OnceLock<Driver>>, jobs: watch::Sender<u64>, ports: Ports, j
             }
             if let Some(cluster) = path.strip_prefix("/admission/") {
                 let reviewed = match cluster.strip_suffix("/promotions") {
-                    Some(cluster) => doors::admission::complete(&ports, &ClusterName(cluster.to_owned()), request.body()).await,
-                    None => doors::admission::review(&ports, &ClusterName(cluster.to_owned()), request.body()).await,
+                    Some(cluster) => {
+                        doors::admission::complete(&admission.promotions, &ClusterName(cluster.to_owned()), request.body()).await
+                    }
+                    None => doors::admission::review(&admission.images, &ClusterName(cluster.to_owned()), request.body()).await,
                 };
                 return Ok(answer(http::StatusCode::OK, reviewed.to_string().into_bytes()));
             }

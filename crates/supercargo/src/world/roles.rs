@@ -30,7 +30,7 @@ pub enum Roles {
     Cluster,
 }
 
-/// Returns the clients of a world whose hosts are in this process.
+/// Returns the clients of a world whose hosts are in this process; in its clusters they may do anything.
 pub(super) fn ports(
     clock: &Arc<dyn Clock>,
     hosts: &Hosts,
@@ -39,26 +39,31 @@ pub(super) fn ports(
     trust: Arc<sign::TrustRoot>,
     network: Option<&Network>,
 ) -> anyhow::Result<Ports> {
-    let mut clusters = Clusters::default();
-    for (name, server) in &hosts.clusters {
-        let service = axum::Extension(Caller::master("supercargo")).layer(server.router());
-        let client = match network {
-            Some(network) => kube::Client::new(Behind { service, network: network.clone(), name: name.clone() }, "default"),
-            None => kube::Client::new(service, "default"),
-        };
-        clusters = clusters.with(name, client);
-    }
     let identities = identities(credentials)?;
     let reader = identities.get(READER).cloned().context("the reader is an identity")?;
     Ok(Ports {
         clock: clock.clone(),
-        clusters,
+        clusters: clusters(hosts, network, &Caller::master("supercargo")),
         registry: Registry::new(web.clone(), Login::Caller(Caller::new(READER))),
         git: Git::new(web.clone(), identities.clone(), reader),
         forge: Forge::new(web.clone(), identities),
         trees: Trees::default(),
         trust: Some(trust),
     })
+}
+
+/// Returns the clusters as somebody reaches them.
+pub(super) fn clusters(hosts: &Hosts, network: Option<&Network>, caller: &Caller) -> Clusters {
+    let mut clusters = Clusters::default();
+    for (name, server) in &hosts.clusters {
+        let service = axum::Extension(caller.clone()).layer(server.router());
+        let client = match network {
+            Some(network) => kube::Client::new(Behind { service, network: network.clone(), name: name.clone() }, "default"),
+            None => kube::Client::new(service, "default"),
+        };
+        clusters = clusters.with(name, client);
+    }
+    clusters
 }
 
 /// Who acts on the embedded forge, by login.
@@ -81,39 +86,43 @@ fn identities(credentials: &Credentials) -> anyhow::Result<BTreeMap<String, Iden
     Ok(identities)
 }
 
-/// Returns the controllers of some roles.
-pub fn controllers_of(roles: &Roles, ports: &Ports) -> Vec<Arc<dyn Controller>> {
+/// Returns the controllers of some roles; each gets its ports by the name of the account as which it acts.
+pub fn controllers_of(roles: &Roles, acting: &dyn Fn(&str) -> Ports) -> Vec<Arc<dyn Controller>> {
     let embedded: Vec<ClusterName> = CLUSTERS.iter().map(|name| ClusterName((*name).to_owned())).collect();
     let own: [Arc<dyn Controller>; 8] = [
-        Arc::new(cluster::Workload::new(&cluster::DEPLOYMENT, ports.clone(), embedded.clone())),
-        Arc::new(cluster::Workload::new(&cluster::REPLICA_SET, ports.clone(), embedded.clone())),
-        Arc::new(cluster::Workload::new(&cluster::STATEFUL_SET, ports.clone(), embedded.clone())),
-        Arc::new(cluster::Workload::new(&cluster::DAEMON_SET, ports.clone(), embedded.clone())),
-        Arc::new(cluster::Workload::new(&cluster::JOB, ports.clone(), embedded.clone())),
-        Arc::new(cluster::Workload::new(&cluster::CRON_JOB, ports.clone(), embedded.clone())),
-        Arc::new(cluster::EndpointSlices::new(ports.clone(), embedded.clone())),
-        Arc::new(cluster::Disruption::new(ports.clone(), embedded)),
+        Arc::new(cluster::Workload::new(&cluster::DEPLOYMENT, acting("deployment-controller"), embedded.clone())),
+        Arc::new(cluster::Workload::new(&cluster::REPLICA_SET, acting("replicaset-controller"), embedded.clone())),
+        Arc::new(cluster::Workload::new(&cluster::STATEFUL_SET, acting("statefulset-controller"), embedded.clone())),
+        Arc::new(cluster::Workload::new(&cluster::DAEMON_SET, acting("daemon-set-controller"), embedded.clone())),
+        Arc::new(cluster::Workload::new(&cluster::JOB, acting("job-controller"), embedded.clone())),
+        Arc::new(cluster::Workload::new(&cluster::CRON_JOB, acting("cronjob-controller"), embedded.clone())),
+        Arc::new(cluster::EndpointSlices::new(acting("endpointslice-controller"), embedded.clone())),
+        Arc::new(cluster::Disruption::new(acting("disruption-controller"), embedded)),
     ];
     if *roles == Roles::Cluster {
         return own.to_vec();
     }
+    let source = acting("source-controller");
     let deploy: [Arc<dyn Controller>; 3] = [
-        Arc::new(flux::GitRepository::new(ports.clone())),
-        Arc::new(flux::OciRepository::new(ports.clone())),
-        Arc::new(flux::Kustomization::new(ports.clone())),
+        Arc::new(flux::GitRepository::new(source.clone())),
+        Arc::new(flux::OciRepository::new(source)),
+        Arc::new(flux::Kustomization::new(acting("kustomize-controller"))),
     ];
     let mut all = deploy.to_vec();
     if *roles == Roles::Deploy {
         return all;
     }
     let home = kargo::Home(ClusterName(CLUSTERS[0].to_owned()));
+    let kargo = acting("kargo-controller");
+    // These look at repositories and at no cluster.
+    let outside = Ports { clusters: Clusters::default(), ..kargo.clone() };
     let rest: [Arc<dyn Controller>; 6] = [
-        Arc::new(kargo::Warehouse::new(ports.clone(), home.clone())),
-        Arc::new(kargo::Stage::new(ports.clone(), home.clone())),
-        Arc::new(kargo::Promotion::new(ports.clone(), home.clone(), "kargo")),
-        Arc::new(kargo::AnalysisRun::new(ports.clone(), home)),
-        Arc::new(Checks::new(ports.clone(), CHECKS)),
-        Arc::new(Updates::new(ports.clone(), "renovate")),
+        Arc::new(kargo::Warehouse::new(kargo.clone(), home.clone())),
+        Arc::new(kargo::Stage::new(kargo.clone(), home.clone())),
+        Arc::new(kargo::Promotion::new(kargo.clone(), home.clone(), "kargo")),
+        Arc::new(kargo::AnalysisRun::new(acting("argo-rollouts"), home)),
+        Arc::new(Checks::new(outside.clone(), CHECKS)),
+        Arc::new(Updates::new(outside, "renovate")),
     ];
     all.extend(own);
     all.extend(rest);

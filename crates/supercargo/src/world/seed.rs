@@ -14,7 +14,7 @@ use promote::KARGO;
 use serde_json::{Value, json};
 
 use super::hosts::READERS;
-use super::{DOORS, World, forge_url};
+use super::{DOORS, World, accounts, forge_url};
 use crate::credentials::{CLUSTERS, SIGNERS};
 use crate::example;
 
@@ -47,12 +47,30 @@ impl Seed<'_> {
         for name in &names {
             let cluster = self.0.plain.clusters.get(name)?;
             define(cluster).await?;
+            self.accounts_of(name).await?;
             for object in self.basics(name)? {
                 apply(cluster, &object).await?;
             }
             for object in self.tests(name, bootstrap) {
                 apply(cluster, &object).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// Gives the roles their rights in every cluster; without that none of them can do anything.
+    pub async fn accounts(&self) -> anyhow::Result<()> {
+        let names: Vec<ClusterName> = self.0.plain.clusters.names().cloned().collect();
+        for name in &names {
+            self.accounts_of(name).await?;
+        }
+        Ok(())
+    }
+
+    async fn accounts_of(&self, name: &ClusterName) -> anyhow::Result<()> {
+        let cluster = self.0.plain.clusters.get(name)?;
+        for object in accounts::objects(name.0 == CLUSTERS[0]) {
+            apply(cluster, &object).await?;
         }
         Ok(())
     }

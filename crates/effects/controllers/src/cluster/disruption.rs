@@ -40,6 +40,10 @@ impl Controller for Disruption {
         MANAGER
     }
 
+    fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
     fn watches(&self) -> Vec<Watched> {
         let own = [Watched { api_version: VERSION, kind: NAME }, Watched { api_version: "v1", kind: "Pod" }];
         own.into_iter().chain(OWNERS.iter().cloned()).collect()

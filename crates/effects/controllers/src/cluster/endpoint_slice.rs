@@ -34,6 +34,10 @@ impl Controller for EndpointSlices {
         MANAGER
     }
 
+    fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
     fn watches(&self) -> Vec<Watched> {
         vec![Watched { api_version: "v1", kind: NAME }, Watched { api_version: "v1", kind: "Pod" }, SLICE]
     }

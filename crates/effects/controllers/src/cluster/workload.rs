@@ -104,6 +104,10 @@ impl Controller for Workload {
         MANAGER
     }
 
+    fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
     fn watches(&self) -> Vec<Watched> {
         let parts = self.kind.parts.iter().map(|part| Watched { api_version: part.api_version, kind: part.kind });
         [Watched { api_version: self.kind.api_version, kind: self.kind.name }].into_iter().chain(parts).collect()

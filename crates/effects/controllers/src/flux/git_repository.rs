@@ -190,6 +190,10 @@ impl Controller for GitRepository {
         "source-controller"
     }
 
+    fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
     fn watches(&self) -> Vec<Watched> {
         vec![Watched { api_version: SOURCE, kind: NAME }]
     }

@@ -177,6 +177,10 @@ impl Controller for Kustomization {
         MANAGER
     }
 
+    fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
     fn watches(&self) -> Vec<Watched> {
         let mut watched = vec![Watched { api_version: KUSTOMIZE, kind: NAME }];
         watched.extend(HEALTH.map(|(api_version, kind)| Watched { api_version, kind }));

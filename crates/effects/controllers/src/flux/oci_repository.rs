@@ -103,6 +103,10 @@ impl Controller for OciRepository {
         "source-controller"
     }
 
+    fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
     fn watches(&self) -> Vec<Watched> {
         vec![Watched { api_version: SOURCE, kind: NAME }]
     }

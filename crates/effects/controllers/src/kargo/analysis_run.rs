@@ -34,6 +34,10 @@ impl Controller for AnalysisRun {
         "rollouts-controller"
     }
 
+    fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
     fn watches(&self) -> Vec<Watched> {
         vec![Watched { api_version: ARGO, kind: NAME }, Watched { api_version: "batch/v1", kind: "Job" }]
     }

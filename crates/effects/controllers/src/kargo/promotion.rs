@@ -66,6 +66,10 @@ impl Controller for Promotion {
         promote::MANAGER
     }
 
+    fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
     fn watches(&self) -> Vec<Watched> {
         let mut watched = [NAME, "Stage"].map(|kind| Watched { api_version: KARGO, kind }).to_vec();
         watched.push(Watched { api_version: "v1", kind: "Namespace" });

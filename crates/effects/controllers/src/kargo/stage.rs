@@ -108,6 +108,10 @@ impl Controller for Stage {
         promote::MANAGER
     }
 
+    fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
     fn watches(&self) -> Vec<Watched> {
         let mut watched = [NAME, "Freight", "Promotion", "ProjectConfig"].map(|kind| Watched { api_version: KARGO, kind }).to_vec();
         watched.extend(["AnalysisRun", "AnalysisTemplate"].map(|kind| Watched { api_version: ARGO, kind }));

@@ -96,6 +96,10 @@ impl Controller for Warehouse {
         promote::MANAGER
     }
 
+    fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
     fn watches(&self) -> Vec<Watched> {
         vec![Watched { api_version: KARGO, kind: NAME }]
     }

@@ -78,6 +78,10 @@ impl Controller for Checks {
         "checks"
     }
 
+    fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
     fn watches(&self) -> Vec<Watched> {
         Vec::new()
     }

@@ -180,6 +180,10 @@ impl Controller for Updates {
         "renovate"
     }
 
+    fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
     fn watches(&self) -> Vec<Watched> {
         Vec::new()
     }
