@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use model::Timestamp;
 use store::{Blobs, Store};
 use supercargo::credentials::{CLUSTERS, Credentials};
-use supercargo::world::Stores;
+use supercargo::world::{Hosts, Stores};
 
 use crate::Simulation;
 
@@ -15,6 +15,8 @@ pub struct Loaded {
     pub(crate) stores: Stores,
     pub(crate) credentials: Credentials,
     pub(crate) now: Timestamp,
+    /// The hosts it was made with: they hold what was compiled of its definitions, which every life in a copy shares.
+    pub(crate) _hosts: Hosts,
 }
 
 impl Loaded {

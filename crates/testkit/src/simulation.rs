@@ -166,8 +166,9 @@ impl Simulation {
     /// Makes the loaded world from nothing, without faults.
     pub(crate) fn load() -> anyhow::Result<Loaded> {
         let mut simulation = Self::filled(BTreeMap::new())?;
+        let hosts = simulation.world().hosts.clone();
         simulation.end_life();
-        Ok(Loaded { stores: simulation.stores, credentials: simulation.credentials, now: simulation.clock.now() })
+        Ok(Loaded { stores: simulation.stores, credentials: simulation.credentials, now: simulation.clock.now(), _hosts: hosts })
     }
 
     /// Makes a world from nothing whose first version is verified in prod, without faults; its clusters tell who does what.

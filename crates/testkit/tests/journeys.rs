@@ -3,6 +3,10 @@
 
 use testkit::{Release, Report, journey};
 
+/// The program's own: a journey makes and drops many small values.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Lets one release travel; `again` is the command that does exactly this once more.
 fn travel(seed: u64, release: Release, again: &str) -> Report {
     match journey(seed, release) {
