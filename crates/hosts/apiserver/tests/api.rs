@@ -30,6 +30,8 @@ mod conversion;
 mod definitions;
 #[path = "api/events.rs"]
 mod events;
+#[path = "api/jobs.rs"]
+mod jobs;
 #[path = "api/pods.rs"]
 mod pods;
 #[path = "api/tokens.rs"]
