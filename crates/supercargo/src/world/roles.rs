@@ -84,7 +84,7 @@ fn identities(credentials: &Credentials) -> anyhow::Result<BTreeMap<String, Iden
 /// Returns the controllers of some roles.
 pub fn controllers_of(roles: &Roles, ports: &Ports) -> Vec<Arc<dyn Controller>> {
     let embedded: Vec<ClusterName> = CLUSTERS.iter().map(|name| ClusterName((*name).to_owned())).collect();
-    let own: [Arc<dyn Controller>; 8] = [
+    let own: [Arc<dyn Controller>; 9] = [
         Arc::new(cluster::Workload::new(&cluster::DEPLOYMENT, ports.clone(), embedded.clone())),
         Arc::new(cluster::Workload::new(&cluster::REPLICA_SET, ports.clone(), embedded.clone())),
         Arc::new(cluster::Workload::new(&cluster::STATEFUL_SET, ports.clone(), embedded.clone())),
@@ -92,7 +92,8 @@ pub fn controllers_of(roles: &Roles, ports: &Ports) -> Vec<Arc<dyn Controller>> 
         Arc::new(cluster::Workload::new(&cluster::JOB, ports.clone(), embedded.clone())),
         Arc::new(cluster::Workload::new(&cluster::CRON_JOB, ports.clone(), embedded.clone())),
         Arc::new(cluster::EndpointSlices::new(ports.clone(), embedded.clone())),
-        Arc::new(cluster::Disruption::new(ports.clone(), embedded)),
+        Arc::new(cluster::Disruption::new(ports.clone(), embedded.clone())),
+        Arc::new(cluster::NodeTaints::new(ports.clone(), embedded)),
     ];
     if *roles == Roles::Cluster {
         return own.to_vec();
