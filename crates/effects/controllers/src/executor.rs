@@ -5,7 +5,7 @@ use ports::forge::ForgeError;
 use ports::git::{GitPortError, Push};
 use ports::registry::RegistryError;
 use ports::{ClusterError, Ports};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Longest message of an Event; the API server's own limit.
 const MESSAGE: usize = 1_024;
@@ -118,12 +118,14 @@ fn is_already_there(error: &ClusterError) -> bool {
     matches!(error, ClusterError::Refused { reason, .. } if reason == "AlreadyExists")
 }
 
-/// Writes an Event. It is named by what it says of which object, so that the same again is the same object, seen once more.
-/// The object's uid stands in it, because clients look for that; one that is gone has none.
+/// Writes an Event. It is named by what it says of which object, so that the same again is the same object, seen once more: unless
+/// it is said of the same state of the object in the same second, which is a repeat. The object's uid stands in it, because
+/// clients look for that; one that is gone has none.
 async fn record(cluster: &ports::Cluster, action: &Action, manager: &str) -> Result<(), ActError> {
     let Action::Emit { about, severity, reason, message, annotations, at, .. } = action else { return Ok(()) };
     let namespace = if about.namespace.is_empty() { "default" } else { &about.namespace };
-    let uid = cluster.get(about).await?.map(|found| api::uid(&found).to_owned()).unwrap_or_default();
+    let found = cluster.get(about).await?.unwrap_or_default();
+    let (uid, version) = (api::uid(&found), api::text(&found, &["metadata", "resourceVersion"]));
     let seed = format!("{}/{}/{uid}/{severity}/{reason}/{message}", about.kind, about.name);
     let at = model::Timestamp::from_second(at.as_second()).unwrap_or(*at).to_string();
     let mut name = about.name.chars().take(200).collect::<String>();
@@ -131,7 +133,10 @@ async fn record(cluster: &ports::Cluster, action: &Action, manager: &str) -> Res
     let event = json!({
         "apiVersion": "v1", "kind": "Event",
         "metadata": {"name": name, "namespace": namespace, "annotations": annotations},
-        "involvedObject": {"apiVersion": about.api_version, "kind": about.kind, "namespace": about.namespace, "name": about.name, "uid": uid},
+        "involvedObject": {
+            "apiVersion": about.api_version, "kind": about.kind, "namespace": about.namespace, "name": about.name,
+            "uid": uid, "resourceVersion": version,
+        },
         "type": severity, "reason": reason, "message": message.chars().take(MESSAGE).collect::<String>(), "count": 1,
         "firstTimestamp": at, "lastTimestamp": at, "source": {"component": manager}, "reportingComponent": manager,
     });
@@ -140,7 +145,10 @@ async fn record(cluster: &ports::Cluster, action: &Action, manager: &str) -> Res
         other => return Ok(other.map(drop)?),
     }
     let place = model::ObjectRef { api_version: "v1".into(), kind: "Event".into(), namespace: namespace.into(), name };
-    let Some(known) = cluster.get(&place).await?.filter(|known| known["lastTimestamp"] != at.as_str()) else { return Ok(()) };
-    let patch = json!({"count": known["count"].as_i64().unwrap_or(1) + 1, "lastTimestamp": at});
+    let is_repeat =
+        |known: &Value| known["lastTimestamp"] == at.as_str() && api::text(known, &["involvedObject", "resourceVersion"]) == version;
+    let Some(known) = cluster.get(&place).await?.filter(|known| !is_repeat(known)) else { return Ok(()) };
+    let count = known["count"].as_i64().unwrap_or(1) + 1;
+    let patch = json!({"count": count, "lastTimestamp": at, "involvedObject": {"resourceVersion": version}});
     Ok(cluster.patch(manager, &place, None, &patch).await.map(drop)?)
 }
