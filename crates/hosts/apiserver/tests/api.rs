@@ -26,6 +26,8 @@ mod audit;
 mod bounds;
 #[path = "api/conversion.rs"]
 mod conversion;
+#[path = "api/deadline.rs"]
+mod deadline;
 #[path = "api/definitions.rs"]
 mod definitions;
 #[path = "api/events.rs"]
