@@ -1,7 +1,7 @@
 //! Events say which object they are about so that clients find them.
 
 use model::ClusterName;
-use serde_json::json;
+use serde_json::{Value, json};
 use testkit::Drill;
 
 /// `kubectl describe` asks for the Events of a uid.
@@ -17,7 +17,8 @@ fn events_name_the_uid_of_their_object() {
     assert!(!deployments.is_empty(), "there is no Deployment");
     for deployment in deployments {
         let mut about = events.iter().filter(|event| event["involvedObject"]["uid"] == api::uid(&deployment));
-        assert!(about.any(|event| event["reason"] == "ScalingReplicaSet"), "no Event names {}: {events:#?}", api::name(&deployment));
+        let told = |event: &Value| event["reason"] == "ScalingReplicaSet" && event["source"]["component"] == "deployment-controller";
+        assert!(about.any(told), "no Event names {}: {events:#?}", api::name(&deployment));
     }
 }
 
@@ -37,7 +38,7 @@ fn that_a_budget_covers_nobody_is_counted_twice_and_then_no_more() {
         drill.settle().expect("it comes to rest");
         let events = drill.ask(cluster.list("v1", "Event", Some("default"), None)).expect("Events");
         let told = events.iter().filter(|event| event["involvedObject"]["name"] == "lonely");
-        let told: Vec<_> = told.map(|event| (event["reason"].clone(), event["count"].clone())).collect();
-        assert_eq!(told, [(json!("NoPods"), json!(2))], "{}", api::name(&object));
+        let told: Vec<_> = told.map(|event| ["reason", "count", "source"].map(|field| event[field].clone())).collect();
+        assert_eq!(told, [[json!("NoPods"), json!(2), json!({"component": "controllermanager"})]], "{}", api::name(&object));
     }
 }

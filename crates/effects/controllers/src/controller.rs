@@ -108,6 +108,11 @@ pub trait Controller: Send + Sync {
     /// Returns the field manager of its writes.
     fn manager(&self) -> &'static str;
 
+    /// Returns the name under which it tells Events; that of its field manager, where upstream has no other.
+    fn component(&self) -> &'static str {
+        self.manager()
+    }
+
     /// Returns the kinds it wants to hear of.
     fn watches(&self) -> Vec<Watched>;
 

@@ -321,9 +321,9 @@ impl Driver {
         let Pass { subject, decision } = pass;
         memory.held = decision.because.iter().filter(|reason| reason.code.is_some()).cloned().collect();
         if telling {
-            return self.tell_failure(key, memory, subject, decision, controller.manager(), now).await;
+            return self.tell_failure(key, memory, subject, decision, controller.as_ref(), now).await;
         }
-        self.grant(key, memory, subject, decision, controller.manager(), now).await
+        self.grant(key, memory, subject, decision, controller.as_ref(), now).await
     }
 
     /// The pass after a failed action: writes what the role makes of the failure, then waits.
@@ -333,12 +333,12 @@ impl Driver {
         memory: Memory,
         subject: Option<Value>,
         decision: Decision<Value>,
-        manager: &str,
+        controller: &dyn Controller,
         now: Timestamp,
     ) -> After {
         let (events, _) = apart(decision.actions);
-        self.emit(&events, manager).await;
-        if let Err(error) = self.write_status(key, subject, &decision.status, manager).await {
+        self.emit(&events, controller).await;
+        if let Err(error) = self.write_status(key, subject, &decision.status, controller.manager()).await {
             self.tell_unwritten(key, &error);
         }
         let backoff = now.checked_add(retry(memory.failures)).unwrap_or(now);
@@ -355,13 +355,13 @@ impl Driver {
         mut memory: Memory,
         subject: Option<Value>,
         decision: Decision<Value>,
-        manager: &str,
+        controller: &dyn Controller,
         now: Timestamp,
     ) -> After {
         let because: Vec<String> = decision.because.iter().map(|reason| reason.text.clone()).collect();
         let (events, actions) = apart(decision.actions);
         for (done, action) in actions.iter().enumerate() {
-            if let Err(error) = executor::perform(action, &self.inner.ports, manager).await {
+            if let Err(error) = executor::perform(action, &self.inner.ports, controller).await {
                 if error.is_race() {
                     // Somebody else was faster: nothing failed, and another look gives another wish. One that loses again and
                     // again waits a little, so that it never spins.
@@ -385,8 +385,8 @@ impl Driver {
             }
         }
         self.note(key, &mut memory, because, &actions, None);
-        self.emit(&events, manager).await;
-        match self.write_status(key, subject, &decision.status, manager).await {
+        self.emit(&events, controller).await;
+        match self.write_status(key, subject, &decision.status, controller.manager()).await {
             Ok(()) => {}
             // Somebody else wrote first, or it is gone: look again.
             Err(error) if error.is_conflict() || error.is_not_found() => return After::Look(memory, When::Now),
@@ -424,9 +424,9 @@ impl Driver {
     }
 
     /// Writes Events. One that cannot be written is missing, and nothing else stops for it.
-    async fn emit(&self, events: &[model::Action], manager: &str) {
+    async fn emit(&self, events: &[model::Action], controller: &dyn Controller) {
         for event in events {
-            if let Err(error) = executor::perform(event, &self.inner.ports, manager).await {
+            if let Err(error) = executor::perform(event, &self.inner.ports, controller).await {
                 tracing::debug!(error = model::chain(&error), "an Event was not written");
             }
         }

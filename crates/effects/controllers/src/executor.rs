@@ -7,6 +7,8 @@ use ports::registry::RegistryError;
 use ports::{ClusterError, Ports};
 use serde_json::{Value, json};
 
+use crate::controller::Controller;
+
 /// Longest message of an Event; the API server's own limit.
 const MESSAGE: usize = 1_024;
 
@@ -62,7 +64,7 @@ impl ActError {
 }
 
 /// Performs one action. Performing it twice is the same as once.
-pub(crate) async fn perform(action: &Action, ports: &Ports, manager: &str) -> Result<(), ActError> {
+pub(crate) async fn perform(action: &Action, ports: &Ports, controller: &dyn Controller) -> Result<(), ActError> {
     match action {
         Action::Apply { cluster, manager, object } => {
             ports.clusters.get(cluster)?.apply(manager, object, false).await?;
@@ -77,7 +79,7 @@ pub(crate) async fn perform(action: &Action, ports: &Ports, manager: &str) -> Re
         Action::Delete { cluster, object, uid } => {
             ports.clusters.get(cluster)?.delete(object, uid.as_deref()).await?;
         }
-        Action::Emit { cluster, .. } => record(ports.clusters.get(cluster)?, action, manager).await?,
+        Action::Emit { cluster, .. } => record(ports.clusters.get(cluster)?, action, controller).await?,
         Action::PushCommit { repository, branch, base, expected, edits, message, identity, at } => {
             let push = Push { repository, branch, base: Some(base), expected: expected.as_deref(), edits, message, identity, at: *at };
             ports.git.push(&push).await?;
@@ -121,8 +123,9 @@ fn is_already_there(error: &ClusterError) -> bool {
 /// Writes an Event. It is named by what it says of which object, so that the same again is the same object, seen once more: unless
 /// it is said of the same state of the object in the same second, which is a repeat. The object's uid stands in it, because
 /// clients look for that; one that is gone has none.
-async fn record(cluster: &ports::Cluster, action: &Action, manager: &str) -> Result<(), ActError> {
+async fn record(cluster: &ports::Cluster, action: &Action, controller: &dyn Controller) -> Result<(), ActError> {
     let Action::Emit { about, severity, reason, message, annotations, at, .. } = action else { return Ok(()) };
+    let (manager, component) = (controller.manager(), controller.component());
     let namespace = if about.namespace.is_empty() { "default" } else { &about.namespace };
     let found = cluster.get(about).await?.unwrap_or_default();
     let (uid, version) = (api::uid(&found), api::text(&found, &["metadata", "resourceVersion"]));
@@ -138,7 +141,7 @@ async fn record(cluster: &ports::Cluster, action: &Action, manager: &str) -> Res
             "uid": uid, "resourceVersion": version,
         },
         "type": severity, "reason": reason, "message": message.chars().take(MESSAGE).collect::<String>(), "count": 1,
-        "firstTimestamp": at, "lastTimestamp": at, "source": {"component": manager}, "reportingComponent": manager,
+        "firstTimestamp": at, "lastTimestamp": at, "source": {"component": component}, "reportingComponent": component,
     });
     match cluster.create(manager, &event).await {
         Err(error) if is_already_there(&error) => {}

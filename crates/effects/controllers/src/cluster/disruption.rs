@@ -53,6 +53,10 @@ impl Controller for Disruption {
         MANAGER
     }
 
+    fn component(&self) -> &'static str {
+        "controllermanager"
+    }
+
     fn watches(&self) -> Vec<Watched> {
         let own = [Watched { api_version: VERSION, kind: NAME }, Watched { api_version: "v1", kind: "Pod" }];
         own.into_iter().chain(OWNERS.iter().cloned()).collect()
