@@ -1,20 +1,25 @@
-//! The node agent over an API server in memory: what simulated Pods look like, rule by rule, and what logs and connections answer.
+//! The node agent over an API server in memory, beside the controller of nodes' taints: what simulated Pods look like, rule by rule,
+//! where they go, and what logs and connections answer.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use apiserver::{ApiServer, Options};
 use bytes::Bytes;
+use controllers::{Driver, Journal, cluster};
 use http::{Method, Request, Response};
 use model::{Caller, Clock, ClusterName, Timestamp};
 use node::{HostJobs, Images, Node, NodeOptions};
-use ports::{Cluster, Clusters, Login, Registry, Web};
+use ports::{Cluster, Clusters, Forge, Git, Identity, Login, Ports, Registry, Trees, Web};
 use serde_json::{Value, json};
 use tower::{Layer as _, ServiceExt as _};
 
 /// Long enough for a loaded machine; nothing waits for it when all is well.
 const PATIENCE: Duration = Duration::from_secs(60);
 const PODS: &str = "/api/v1/namespaces/default/pods";
+const NODES: &str = "/api/v1/nodes";
+const MERGE: &str = "application/merge-patch+json";
 
 struct System;
 
@@ -33,7 +38,7 @@ struct World {
 
 /// A registry with one image, `registry.internal/app:1`.
 fn registry() -> Web {
-    let image = Arc::new(oci::image(&[], &oci::ImageConfig::default(), &std::collections::BTreeMap::new()));
+    let image = Arc::new(oci::image(&[], &oci::ImageConfig::default(), &BTreeMap::new()));
     Web::new(&[]).with_handler(
         "registry.internal",
         Arc::new(move |request| {
@@ -84,11 +89,29 @@ impl World {
         Self { router, clusters, node, folder }
     }
 
-    /// With an agent that looks after the Pods.
+    /// With an agent that looks after the Pods, and the controller without which no node takes any.
     fn running() -> Self {
         let world = Self::new();
-        tokio::spawn(world.node.clone().run(ClusterName("dev".to_owned())));
+        let dev = ClusterName("dev".to_owned());
+        let controller = cluster::NodeTaints::new(world.ports(), vec![dev.clone()]);
+        let driver = Driver::new(vec![Arc::new(controller)], world.ports(), Journal::memory());
+        driver.start(1).detach_all();
+        tokio::spawn(world.node.clone().run(dev));
         world
+    }
+
+    fn ports(&self) -> Ports {
+        let (web, nobody) = (Web::new(&[]), Caller::new("nobody"));
+        let reader = Identity { caller: nobody.clone(), basic: None, name: String::new(), email: String::new(), key: None };
+        Ports {
+            clock: Arc::new(System),
+            clusters: self.clusters.clone(),
+            registry: Registry::new(web.clone(), Login::Caller(nobody)),
+            git: Git::new(web.clone(), BTreeMap::new(), reader),
+            forge: Forge::new(web, BTreeMap::new()),
+            trees: Trees::default(),
+            trust: None,
+        }
     }
 
     fn cluster(&self) -> &Cluster {
@@ -118,13 +141,17 @@ impl World {
     }
 
     async fn until(&self, name: &str, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        self.until_at(&format!("{PODS}/{name}"), what, holds).await
+    }
+
+    async fn until_at(&self, path: &str, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
         let started = Instant::now();
         loop {
-            let pod = self.send(Method::GET, &format!("{PODS}/{name}"), "", Value::Null).await;
-            if holds(&pod) {
-                return pod;
+            let object = self.send(Method::GET, path, "", Value::Null).await;
+            if holds(&object) {
+                return object;
             }
-            assert!(started.elapsed() < PATIENCE, "{name}: {what} did not happen: {:#}", pod["status"]);
+            assert!(started.elapsed() < PATIENCE, "{path}: {what} did not happen: {object:#}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -287,6 +314,62 @@ async fn nodes_say_what_they_are() {
     assert_eq!(node["status"]["nodeInfo"]["kubeletVersion"], "v1.36.0+simulated");
     let node = world.send(Method::GET, "/api/v1/nodes/containers", "", Value::Null).await;
     assert_eq!(node["spec"]["taints"][0]["key"], "supercargo.dev/jobs-only");
+}
+
+#[tokio::test]
+async fn nodes_are_tainted_by_what_they_say_and_take_pods_again() {
+    let world = World::running();
+    let extra = format!("{NODES}/extra");
+    let taints = |keys: &'static [&'static str]| {
+        move |node: &Value| {
+            let found = node["spec"]["taints"].as_array().into_iter().flatten().map(|taint| api::text(taint, &["key"]));
+            found.eq(keys.iter().copied())
+        }
+    };
+    let taint = json!({"key": "own", "value": "yes", "effect": "NoSchedule"});
+    let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "extra", "labels": {"disk": "ssd"}},
+        "spec": {"taints": [taint]}, "status": {"conditions": [{"type": "Ready", "status": "False"}]}});
+    world.send(Method::POST, NODES, "application/json", node).await;
+    let own = json!([{"key": "own", "operator": "Exists"}]);
+    let picky = |name: &str| pod(name, "", json!({"nodeSelector": {"disk": "ssd"}, "tolerations": own}));
+    world.create(picky("first")).await;
+    world.until("first", "it is refused", is("PodScheduled", "False")).await;
+    world.until_at(&extra, "it is as admission made it", taints(&["own", "node.kubernetes.io/not-ready"])).await;
+    let says = |conditions: Value| json!({"status": {"conditions": conditions}});
+    let well = says(json!([{"type": "Ready", "status": "True"}]));
+    world.send(Method::PATCH, &format!("{extra}/status"), MERGE, well).await;
+    world.until_at(&extra, "the taint goes", taints(&["own"])).await;
+    world.until("first", "it is Ready", is("Ready", "True")).await;
+    let crowded = says(json!([{"type": "Ready", "status": "True"}, {"type": "PIDPressure", "status": "True"}]));
+    world.send(Method::PATCH, &format!("{extra}/status"), MERGE, crowded).await;
+    world.send(Method::PATCH, &extra, MERGE, json!({"spec": {"unschedulable": true}})).await;
+    // The order is that in which they came.
+    world.until_at(&extra, "both taints come", |node| node["spec"]["taints"].as_array().map(Vec::len) == Some(3)).await;
+    world.create(picky("second")).await;
+    world.until("second", "it is refused", is("PodScheduled", "False")).await;
+    let calm = says(json!([{"type": "Ready", "status": "True"}, {"type": "PIDPressure", "status": "False"}]));
+    world.send(Method::PATCH, &format!("{extra}/status"), MERGE, calm).await;
+    world.send(Method::PATCH, &extra, MERGE, json!({"spec": {"unschedulable": null}})).await;
+    let node = world.until_at(&extra, "both taints go", taints(&["own"])).await;
+    assert_eq!(node["spec"]["taints"][0], taint);
+    let second = world.until("second", "it is Ready", is("Ready", "True")).await;
+    assert_eq!(second["spec"]["nodeName"], "extra");
+}
+
+/// A cordon outlives the process that runs the node: who registers again does not take it away.
+#[tokio::test]
+async fn a_node_that_registers_again_keeps_its_taints() {
+    let world = World::running();
+    let containers = format!("{NODES}/containers");
+    let has = |count: usize| move |node: &Value| node["spec"]["taints"].as_array().map(Vec::len) == Some(count);
+    world.until_at(&containers, "its own taint is left", |node| api::is_true(node, "Ready") && has(1)(node)).await;
+    let taints = json!([{"key": "supercargo.dev/jobs-only", "effect": "NoSchedule"}, {"key": "own", "effect": "NoSchedule"}]);
+    let change = json!({"metadata": {"labels": {"kubernetes.io/os": null}}, "spec": {"unschedulable": true, "taints": taints}});
+    world.send(Method::PATCH, &containers, MERGE, change).await;
+    let before = world.until_at(&containers, "it is tainted", has(3)).await;
+    tokio::spawn(world.node.clone().run(ClusterName("dev".to_owned())));
+    let after = world.until_at(&containers, "it registers", |node| api::label(node, "kubernetes.io/os").is_some()).await;
+    assert_eq!(after["spec"], before["spec"]);
 }
 
 #[tokio::test]

@@ -111,6 +111,11 @@ pub trait Controller: Send + Sync {
     /// Returns the ports that it looks and acts through: those of its own account.
     fn ports(&self) -> &Ports;
 
+    /// Returns the name under which it tells Events; that of its field manager, where upstream has no other.
+    fn component(&self) -> &'static str {
+        self.manager()
+    }
+
     /// Returns the kinds it wants to hear of.
     fn watches(&self) -> Vec<Watched>;
 

@@ -361,7 +361,7 @@ impl Driver {
         let because: Vec<String> = decision.because.iter().map(|reason| reason.text.clone()).collect();
         let (events, actions) = apart(decision.actions);
         for (done, action) in actions.iter().enumerate() {
-            if let Err(error) = executor::perform(action, controller.ports(), controller.manager()).await {
+            if let Err(error) = executor::perform(action, controller).await {
                 if error.is_race() {
                     // Somebody else was faster: nothing failed, and another look gives another wish. One that loses again and
                     // again waits a little, so that it never spins.
@@ -426,7 +426,7 @@ impl Driver {
     /// Writes Events. One that cannot be written is missing, and nothing else stops for it.
     async fn emit(&self, events: &[model::Action], controller: &dyn Controller) {
         for event in events {
-            if let Err(error) = executor::perform(event, controller.ports(), controller.manager()).await {
+            if let Err(error) = executor::perform(event, controller).await {
                 tracing::debug!(error = model::chain(&error), "an Event was not written");
             }
         }

@@ -25,8 +25,6 @@ use crate::schedule::{CONTAINERS, SIMULATED, Wish};
 use crate::simulation::seconds;
 use crate::ward::{Contained, Task, Ward};
 
-/// The taint of nodes that are not ready, or were just made.
-const NOT_READY: &str = "node.kubernetes.io/not-ready";
 /// How long a Pod has to end that says nothing about it.
 const GRACE: u64 = 30;
 
@@ -162,9 +160,6 @@ impl Node {
     }
 
     async fn see_node(&self, name: &ClusterName, change: WatchChange) {
-        if let WatchChange::Applied(node) = &change {
-            self.welcome(name, node).await;
-        }
         let freed = match change {
             WatchChange::Applied(node) => self.ward(name).nodes.insert(api::name(&node).to_owned(), node.clone()).as_ref() != Some(&node),
             WatchChange::Deleted(node) => self.ward(name).nodes.remove(api::name(&node)).is_some(),
@@ -172,21 +167,6 @@ impl Node {
         };
         if freed {
             self.try_again(name).await;
-        }
-    }
-
-    /// Takes the taint from a node that admission gave it and that it no longer deserves: upstream's node lifecycle controller.
-    async fn welcome(&self, name: &ClusterName, node: &Value) {
-        let Some(taints) = node["spec"]["taints"].as_array().filter(|_| api::is_true(node, "Ready")) else { return };
-        let left: Vec<&Value> = taints.iter().filter(|taint| taint["key"] != NOT_READY || taint["effect"] != "NoSchedule").collect();
-        let Ok(cluster) = self.options.clusters.get(name) else { return };
-        if left.len() < taints.len() {
-            let reference =
-                ObjectRef { api_version: "v1".into(), kind: "Node".into(), namespace: String::new(), name: api::name(node).into() };
-            let patch = json!({"metadata": {"resourceVersion": node["metadata"]["resourceVersion"]}, "spec": {"taints": left}});
-            if let Err(error) = cluster.patch("kube-controller-manager", &reference, None, &patch).await {
-                tracing::debug!(node = api::name(node), %error, "a node kept its taint for now");
-            }
         }
     }
 
@@ -202,7 +182,15 @@ impl Node {
     }
 
     async fn register(&self, cluster: &Cluster, name: &str) -> Result<(), ClusterError> {
-        let object = machine::node(name);
+        let mut object = machine::node(name);
+        match cluster.create(KUBELET, &object).await {
+            Err(error) if error.is_conflict() => {}
+            other => drop(other?),
+        }
+        // A node that is there already keeps the taints that it has.
+        if let Some(fields) = object.as_object_mut() {
+            fields.remove("spec");
+        }
         cluster.apply(KUBELET, &object, false).await?;
         let reference = ObjectRef { api_version: "v1".into(), kind: "Node".into(), namespace: String::new(), name: name.into() };
         let status = machine::status(name, &seconds(self.options.clock.now()));

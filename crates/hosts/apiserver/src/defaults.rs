@@ -273,8 +273,22 @@ fn job_spec(spec: &mut Map<String, Value>) {
     fill(spec, "suspend", json!(false));
     fill(spec, "manualSelector", json!(false));
     fill(spec, "podReplacementPolicy", json!(if spec.contains_key("podFailurePolicy") { "Failed" } else { "TerminatingOrFailed" }));
+    failure_policy(spec);
     if let Some(template) = spec.get_mut("template").and_then(|template| object(template, "spec")) {
         pod_spec(template);
+    }
+}
+
+/// A condition that a rule names without a status is one that holds.
+fn failure_policy(job: &mut Map<String, Value>) {
+    let Some(policy) = job.get_mut("podFailurePolicy") else { return };
+    for rule in each(policy, "rules") {
+        for pattern in each(rule, "onPodConditions").filter_map(Value::as_object_mut) {
+            // The field is no pointer in Go: left out, it is there and empty.
+            if pattern.get("status").and_then(Value::as_str).is_none_or(str::is_empty) {
+                pattern.insert("status".to_owned(), json!("True"));
+            }
+        }
     }
 }
 
@@ -284,8 +298,9 @@ fn cron_job(value: &mut Value) {
     fill(spec, "suspend", json!(false));
     fill(spec, "successfulJobsHistoryLimit", json!(3));
     fill(spec, "failedJobsHistoryLimit", json!(1));
-    let template = spec.get_mut("jobTemplate").and_then(|template| template.get_mut("spec"));
-    if let Some(pod) = template.and_then(|spec| spec.get_mut("template")).and_then(|template| object(template, "spec")) {
+    let Some(job) = spec.get_mut("jobTemplate").and_then(|template| object(template, "spec")) else { return };
+    failure_policy(job);
+    if let Some(pod) = job.get_mut("template").and_then(|template| object(template, "spec")) {
         pod_spec(pod);
     }
 }

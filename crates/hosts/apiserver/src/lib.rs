@@ -17,6 +17,7 @@ mod connections;
 mod conversion;
 mod converter;
 mod crd;
+mod deadline;
 mod decode;
 mod defaults;
 mod delete;
@@ -59,6 +60,7 @@ mod wire;
 mod write;
 
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
+use std::time::Duration;
 
 use axum::Router;
 use bytes::Bytes;
@@ -150,6 +152,8 @@ pub(crate) struct Server {
     pub audit: OnceLock<AuditLog>,
     /// Places for watches.
     pub watches: Arc<Semaphore>,
+    /// How long a request may take, where somebody has said it.
+    pub request_timeout: OnceLock<Duration>,
     pub expiry: Mutex<Expiry>,
 }
 
@@ -168,6 +172,7 @@ impl ApiServer {
             owners: Mutex::default(),
             audit: OnceLock::new(),
             watches: Arc::new(Semaphore::new(WATCHES)),
+            request_timeout: OnceLock::new(),
             expiry: Mutex::default(),
             name,
             clock,
@@ -195,6 +200,14 @@ impl ApiServer {
     #[must_use]
     pub fn with_watches(self, most: usize) -> Self {
         self.server.watches.forget_permits(WATCHES.saturating_sub(most));
+        self
+    }
+
+    /// Lets no request take longer than this but for those that go on by their nature, such as watches; a minute otherwise. What is
+    /// said first stays.
+    #[must_use]
+    pub fn with_request_timeout(self, longest: Duration) -> Self {
+        let _ = self.server.request_timeout.set(longest);
         self
     }
 
@@ -259,6 +272,11 @@ impl Server {
             }
             _ => {}
         }
+    }
+
+    /// Returns how long a request may take.
+    pub fn longest(&self) -> Duration {
+        self.request_timeout.get().copied().unwrap_or(deadline::LONGEST)
     }
 
     /// Returns the present second as objects carry it.

@@ -1,7 +1,6 @@
 //! From a request to its answer: who calls, may they, what is at this path, and which verb is it.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -14,6 +13,7 @@ use serde_json::json;
 
 use crate::audit::Trail;
 use crate::catalog::Catalog;
+use crate::deadline::Deadline;
 use crate::rbac::Attributes;
 use crate::request::{Place, Query, place, verb};
 use crate::selector::Selector;
@@ -22,9 +22,6 @@ use crate::typed;
 use crate::write::Call;
 use crate::{Server, accept, auth, decode, delete, patches, paths, pods, read, reviews, scale, token, watch, write};
 
-/// How long a request may take that does not go on by its nature, kube-apiserver's `--request-timeout`.
-const LONGEST: Duration = Duration::from_secs(60);
-
 /// Returns the router: everything goes through one function, in the order of the real server.
 pub(crate) fn router(server: Arc<Server>) -> Router {
     Router::new().fallback(answer).with_state(server)
@@ -32,11 +29,12 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
 
 async fn answer(State(server): State<Arc<Server>>, request: Request) -> Response {
     let place = place(request.uri().path());
-    let lasting = place.as_ref().is_some_and(|place| lasts(place, request.uri().query().unwrap_or_default()));
+    let deadline = Deadline::of(request.method(), request.uri(), place.as_ref(), server.longest());
+    let lasting = matches!(deadline, Ok(None));
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let compressed = reads && !lasting && accept::gzip(request.headers());
     let durable = server.store.is_durable();
-    let work = respond(server, request, place, lasting);
+    let work = respond(server, request, place, deadline.clone());
     // Whoever hangs up while something is written must not keep from happening what follows the write.
     let work = async move {
         if reads || !durable {
@@ -45,35 +43,26 @@ async fn answer(State(server): State<Arc<Server>>, request: Request) -> Response
             tokio::spawn(work).await.unwrap_or_else(|_| ApiError::internal("the request was not carried out to its end").into_response())
         }
     };
-    let response =
-        if lasting { work.await } else { tokio::time::timeout(LONGEST, work).await.unwrap_or_else(|_| overdue().into_response()) };
+    let response = match deadline {
+        Ok(Some(deadline)) => tokio::time::timeout(deadline.after, work).await.unwrap_or_else(|_| deadline.missed().into_response()),
+        Ok(None) | Err(_) => work.await,
+    };
     if compressed { accept::compressed(response).await } else { response }
 }
 
-/// Tells whether a request goes on for as long as its client wants.
-fn lasts(place: &Place, query: &str) -> bool {
-    place.watch
-        || matches!(place.subresource.as_str(), "exec" | "attach" | "portforward" | "proxy")
-        || Query::parse(query).flag(if place.subresource == "log" { "follow" } else { "watch" })
-}
-
-fn overdue() -> ApiError {
-    let message = "Timeout: request did not complete within the allotted timeout";
-    ApiError::new(504, "Timeout", message).with(json!({}))
-}
-
-async fn respond(server: Arc<Server>, request: Request, place: Option<Place>, lasting: bool) -> Response {
+async fn respond(server: Arc<Server>, request: Request, place: Option<Place>, deadline: ApiResult<Option<Deadline>>) -> Response {
     let catalog = server.catalog();
     let found = place.as_ref().and_then(|place| catalog.find(&place.group, &place.version, &place.resource));
     let encodings = found.map_or(accept::Encodings::All, |resource| resource.encodings());
     // Who wants what nobody has is told so in JSON. An answer that goes on is JSON, too: to be written anew it would have to end.
-    let wanted = if lasting { None } else { accept::negotiate(request.headers(), encodings).ok() };
+    let wanted = if matches!(deadline, Ok(None)) { None } else { accept::negotiate(request.headers(), encodings).ok() };
     let media = wanted.map_or(accept::Media::Json, |(_, media)| media);
     let mut trail = Trail::begin(&server, &request, place.as_ref());
-    let response = match handle(server, request, &mut trail).await {
-        Ok(response) => response,
-        Err(error) => error.into_response(),
+    let handled = match deadline {
+        Ok(_) => handle(server, request, &mut trail).await,
+        Err(error) => Err(error),
     };
+    let response = handled.unwrap_or_else(ApiError::into_response);
     trail.end(accept::encoded(response, media).await)
 }
 

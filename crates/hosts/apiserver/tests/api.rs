@@ -26,10 +26,14 @@ mod audit;
 mod bounds;
 #[path = "api/conversion.rs"]
 mod conversion;
+#[path = "api/deadline.rs"]
+mod deadline;
 #[path = "api/definitions.rs"]
 mod definitions;
 #[path = "api/events.rs"]
 mod events;
+#[path = "api/jobs.rs"]
+mod jobs;
 #[path = "api/pods.rs"]
 mod pods;
 #[path = "api/tokens.rs"]

@@ -19,6 +19,8 @@ pub struct Observed {
     pub cluster: ClusterName,
     /// The budget.
     pub object: Value,
+    /// Whether it has changed since it was last looked at, if only because its status was written.
+    pub changed: bool,
     /// The present moment.
     pub now: Timestamp,
     /// The Pods that it covers.
@@ -76,10 +78,12 @@ pub fn decide(seen: &Observed) -> Decision<Value> {
                 generation(object),
                 seen.now,
             );
-            let first = status["observedGeneration"] != json!(generation(object));
             status["observedGeneration"] = json!(generation(object));
+            // Upstream looks when a budget or a Pod that it covers has changed, and says it each time; what else wakes this role,
+            // it does not hear of.
+            let news = seen.changed || status != object["status"];
             let mut decision = Decision::of(status);
-            if seen.pods.is_empty() && first {
+            if seen.pods.is_empty() && news {
                 decision.actions.push(tell(&seen.cluster, object, "Normal", "NoPods", "No matching pods found".to_owned(), seen.now));
             }
             if let Some(at) = next {
@@ -184,6 +188,7 @@ mod tests {
         Observed {
             cluster: ClusterName("dev".into()),
             object: json!({"metadata": {"name": "b", "generation": 3}, "spec": spec}),
+            changed: true,
             now: "2026-01-01T00:00:00Z".parse().expect("a time"),
             pods,
             owners: vec![json!({"kind": "ReplicaSet", "metadata": {"uid": "r"}, "spec": {"replicas": 3}})],
@@ -204,13 +209,23 @@ mod tests {
             assert_eq!(found, [expected, desired, allowed], "{spec}");
             assert_eq!(status["observedGeneration"], 3);
         }
-        let mut nobody = budget(json!({"minAvailable": 1}), Vec::new());
-        let told = decide(&nobody);
-        assert!(matches!(&told.actions[..], [model::Action::Emit { reason, .. }] if reason == "NoPods"), "{:?}", told.actions);
-        nobody.object["status"] = told.status;
-        assert!(decide(&nobody).actions.is_empty(), "it is told once");
         let alone = decide(&budget(json!({"maxUnavailable": 0}), vec![pod("a", true, None)])).status;
         assert_eq!((&alone["disruptionsAllowed"], &alone["conditions"][0]["reason"]), (&json!(0), &json!("InsufficientPods")));
+    }
+
+    #[test]
+    fn that_a_budget_covers_nobody_is_told_whenever_it_changes() {
+        let tells = |seen: &Observed| matches!(&decide(seen).actions[..], [model::Action::Emit { reason, .. }] if reason == "NoPods");
+        let mut nobody = budget(json!({"minAvailable": 1}), Vec::new());
+        assert!(tells(&nobody), "when it is made");
+        nobody.object["status"] = decide(&nobody).status;
+        assert!(tells(&nobody), "when its status was written");
+        assert_eq!(decide(&nobody).status, nobody.object["status"], "which is not written again");
+        nobody.changed = false;
+        assert!(!tells(&nobody), "when something else made it look");
+        nobody.object["status"]["expectedPods"] = json!(1);
+        assert!(tells(&nobody), "when its last Pod went");
+        assert!(!tells(&budget(json!({"minAvailable": 1}), vec![pod("a", true, None)])));
     }
 
     #[test]

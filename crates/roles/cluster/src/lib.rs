@@ -1,7 +1,7 @@
 //! Kubernetes' own controllers, for embedded clusters: Deployments make ReplicaSets, CronJobs make Jobs; ReplicaSets, StatefulSets,
-//! DaemonSets and Jobs make Pods; Services have EndpointSlices, and budgets say how many Pods may be evicted. Read first: the
-//! `decide` of each module; they are alike. Follows kubernetes/kubernetes
-//! `pkg/controller/{deployment,replicaset,statefulset,daemon,job,cronjob,endpointslice,disruption}`; differences in
+//! DaemonSets and Jobs make Pods; Services have EndpointSlices, budgets say how many Pods may be evicted, and nodes have taints while
+//! they are not well. Read first: the `decide` of each module; they are alike. Follows kubernetes/kubernetes
+//! `pkg/controller/{deployment,replicaset,statefulset,daemon,job,cronjob,endpointslice,disruption,nodelifecycle}`; differences in
 //! KNOWN-DIFFERENCES.md.
 
 pub mod cron_job;
@@ -11,6 +11,7 @@ pub mod disruption;
 pub mod endpoint_slice;
 mod history;
 pub mod job;
+pub mod node_taints;
 mod owned;
 pub mod replica_set;
 #[cfg(test)]

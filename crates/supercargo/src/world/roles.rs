@@ -89,7 +89,7 @@ fn identities(credentials: &Credentials) -> anyhow::Result<BTreeMap<String, Iden
 /// Returns the controllers of some roles; each gets its ports by the name of the account as which it acts.
 pub fn controllers_of(roles: &Roles, acting: &dyn Fn(&str) -> Ports) -> Vec<Arc<dyn Controller>> {
     let embedded: Vec<ClusterName> = CLUSTERS.iter().map(|name| ClusterName((*name).to_owned())).collect();
-    let own: [Arc<dyn Controller>; 8] = [
+    let own: [Arc<dyn Controller>; 9] = [
         Arc::new(cluster::Workload::new(&cluster::DEPLOYMENT, acting("deployment-controller"), embedded.clone())),
         Arc::new(cluster::Workload::new(&cluster::REPLICA_SET, acting("replicaset-controller"), embedded.clone())),
         Arc::new(cluster::Workload::new(&cluster::STATEFUL_SET, acting("statefulset-controller"), embedded.clone())),
@@ -97,7 +97,8 @@ pub fn controllers_of(roles: &Roles, acting: &dyn Fn(&str) -> Ports) -> Vec<Arc<
         Arc::new(cluster::Workload::new(&cluster::JOB, acting("job-controller"), embedded.clone())),
         Arc::new(cluster::Workload::new(&cluster::CRON_JOB, acting("cronjob-controller"), embedded.clone())),
         Arc::new(cluster::EndpointSlices::new(acting("endpointslice-controller"), embedded.clone())),
-        Arc::new(cluster::Disruption::new(acting("disruption-controller"), embedded)),
+        Arc::new(cluster::Disruption::new(acting("disruption-controller"), embedded.clone())),
+        Arc::new(cluster::NodeTaints::new(acting("node-controller"), embedded)),
     ];
     if *roles == Roles::Cluster {
         return own.to_vec();

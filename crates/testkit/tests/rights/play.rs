@@ -126,9 +126,11 @@ pub fn workloads(drill: &mut Drill) {
     let elsewhere = json!({"type": "ExternalName", "externalName": "example.com"});
     hand.patch(&format!("{CORE}/services/s"), json!({"spec": elsewhere}));
 
-    let budget = json!({"minAvailable": "50%", "selector": {"matchLabels": {"app": "served"}}});
-    let budget = json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "b"}, "spec": budget});
-    hand.create("/apis/policy/v1/namespaces/rights/poddisruptionbudgets", budget);
+    for app in ["served", "nobody"] {
+        let spec = json!({"minAvailable": "50%", "selector": {"matchLabels": {"app": app}}});
+        let budget = json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": app}, "spec": spec});
+        hand.create("/apis/policy/v1/namespaces/rights/poddisruptionbudgets", budget);
+    }
     jobs(drill);
 }
 
@@ -221,7 +223,7 @@ pub fn informers(drill: &Drill) {
     });
 }
 
-/// The agent of the nodes, in real time.
+/// The agent of the nodes, in real time, beside Kubernetes' own controllers.
 pub fn node(drill: &Drill, place: &Path) {
     const CORE: &str = "/api/v1/namespaces/agent";
     let world = drill.world();
@@ -237,6 +239,8 @@ pub fn node(drill: &Drill, place: &Path) {
     world.kubelets.set(agent.clone());
     let cluster = plain(drill, "staging");
     drill.ask(async {
+        // Without it, nobody takes the taint of a new node away.
+        let _controllers = world.cluster_driver().start(1);
         let agent = tokio::spawn(agent.run(ClusterName("staging".to_owned())));
         let create = async |path: &str, body: Value| send(&cluster, Method::POST, path, JSON, &body).await;
         create("/api/v1/namespaces", json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "agent"}})).await;

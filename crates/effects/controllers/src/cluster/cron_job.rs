@@ -8,6 +8,7 @@ use super::workload::{Kind, Part, Which};
 pub const CRON_JOB: Kind = Kind {
     name: "CronJob",
     api_version: "batch/v1",
+    component: "cronjob-controller",
     parts: &[Part { api_version: "batch/v1", kind: "Job", which: Which::Owned }],
     decide: |mut look| {
         let jobs = look.next();

@@ -8,6 +8,7 @@ use super::workload::{Kind, Part, Which};
 pub const DAEMON_SET: Kind = Kind {
     name: "DaemonSet",
     api_version: "apps/v1",
+    component: "daemonset-controller",
     parts: &[
         Part { api_version: "v1", kind: "Pod", which: Which::Owned },
         Part { api_version: "apps/v1", kind: "ControllerRevision", which: Which::Owned },

@@ -8,6 +8,7 @@ use super::workload::{Kind, Part, Which};
 pub const DEPLOYMENT: Kind = Kind {
     name: "Deployment",
     api_version: "apps/v1",
+    component: "deployment-controller",
     parts: &[Part { api_version: "apps/v1", kind: "ReplicaSet", which: Which::Owned }],
     decide: |mut look| {
         let replica_sets = look.next();

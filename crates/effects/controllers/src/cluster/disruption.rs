@@ -1,5 +1,9 @@
 //! PodDisruptionBudget: the Pods it covers, decided by [`cluster::disruption`].
 
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use api::text;
 use cluster::disruption::{Observed, decide, selector};
 use futures::future::BoxFuture;
 use model::{ClusterName, ObjectRef};
@@ -22,12 +26,21 @@ const OWNERS: &[Watched] = &[
 pub struct Disruption {
     ports: Ports,
     clusters: Vec<ClusterName>,
+    /// The version that each budget had when it was last looked at.
+    looked: Mutex<HashMap<Key, String>>,
 }
 
 impl Disruption {
     /// Makes the controller for these clusters.
     pub fn new(ports: Ports, clusters: Vec<ClusterName>) -> Self {
-        Self { ports, clusters }
+        Self { ports, clusters, looked: Mutex::default() }
+    }
+
+    /// Notes the version of a budget, and tells whether it is another one than before.
+    fn note(&self, key: &Key, budget: &Value) -> bool {
+        let version = text(budget, &["metadata", "resourceVersion"]).to_owned();
+        let mut looked = self.looked.lock().expect("no holder panics");
+        looked.insert(key.clone(), version.clone()) != Some(version)
     }
 }
 
@@ -42,6 +55,10 @@ impl Controller for Disruption {
 
     fn ports(&self) -> &Ports {
         &self.ports
+    }
+
+    fn component(&self) -> &'static str {
+        "controllermanager"
     }
 
     fn watches(&self) -> Vec<Watched> {
@@ -67,7 +84,10 @@ impl Controller for Disruption {
             let client = self.ports.clusters.get(&key.cluster)?;
             let place =
                 ObjectRef { api_version: VERSION.into(), kind: NAME.into(), namespace: key.namespace.clone(), name: key.name.clone() };
-            let Some(object) = client.get(&place).await? else { return Ok(None) };
+            let Some(object) = client.get(&place).await? else {
+                self.looked.lock().expect("no holder panics").remove(key);
+                return Ok(None);
+            };
             let pods = match selector(&object) {
                 Some(selector) => client.list("v1", "Pod", Some(&key.namespace), Some(&selector)).await?,
                 None => Vec::new(),
@@ -76,7 +96,8 @@ impl Controller for Disruption {
             for owner in OWNERS {
                 owners.extend(client.list(owner.api_version, owner.kind, Some(&key.namespace), None).await?);
             }
-            let decision = decide(&Observed { cluster: key.cluster.clone(), object: object.clone(), now: seen.now, pods, owners });
+            let changed = self.note(key, &object);
+            let decision = decide(&Observed { cluster: key.cluster.clone(), object: object.clone(), changed, now: seen.now, pods, owners });
             Ok(Some(Pass { subject: Some(object), decision }))
         })
     }

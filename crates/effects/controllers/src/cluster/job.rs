@@ -8,6 +8,7 @@ use super::workload::{Kind, Part, Which};
 pub const JOB: Kind = Kind {
     name: "Job",
     api_version: "batch/v1",
+    component: "job-controller",
     parts: &[Part { api_version: "v1", kind: "Pod", which: Which::Owned }],
     decide: |mut look| {
         let pods = look.next();

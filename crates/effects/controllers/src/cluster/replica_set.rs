@@ -8,6 +8,7 @@ use super::workload::{Kind, Part, Which};
 pub const REPLICA_SET: Kind = Kind {
     name: "ReplicaSet",
     api_version: "apps/v1",
+    component: "replicaset-controller",
     parts: &[Part { api_version: "v1", kind: "Pod", which: Which::Owned }],
     decide: |mut look| {
         let pods = look.next();

@@ -8,6 +8,7 @@ use super::workload::{Kind, Part, Which};
 pub const STATEFUL_SET: Kind = Kind {
     name: "StatefulSet",
     api_version: "apps/v1",
+    component: "statefulset-controller",
     parts: &[
         Part { api_version: "v1", kind: "Pod", which: Which::Selected },
         Part { api_version: "apps/v1", kind: "ControllerRevision", which: Which::Selected },

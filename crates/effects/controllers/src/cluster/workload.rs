@@ -14,6 +14,8 @@ pub struct Kind {
     pub(super) name: &'static str,
     /// `apps/v1`, …
     pub(super) api_version: &'static str,
+    /// Who tells its Events.
+    pub(super) component: &'static str,
     /// What is looked at with it, in the order in which its role takes it.
     pub(super) parts: &'static [Part],
     /// Its role.
@@ -106,6 +108,10 @@ impl Controller for Workload {
 
     fn ports(&self) -> &Ports {
         &self.ports
+    }
+
+    fn component(&self) -> &'static str {
+        self.kind.component
     }
 
     fn watches(&self) -> Vec<Watched> {

@@ -38,9 +38,7 @@ async fn register(client: &Client, name: &str) -> Result<(), kube::Error> {
     let ready = condition("Ready", &now());
     let room = json!({"cpu": "8", "memory": "16Gi", "pods": "500"});
     let status = json!({"status": {"conditions": [ready], "capacity": room, "allocatable": room}});
-    nodes.patch_status(name, &PatchParams::default(), &Patch::Strategic(status)).await?;
-    // Admission taints a new node; upstream's node lifecycle controller takes that away when the node is ready.
-    nodes.patch(name, &PatchParams::default(), &Patch::Merge(json!({"spec": {"taints": null}}))).await.map(drop)
+    nodes.patch_status(name, &PatchParams::default(), &Patch::Strategic(status)).await.map(drop)
 }
 
 /// Takes one Pod one step further.

@@ -25,6 +25,17 @@ impl Faults {
         self.0.push(Violation { field: field.to_owned(), cause: schema::Cause::Invalid, text });
     }
 
+    /// A value that Kubernetes shows as JSON of a struct of its own, which has Go's names.
+    pub fn invalid_inner(&mut self, field: &str, form: &Type, value: &Value, why: &str) {
+        let text = format!("Invalid value: {}: {why}", typed::in_gos_names(form, value));
+        self.0.push(Violation { field: field.to_owned(), cause: schema::Cause::Invalid, text });
+    }
+
+    /// A place that is wrong as it is, whatever stands there.
+    pub fn wrong(&mut self, field: &str, why: &str) {
+        self.0.push(Violation { field: field.to_owned(), cause: schema::Cause::Invalid, text: format!("Invalid value: {why}") });
+    }
+
     pub fn forbidden(&mut self, field: &str, why: &str) {
         self.0.push(Violation::forbidden(field, why));
     }
@@ -36,6 +47,17 @@ impl Faults {
 
     pub fn duplicate(&mut self, field: &str, value: &Value) {
         self.0.push(Violation::duplicate(field, value));
+    }
+
+    pub fn too_long(&mut self, field: &str, most: u64) {
+        self.0.push(Violation::too_long(field, most));
+    }
+
+    /// A list that must not be longer than this.
+    pub fn at_most(&mut self, field: &str, list: &[Value], most: usize) {
+        if list.len() > most {
+            self.0.push(Violation::too_many(field, list.len(), most as u64));
+        }
     }
 
     pub fn not_found(&mut self, field: &str, value: &Value) {

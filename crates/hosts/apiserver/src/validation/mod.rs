@@ -3,12 +3,14 @@
 //! Read first: [`check`], then the file of the kind.
 
 mod autoscaling;
-mod batch;
 mod coordination;
 mod core;
+mod cron_job;
 mod discovery;
 mod event;
 mod faults;
+mod job;
+mod job_policies;
 mod metadata;
 mod networking;
 mod node;
@@ -143,7 +145,8 @@ fn native(subject: &Subject<'_>, faults: &mut Faults) {
         ("", "ReplicationController") | ("apps", _) => workloads::check(subject, faults),
         ("", "PersistentVolume" | "PersistentVolumeClaim") | ("storage.k8s.io", _) => storage::check(subject, faults),
         ("", _) => core::check(subject, faults),
-        ("batch", _) => batch::check(subject, faults),
+        ("batch", "CronJob") => cron_job::check(subject, faults),
+        ("batch", _) => job::check(subject, faults),
         ("autoscaling", _) => autoscaling::check(subject, faults),
         ("policy", _) => policy::check(subject, faults),
         ("networking.k8s.io", _) => networking::check(subject, faults),
