@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use model::{ClusterName, Code, Decision, Next, Reason, Timestamp};
-use ports::{Ports, WatchChange};
+use ports::{Ports, Recorder, WatchChange};
 use serde_json::Value;
 use tokio::sync::Notify;
 
@@ -38,6 +38,7 @@ struct Inner {
     controllers: Vec<Arc<dyn Controller>>,
     ports: Ports,
     journal: Journal,
+    events: Recorder,
     state: Mutex<State>,
     work: Notify,
 }
@@ -78,7 +79,16 @@ struct Memory {
 impl Driver {
     /// Makes a driver of these controllers. It watches through these ports; each controller looks and acts through its own.
     pub fn new(controllers: Vec<Arc<dyn Controller>>, ports: Ports, journal: Journal) -> Self {
-        Self { inner: Arc::new(Inner { controllers, ports, journal, state: Mutex::default(), work: Notify::new() }) }
+        Self {
+            inner: Arc::new(Inner {
+                controllers,
+                ports,
+                journal,
+                events: Recorder::default(),
+                state: Mutex::default(),
+                work: Notify::new(),
+            }),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -361,7 +371,7 @@ impl Driver {
         let because: Vec<String> = decision.because.iter().map(|reason| reason.text.clone()).collect();
         let (events, actions) = apart(decision.actions);
         for (done, action) in actions.iter().enumerate() {
-            if let Err(error) = executor::perform(action, controller).await {
+            if let Err(error) = executor::perform(action, controller, &self.inner.events).await {
                 if error.is_race() {
                     // Somebody else was faster: nothing failed, and another look gives another wish. One that loses again and
                     // again waits a little, so that it never spins.
@@ -426,7 +436,7 @@ impl Driver {
     /// Writes Events. One that cannot be written is missing, and nothing else stops for it.
     async fn emit(&self, events: &[model::Action], controller: &dyn Controller) {
         for event in events {
-            if let Err(error) = executor::perform(event, controller).await {
+            if let Err(error) = executor::perform(event, controller, &self.inner.events).await {
                 tracing::debug!(error = model::chain(&error), "an Event was not written");
             }
         }

@@ -1,16 +1,13 @@
 //! Performs actions: the one place where a decision meets the world. It makes no choices.
 
 use model::Action;
-use ports::ClusterError;
 use ports::forge::ForgeError;
 use ports::git::{GitPortError, Push};
 use ports::registry::RegistryError;
-use serde_json::{Value, json};
+use ports::{Cluster, ClusterError, Recorder};
+use serde_json::json;
 
 use crate::controller::Controller;
-
-/// Longest message of an Event; the API server's own limit.
-const MESSAGE: usize = 1_024;
 
 /// Why an action was not performed.
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +61,7 @@ impl ActError {
 }
 
 /// Performs one action. Performing it twice is the same as once.
-pub(crate) async fn perform(action: &Action, controller: &dyn Controller) -> Result<(), ActError> {
+pub(crate) async fn perform(action: &Action, controller: &dyn Controller, events: &Recorder) -> Result<(), ActError> {
     let ports = controller.ports();
     match action {
         Action::Apply { cluster, manager, object } => {
@@ -80,7 +77,7 @@ pub(crate) async fn perform(action: &Action, controller: &dyn Controller) -> Res
         Action::Delete { cluster, object, uid } => {
             ports.clusters.get(cluster)?.delete(object, uid.as_deref()).await?;
         }
-        Action::Emit { cluster, .. } => record(ports.clusters.get(cluster)?, action, controller).await?,
+        Action::Emit { cluster, .. } => record(ports.clusters.get(cluster)?, action, controller, events).await?,
         Action::PushCommit { repository, branch, base, expected, edits, message, identity, at } => {
             let push = Push { repository, branch, base: Some(base), expected: expected.as_deref(), edits, message, identity, at: *at };
             ports.git.push(&push).await?;
@@ -121,38 +118,21 @@ fn is_already_there(error: &ClusterError) -> bool {
     matches!(error, ClusterError::Refused { reason, .. } if reason == "AlreadyExists")
 }
 
-/// Writes an Event. It is named by what it says of which object, so that the same again is the same object, seen once more: unless
-/// it is said of the same state of the object in the same second, which is a repeat. The object's uid stands in it, because
-/// clients look for that; one that is gone has none.
-async fn record(cluster: &ports::Cluster, action: &Action, controller: &dyn Controller) -> Result<(), ActError> {
+/// Writes an Event. The object's uid stands in it, because clients look for that; one that is gone has none.
+async fn record(cluster: &Cluster, action: &Action, controller: &dyn Controller, events: &Recorder) -> Result<(), ClusterError> {
     let Action::Emit { about, severity, reason, message, annotations, at, .. } = action else { return Ok(()) };
-    let (manager, component) = (controller.manager(), controller.component());
+    let component = controller.component();
     let namespace = if about.namespace.is_empty() { "default" } else { &about.namespace };
     let found = cluster.get(about).await?.unwrap_or_default();
-    let (uid, version) = (api::uid(&found), api::text(&found, &["metadata", "resourceVersion"]));
-    let seed = format!("{}/{}/{uid}/{severity}/{reason}/{message}", about.kind, about.name);
-    let at = model::Timestamp::from_second(at.as_second()).unwrap_or(*at).to_string();
-    let mut name = about.name.chars().take(200).collect::<String>();
-    name.push_str(&format!(".{}", &model::Digest::of(seed.as_bytes()).hex()[..16]));
     let event = json!({
         "apiVersion": "v1", "kind": "Event",
-        "metadata": {"name": name, "namespace": namespace, "annotations": annotations},
+        "metadata": {"namespace": namespace, "annotations": annotations},
         "involvedObject": {
             "apiVersion": about.api_version, "kind": about.kind, "namespace": about.namespace, "name": about.name,
-            "uid": uid, "resourceVersion": version,
+            "uid": api::uid(&found), "resourceVersion": api::text(&found, &["metadata", "resourceVersion"]),
         },
-        "type": severity, "reason": reason, "message": message.chars().take(MESSAGE).collect::<String>(), "count": 1,
-        "firstTimestamp": at, "lastTimestamp": at, "source": {"component": component}, "reportingComponent": component,
+        "type": severity, "reason": reason, "message": message,
+        "source": {"component": component}, "reportingComponent": component,
     });
-    match cluster.create(manager, &event).await {
-        Err(error) if is_already_there(&error) => {}
-        other => return Ok(other.map(drop)?),
-    }
-    let place = model::ObjectRef { api_version: "v1".into(), kind: "Event".into(), namespace: namespace.into(), name };
-    let is_repeat =
-        |known: &Value| known["lastTimestamp"] == at.as_str() && api::text(known, &["involvedObject", "resourceVersion"]) == version;
-    let Some(known) = cluster.get(&place).await?.filter(|known| !is_repeat(known)) else { return Ok(()) };
-    let count = known["count"].as_i64().unwrap_or(1) + 1;
-    let patch = json!({"count": count, "lastTimestamp": at, "involvedObject": {"resourceVersion": version}});
-    Ok(cluster.patch(manager, &place, None, &patch).await.map(drop)?)
+    events.tell(cluster, controller.manager(), event, *at).await
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use api::text;
 use futures::StreamExt as _;
 use model::{Clock, ClusterName, ObjectRef};
-use ports::{Cluster, ClusterError, Clusters, WatchChange};
+use ports::{Cluster, ClusterError, Clusters, Recorder, WatchChange};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -52,6 +52,7 @@ pub struct Options {
 pub struct Node {
     pub(crate) options: Arc<Options>,
     wards: Arc<Mutex<HashMap<ClusterName, Ward>>>,
+    events: Recorder,
 }
 
 /// A container that runs.
@@ -112,7 +113,7 @@ impl Node {
     pub fn new(options: Options) -> Self {
         // What the life before left behind is nobody's any more.
         let _ = std::fs::remove_dir_all(&options.place);
-        Self { options: Arc::new(options), wards: Arc::default() }
+        Self { options: Arc::new(options), wards: Arc::default(), events: Recorder::default() }
     }
 
     /// Registers the nodes and looks after the Pods of one cluster, for ever.
@@ -336,8 +337,7 @@ impl Node {
         if let Err(error) = self.tell(cluster, pod, json!({"phase": "Pending", "conditions": [condition]})).await {
             tracing::debug!(pod = api::name(pod), %error, "it was not told that no node takes a Pod");
         }
-        let about = About { pod, component: SCHEDULER, node: "", at: &now };
-        events::tell(cluster, about, &Said::warning("FailedScheduling", "", why)).await;
+        self.record(cluster, About { pod, component: SCHEDULER, node: "" }, &Said::warning("FailedScheduling", "", why)).await;
     }
 
     /// Lets a Pod go for which no program runs.
@@ -396,17 +396,22 @@ impl Node {
             Err(error) if error.is_conflict() => return Ok(()),
             other => other.map(drop)?,
         }
-        let now = seconds(self.options.clock.now());
-        let about = About { pod, component: SCHEDULER, node, at: &now };
         let said = Said::normal("Scheduled", "", format!("Successfully assigned {namespace}/{name} to {node}"));
-        events::tell(cluster, about, &said).await;
+        self.record(cluster, About { pod, component: SCHEDULER, node }, &said).await;
         Ok(())
     }
 
     /// Tells an Event of the kubelet's.
     pub(crate) async fn say(&self, cluster: &Cluster, pod: &Value, node: &str, said: &Said) {
-        let now = seconds(self.options.clock.now());
-        events::tell(cluster, About { pod, component: KUBELET, node, at: &now }, said).await;
+        self.record(cluster, About { pod, component: KUBELET, node }, said).await;
+    }
+
+    /// Tells an Event. Where Events are not taken, as in a namespace that goes, nobody waits for them.
+    async fn record(&self, cluster: &Cluster, about: About<'_>, said: &Said) {
+        let event = events::event(about, said);
+        if let Err(error) = self.events.tell(cluster, about.component, event, self.options.clock.now()).await {
+            tracing::debug!(pod = api::name(about.pod), reason = said.reason, %error, "an Event was not told");
+        }
     }
 
     /// Writes into a Pod's status; conditions of others stay.

@@ -3,6 +3,7 @@
 //! Read first: [`Ports`].
 
 mod cluster;
+mod events;
 mod evidence;
 pub mod forge;
 pub mod git;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use model::Clock;
 
 pub use cluster::{Cluster, ClusterError, Clusters, WatchChange};
+pub use events::Recorder;
 pub use evidence::{Unsigned, verified};
 pub use forge::Forge;
 pub use git::{Git, Identity};
