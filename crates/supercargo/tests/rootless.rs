@@ -135,8 +135,8 @@ fn others_join_it_as_the_same_user_among_the_same_processes() -> anyhow::Result<
     let told = join(place.path(), &["sh", "-c", script]);
     let missing = join(place.path(), &["no-such-program"]);
     drop(child.stdin.take());
-    child.wait()?;
-    let (code, output, refused) = told?;
+    let said = String::from_utf8_lossy(&child.wait_with_output()?.stderr).into_owned();
+    let (code, output, refused) = told.with_context(|| format!("the sandbox said {said:?}"))?;
     let wanted = "1234\n/work\nme\ninside\nsleep 300 SigBlk:\t0000000000000000\nCapEff:\t0000000000000000\nNoNewPrivs:\t1\nnothing\n";
     ensure!((code, output.as_str(), refused.as_str()) == (Some(7), wanted, ""), "{code:?} {output:?} {refused}");
     let (_, _, refused) = missing?;

@@ -6,7 +6,7 @@
 //! Limits are the kernel's per process; a limit of memory for the whole sandbox needs cgroups.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -97,8 +97,10 @@ pub fn child(place: &Path) -> i32 {
     let run = || -> Result<i32, Failure> {
         enter()?;
         let program = std::env::current_exe()?;
+        // The first process changes the root of this one, too: afterwards the folder is not found by its name.
+        let mut pids = std::fs::File::create(place.join(PIDS))?;
         let mut first = Command::new(program).arg(INSIDE).arg(place).env_clear().stdin(Stdio::null()).spawn()?;
-        std::fs::write(place.join(PIDS), format!("{} {}", first.id(), std::process::id()))?;
+        pids.write_all(format!("{} {}", first.id(), std::process::id()).as_bytes())?;
         // No second thread can be started here: it would be in another pid namespace than its children.
         loop {
             if let Some(status) = first.try_wait()? {
