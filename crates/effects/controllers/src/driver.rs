@@ -67,6 +67,8 @@ struct Memory {
     repeats: u32,
     /// How many passes in a row found something that did not answer.
     unreached: u32,
+    /// How many looks failed in a row.
+    blind: u32,
     /// How many races were lost in a row.
     races: u32,
     told: u64,
@@ -320,14 +322,16 @@ impl Driver {
         let pass = match controller.look(key, &seen).await {
             Ok(Some(pass)) => pass,
             Ok(None) => return After::Gone,
+            // One that fails does not wait for as long as what has failed before it: nobody knows yet how that is now.
             Err(error) => {
-                memory.failures += 1;
+                memory.blind += 1;
                 tracing::debug!(?key, error = model::chain(&error), "looking failed");
                 self.note(key, &mut memory, vec![format!("cannot look: {}", model::chain(&error))], &[], None);
-                let at = now.checked_add(retry(memory.failures)).unwrap_or(now);
+                let at = now.checked_add(retry(memory.blind)).unwrap_or(now);
                 return After::Look(memory, When::At(at));
             }
         };
+        memory.blind = 0;
         let Pass { subject, decision } = pass;
         memory.held = decision.because.iter().filter(|reason| reason.code.is_some()).cloned().collect();
         if telling {
