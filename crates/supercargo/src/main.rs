@@ -26,11 +26,14 @@ fn main() -> ExitCode {
         Some(node::steps::STEPS) => return code(node::steps::run(Path::new(rest.get(1).unwrap_or(&OsString::new())))),
         _ => {}
     }
+    if !goes_on(rest.first()) {
+        stop_when_nobody_reads();
+    }
     // Rendering needs neither a runtime nor its threads, and is over sooner than they are up.
     if let Some(ended) = cli::run_at_once(&name, &rest) {
         return code(ended);
     }
-    let runtime = match runtime(rest.first().and_then(|word| word.to_str())).enable_all().build() {
+    let runtime = match runtime(rest.first()).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("Error: {error}");
@@ -42,13 +45,27 @@ fn main() -> ExitCode {
     code(ended)
 }
 
-/// What goes on and on has a thread for each processor. A command that asks and tells has one: handing a request from thread to
-/// thread takes longer than the request.
-fn runtime(command: Option<&str>) -> tokio::runtime::Builder {
-    match command {
-        Some("up" | "run") => tokio::runtime::Builder::new_multi_thread(),
-        _ => tokio::runtime::Builder::new_current_thread(),
-    }
+/// Tells whether a command goes on and on: others ask, tell and end.
+fn goes_on(command: Option<&OsString>) -> bool {
+    command.is_some_and(|word| word == "up" || word == "run")
+}
+
+/// What goes on has a thread for each processor. A command that asks and tells has one: handing a request from thread to thread takes
+/// longer than the request.
+fn runtime(command: Option<&OsString>) -> tokio::runtime::Builder {
+    if goes_on(command) { tokio::runtime::Builder::new_multi_thread() } else { tokio::runtime::Builder::new_current_thread() }
+}
+
+/// Ends the process as the signal does that other programs get, when whoever reads its output has read enough, as `head` has.
+fn stop_when_nobody_reads() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let what = panic.payload_as_str().unwrap_or_default();
+        if what.starts_with("failed printing to std") && what.contains("Broken pipe") {
+            std::process::exit(141);
+        }
+        tell(panic);
+    }));
 }
 
 async fn run(name: String, rest: Vec<OsString>) -> i32 {

@@ -178,3 +178,13 @@ fn mistakes_are_named() {
     let text = base64::engine::general_purpose::STANDARD.encode("x");
     assert!(!run(&["sudo", "-x", &text]).is_empty());
 }
+
+#[test]
+fn who_reads_no_further_gets_no_panic() {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_supercargo"));
+    command.args(["kustomize", "version"]).stdout(writer).stderr(Stdio::piped());
+    let ended = command.output().expect("it ends");
+    assert_eq!((ended.status.code(), String::from_utf8_lossy(&ended.stderr).as_ref()), (Some(141), ""));
+}

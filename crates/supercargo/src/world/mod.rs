@@ -198,7 +198,8 @@ impl World {
         Ok(Self { hosts, ports, plain, acting, web, driver: made, journal, credentials, deployment, jobs, kubelets })
     }
 
-    /// Returns the clients of an account of `accounts.txt`; in the clusters they may do what it may.
+    /// Returns the clients of an account of `accounts.txt`; in the clusters they may do what it may. To be called inside a runtime.
+    /// Panics where the table has no such account.
     pub fn acting(&self, account: &str) -> Ports {
         self.acting.of(account)
     }
