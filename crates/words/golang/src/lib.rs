@@ -1,6 +1,7 @@
 //! Behaviours of Go and its libraries that file formats depend on, as values: no clock, no file system.
 //! Read first: [`Constraint`], [`glob`], [`regexp`], [`envsubst`], [`JsonPath`], [`LabelSelector`].
 
+pub mod cron;
 mod duration;
 mod envsubst;
 pub mod glob;

@@ -1,19 +1,18 @@
 //! CronJob: a Job whenever the schedule says so. Read first: [`decide`]. Follows kubernetes/kubernetes
 //! `pkg/controller/cronjob/{cronjob_controllerv2,utils}.go`.
 
-mod schedule;
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
 use api::text;
+use golang::cron::Schedule;
 use golang::time::{Moment, RFC3339, Zone};
 use model::{Action, ClusterName, Code, Decision, Timestamp};
 use serde_json::{Value, json};
 
 use crate::owned::{create, created, delete, is_leaving, owner_reference, seconds, tell};
-use schedule::Schedule;
 
 /// For which time a Job was made.
 const SCHEDULED: &str = "batch.kubernetes.io/cronjob-scheduled-timestamp";

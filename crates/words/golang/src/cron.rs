@@ -1,7 +1,7 @@
-//! When a CronJob is due: five fields, or a word with `@`. Follows robfig/cron v3 `parser.go`, `spec.go` and `constantdelay.go`,
+//! When a cron job is due: five fields, or a word with `@`. Follows robfig/cron v3 `parser.go`, `spec.go` and `constantdelay.go`,
 //! which Kubernetes uses.
 
-use golang::time::{Civil, Moment, Zone};
+use crate::time::{Civil, Moment, Zone};
 
 /// The years that are searched for a time that fits.
 const YEARS: i64 = 5;
@@ -12,7 +12,10 @@ const DAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
 /// A schedule in its zone. Times are seconds since 1970.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Schedule {
+pub struct Schedule(Due);
+
+#[derive(Debug, Clone, PartialEq)]
+enum Due {
     /// So many seconds after the last time.
     Every(i64),
     /// When the clock shows this.
@@ -21,7 +24,7 @@ pub(super) enum Schedule {
 
 /// The values that fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Field {
+struct Field {
     bits: u64,
     /// Whether all fit, which makes the other of the two kinds of days decide.
     star: bool,
@@ -34,8 +37,8 @@ impl Field {
 }
 
 impl Schedule {
-    /// Reads a schedule; a zone that the text itself names wins over the given one.
-    pub(super) fn parse(text: &str, zone: Zone) -> Result<Self, String> {
+    /// Reads a schedule; a zone that the text itself names wins over the given one. Errors are in cron's own words.
+    pub fn parse(text: &str, zone: Zone) -> Result<Self, String> {
         let named = text.strip_prefix("TZ=").or_else(|| text.strip_prefix("CRON_TZ="));
         let (zone, text) = match named {
             None => (zone, text),
@@ -54,8 +57,8 @@ impl Schedule {
         };
         if let Some(every) = words.strip_prefix("@every ") {
             let nanoseconds =
-                golang::parse_duration_signed(every).map_err(|error| format!("failed to parse duration {words}: {}", error.as_go()))?;
-            return Ok(Self::Every((nanoseconds / 1_000_000_000).max(1)));
+                crate::parse_duration_signed(every).map_err(|error| format!("failed to parse duration {words}: {}", error.as_go()))?;
+            return Ok(Self(Due::Every((nanoseconds / 1_000_000_000).max(1))));
         }
         if words.starts_with('@') {
             return Err(format!("unrecognized descriptor: {words}"));
@@ -71,14 +74,14 @@ impl Schedule {
                 *field = Field { bits: field.bits | found.bits, star: field.star || found.star };
             }
         }
-        Ok(Self::Clock { zone, fields })
+        Ok(Self(Due::Clock { zone, fields }))
     }
 
     /// Returns the first time after another; `None` when none comes in years.
-    pub(super) fn next(&self, after: i64) -> Option<i64> {
-        match self {
-            Self::Every(seconds) => after.checked_add(*seconds),
-            Self::Clock { zone, fields } => next(zone, fields, after.checked_add(1)?),
+    pub fn next(&self, after: i64) -> Option<i64> {
+        match &self.0 {
+            Due::Every(seconds) => after.checked_add(*seconds),
+            Due::Clock { zone, fields } => next(zone, fields, after.checked_add(1)?),
         }
     }
 }
@@ -224,7 +227,7 @@ fn is_day(days: Field, weekdays: Field, civil: Civil) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use model::Timestamp;
+    use jiff::Timestamp;
 
     use super::*;
 
