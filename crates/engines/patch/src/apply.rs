@@ -2,10 +2,11 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
 
+use crate::check::TypedError;
 use crate::fields::FieldSet;
 use crate::managed::{self, Entry, Operation};
 use crate::shape::Shape;
-use crate::typed::{self, TypedError};
+use crate::typed;
 
 /// Whoever applies to an object whose fields were never tracked meets this owner.
 const BEFORE_FIRST_APPLY: &str = "before-first-apply";

@@ -118,12 +118,12 @@ impl FieldSet {
         found
     }
 
+    /// What stands at a place comes before what is below any of its neighbours, as in upstream's `fieldpath.Set`.
     fn collect(&self, path: &str, found: &mut Vec<String>) {
-        if self.member {
-            found.push(path.to_owned());
-        }
+        let place = |step: &str| format!("{path}{}", readable(step));
+        found.extend(self.children.iter().filter(|(_, below)| below.member).map(|(step, _)| place(step)));
         for (step, below) in &self.children {
-            below.collect(&format!("{path}{}", readable(step)), found);
+            below.collect(&place(step), found);
         }
     }
 }

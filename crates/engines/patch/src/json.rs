@@ -55,8 +55,16 @@ fn perform(document: &mut Value, operation: &Value, budget: &mut usize) -> Resul
         "add" => add(document, &path, value()?),
         "remove" => remove(document, &path).map(drop),
         "replace" => {
-            let place = find(document, &path).ok_or_else(|| missing(&path))?;
-            *place = value()?;
+            let value = value()?;
+            match path.split_last() {
+                // Of an object any field is replaced, also one that is not there yet, as evanphx/json-patch v4 has it.
+                Some((last, parents)) if matches!(find(document, parents), Some(Value::Object(_))) => {
+                    if let Some(Value::Object(map)) = find(document, parents) {
+                        map.insert(last.clone(), value);
+                    }
+                }
+                _ => *find(document, &path).ok_or_else(|| missing(&path))? = value,
+            }
             Ok(())
         }
         "move" => {

@@ -5,6 +5,7 @@
 
 mod apply;
 pub mod builtin;
+mod check;
 mod fields;
 mod json;
 mod managed;
@@ -14,12 +15,12 @@ mod typed;
 
 pub use apply::{ApplyError, Conflict, Conflicts, Writer, apply, track_update};
 pub use builtin::TypeRef;
+pub use check::TypedError;
 pub use fields::FieldSet;
 pub use json::{json_merge, json_patch};
 pub use managed::{Entry, Operation, decode as managed_entries, same_but_for_times};
-pub use shape::{Scalar, Shape};
+pub use shape::{Inside, Scalar, Shape};
 pub use strategic::strategic;
-pub use typed::TypedError;
 
 /// Why a patch was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -9,8 +9,8 @@ use serde_json::Value;
 pub enum Shape {
     /// A single value.
     Scalar(Scalar),
-    /// A map or list that has one owner as a whole.
-    Atomic,
+    /// A map or list that has one owner as a whole, and what may be in it.
+    Atomic(Inside),
     /// A map whose fields are owned one by one.
     Map {
         /// The declared fields.
@@ -29,6 +29,17 @@ pub enum Shape {
     Set,
     /// Anything: maps by field, lists as a whole.
     Free,
+}
+
+/// What may be in a whole.
+#[derive(Debug, Clone)]
+pub enum Inside {
+    /// Anything.
+    Any,
+    /// The fields of a map.
+    Map(Arc<Shape>),
+    /// Items of one shape.
+    List(Arc<Shape>),
 }
 
 /// What a single value must be.
@@ -59,8 +70,8 @@ static METADATA: LazyLock<Arc<Shape>> = LazyLock::new(|| {
         fields.insert(name.to_owned(), texts());
     }
     fields.insert("finalizers".to_owned(), Arc::new(Shape::Set));
-    fields.insert("managedFields".to_owned(), Arc::new(Shape::Atomic));
-    let owners = Shape::List { keys: vec![("uid".to_owned(), None)], item: Arc::new(Shape::Atomic) };
+    fields.insert("managedFields".to_owned(), Arc::new(Shape::Atomic(Inside::Any)));
+    let owners = Shape::List { keys: vec![("uid".to_owned(), None)], item: Arc::new(Shape::Atomic(Inside::Any)) };
     fields.insert("ownerReferences".to_owned(), Arc::new(owners));
     Arc::new(Shape::Map { fields, rest: None })
 });
@@ -77,7 +88,8 @@ impl Shape {
             return Self::Scalar(Scalar::Any);
         }
         if schema.atomic {
-            return Self::Atomic;
+            let bare = schema.kind.is_none() && schema.properties.is_empty();
+            return Self::Atomic(if bare { Inside::Any } else { Inside::Map(Arc::new(map(schema))) });
         }
         match schema.kind {
             Some(Type::Array) => list(schema),
@@ -97,7 +109,7 @@ impl Shape {
                 None => rest.as_ref().map(|shape| (shape.as_ref(), false)),
             },
             Self::Free => Some((&Self::Free, false)),
-            Self::Scalar(_) | Self::Atomic | Self::List { .. } | Self::Set => None,
+            Self::Scalar(_) | Self::Atomic(_) | Self::List { .. } | Self::Set => None,
         }
     }
 }
@@ -109,7 +121,8 @@ fn list(schema: &Schema) -> Shape {
             let keys = keys.iter().map(|key| (key.clone(), items.properties.get(key).and_then(|field| field.default.clone()))).collect();
             Shape::List { keys, item: Arc::new(Shape::of(items)) }
         }
-        (ListType::Map(_), None) | (ListType::Atomic, _) => Shape::Atomic,
+        (ListType::Atomic, Some(items)) => Shape::Atomic(Inside::List(Arc::new(Shape::of(items)))),
+        (ListType::Map(_) | ListType::Atomic, None) => Shape::Atomic(Inside::Any),
     }
 }
 

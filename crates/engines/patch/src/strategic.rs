@@ -24,6 +24,15 @@ fn failed<T>(text: String) -> Result<T, PatchError> {
     Err(PatchError::Failed(text))
 }
 
+/// A directive that is not as it must be.
+fn malformed<T>(what: &str) -> Result<T, PatchError> {
+    Err(PatchError::Malformed(format!("invalid patch format of {what}")))
+}
+
+fn unknown(directive: &str, patch: &Map<String, Value>) -> String {
+    format!("unknown patch type: {directive} in map: {}", golang::printed(&Value::Object(patch.clone())))
+}
+
 fn merge_map(mut original: Map<String, Value>, patch: &Map<String, Value>, kind: Option<&Type>) -> Result<Map<String, Value>, PatchError> {
     match patch.get(DIRECTIVE).map(|directive| directive.as_str().unwrap_or_default()) {
         None | Some("merge") => {}
@@ -31,7 +40,7 @@ fn merge_map(mut original: Map<String, Value>, patch: &Map<String, Value>, kind:
             return Ok(patch.iter().filter(|(name, _)| *name != DIRECTIVE).map(|(name, value)| (name.clone(), value.clone())).collect());
         }
         Some("delete") => return Ok(Map::new()),
-        Some(other) => return failed(format!("unknown patch type found in patch: {}", serde_json::json!(other))),
+        Some(other) => return failed(unknown(other, patch)),
     }
     retain(&mut original, patch)?;
     for (name, value) in patch {
@@ -76,17 +85,17 @@ fn merge_field(
 /// `$retainKeys` lists the only fields that may be left of the original.
 fn retain(original: &mut Map<String, Value>, patch: &Map<String, Value>) -> Result<(), PatchError> {
     let Some(keys) = patch.get(RETAIN) else { return Ok(()) };
-    let Some(keys) = keys.as_array() else { return failed("bad patch format: $retainKeys must be a list".to_owned()) };
+    let Some(keys) = keys.as_array() else { return malformed("retainKeys") };
     let listed = |name: &String| keys.iter().any(|key| key.as_str() == Some(name));
-    if let Some(stray) = patch.iter().find(|(name, value)| !name.starts_with('$') && !value.is_null() && !listed(name)) {
-        return failed(format!("{:?} is in the patch but not in its $retainKeys", stray.0));
+    if patch.iter().any(|(name, value)| !name.starts_with('$') && !value.is_null() && !listed(name)) {
+        return malformed("retainKeys");
     }
     original.retain(|name, _| listed(name));
     Ok(())
 }
 
 fn delete_from(original: &mut Map<String, Value>, field: &str, gone: &Value) -> Result<(), PatchError> {
-    let Some(gone) = gone.as_array() else { return failed(format!("bad patch format: {DELETE_FROM}{field} must be a list")) };
+    let Some(gone) = gone.as_array() else { return malformed("primitive list") };
     if let Some(Value::Array(list)) = original.get_mut(field) {
         list.retain(|one| !gone.contains(one));
     }
@@ -94,7 +103,7 @@ fn delete_from(original: &mut Map<String, Value>, field: &str, gone: &Value) -> 
 }
 
 fn reorder(original: &mut Map<String, Value>, name: &str, order: &Value, field: Option<&Field>) -> Result<(), PatchError> {
-    let Some(order) = order.as_array() else { return failed(format!("bad patch format: {ORDER}{name} must be a list")) };
+    let Some(order) = order.as_array() else { return malformed("setElementOrder list") };
     if let Some(Value::Array(list)) = original.get(name) {
         let sorted = normalize(list.clone(), order, list, field.and_then(|field| field.key));
         original.insert(name.to_owned(), Value::Array(sorted));
@@ -130,7 +139,7 @@ fn merge_list(original: Vec<Value>, patch: &[Value], order: Option<&Vec<Value>>,
                 }
             }
             Some("merge") | None => wanted.push(item),
-            Some(other) => return failed(format!("unknown patch type found in patch: {}", serde_json::json!(other))),
+            Some(other) => return failed(unknown(other, item)),
         }
     }
     if replace {
@@ -138,7 +147,8 @@ fn merge_list(original: Vec<Value>, patch: &[Value], order: Option<&Vec<Value>>,
     }
     for item in &wanted {
         let Some(value) = item.get(key) else {
-            return failed(format!("map: {} does not contain declared merge key: {key}", Value::Object((*item).clone())));
+            let item = golang::printed(&Value::Object((*item).clone()));
+            return failed(format!("map: {item} does not contain declared merge key: {key}"));
         };
         match merged.iter_mut().find(|other| other.get(key) == Some(value)) {
             Some(Value::Object(other)) => {

@@ -4,18 +4,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
+use crate::check::{TypedError, check};
 use crate::fields::FieldSet;
 use crate::shape::{Scalar, Shape};
-
-/// A value that does not fit the schema it is applied by.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{path}: {why}")]
-pub struct TypedError {
-    /// Where: `.spec.bogus`.
-    pub path: String,
-    /// What is wrong.
-    pub why: String,
-}
 
 /// How a later state differs from an earlier one.
 #[derive(Debug, Default)]
@@ -35,7 +26,7 @@ impl Comparison {
 const FREE: Shape = Shape::Free;
 
 /// A list item's step, `k:{…}`; `None` when it has none of the keys.
-fn item_step(keys: &[(String, Option<Value>)], item: &Value) -> Option<String> {
+pub(crate) fn item_step(keys: &[(String, Option<Value>)], item: &Value) -> Option<String> {
     let mut found = Map::new();
     for (key, default) in keys {
         if let Some(value) = item.get(key).filter(|value| !value.is_null()).or(default.as_ref()) {
@@ -45,89 +36,42 @@ fn item_step(keys: &[(String, Option<Value>)], item: &Value) -> Option<String> {
     (!found.is_empty()).then(|| format!("k:{}", Value::Object(found)))
 }
 
-fn error(path: &str, why: impl Into<String>) -> TypedError {
-    TypedError { path: path.to_owned(), why: why.into() }
-}
-
 /// Returns the paths of an applied configuration.
 pub(crate) fn set_of(value: &Value, shape: &Shape) -> Result<FieldSet, TypedError> {
+    check(value, shape)?;
     let mut set = FieldSet::default();
-    collect(value, shape, "", &mut set)?;
+    collect(value, shape, &mut set);
     Ok(set)
 }
 
-fn collect(value: &Value, shape: &Shape, path: &str, set: &mut FieldSet) -> Result<(), TypedError> {
+fn collect(value: &Value, shape: &Shape, set: &mut FieldSet) {
     match (shape, value) {
-        (Shape::Map { .. }, Value::Object(map)) => collect_map(map, shape, path, set),
-        (Shape::Free, Value::Object(map)) => collect_map(map, shape, path, set),
-        (Shape::List { keys, item }, Value::Array(list)) => {
-            for (index, one) in list.iter().enumerate() {
-                let step = item_step(keys, one).filter(|_| one.is_object()).ok_or_else(|| {
-                    error(path, format!("element {index}: associative list with keys has an element that omits key field {:?}", keys[0].0))
-                })?;
-                if set.children.contains_key(&step) {
-                    return Err(error(path, format!("duplicate entries for key [{}]", step.trim_start_matches("k:"))));
-                }
+        (Shape::Map { .. } | Shape::Free, Value::Object(map)) => {
+            for (name, inner) in map {
+                let (field, declared) = shape.field(name).unwrap_or((&FREE, false));
                 let mut below = FieldSet::default();
-                collect(one, item, &format!("{path}[{index}]"), &mut below)?;
+                collect(inner, field, &mut below);
+                let bare = inner.is_null() || inner.as_object().is_some_and(Map::is_empty);
+                below.member |= bare || !declared;
+                set.put(format!("f:{name}"), below);
+            }
+        }
+        (Shape::List { keys, item }, Value::Array(list)) => {
+            for one in list {
+                let Some(step) = item_step(keys, one) else { continue };
+                let mut below = FieldSet::default();
+                collect(one, item, &mut below);
                 below.member = true;
                 set.children.insert(step, below);
             }
-            Ok(())
         }
         (Shape::Set, Value::Array(list)) => {
             for one in list {
-                let step = format!("v:{one}");
-                if set.children.contains_key(&step) {
-                    return Err(error(path, format!("duplicate entries for key [={one}]")));
-                }
-                set.children.insert(step, FieldSet { member: true, children: BTreeMap::new() });
+                set.children.insert(format!("v:{one}"), FieldSet { member: true, children: BTreeMap::new() });
             }
-            Ok(())
         }
-        (_, Value::Null) | (Shape::Atomic | Shape::Free, _) => {
-            set.member = true;
-            Ok(())
-        }
-        (Shape::Map { .. }, other) => Err(error(path, format!("expected map, got {}", described(other)))),
-        (Shape::List { .. } | Shape::Set, other) => Err(error(path, format!("expected list, got {}", described(other)))),
-        (Shape::Scalar(scalar), value) => {
-            let fits = match scalar {
-                Scalar::Text => value.is_string(),
-                Scalar::Number => value.is_number(),
-                Scalar::Flag => value.is_boolean(),
-                Scalar::Any => !value.is_object() && !value.is_array(),
-            };
-            if !fits {
-                let wanted = match scalar {
-                    Scalar::Text => "string",
-                    Scalar::Number => "numeric (int or float)",
-                    Scalar::Flag => "bool",
-                    Scalar::Any => "untyped",
-                };
-                return Err(error(path, format!("expected {wanted}, got {}", described(value))));
-            }
-            set.member = true;
-            Ok(())
-        }
+        _ => set.member = true,
     }
-}
-
-fn described(value: &Value) -> String {
-    format!("&value.valueUnstructured{{Value:{value}}}")
-}
-
-fn collect_map(map: &Map<String, Value>, shape: &Shape, path: &str, set: &mut FieldSet) -> Result<(), TypedError> {
-    for (name, inner) in map {
-        let here = format!("{path}.{name}");
-        let Some((field, declared)) = shape.field(name) else { return Err(error(&here, "field not declared in schema")) };
-        let mut below = FieldSet::default();
-        collect(inner, field, &here, &mut below)?;
-        let bare = inner.is_null() || inner.as_object().is_some_and(Map::is_empty);
-        below.member |= bare || !declared;
-        set.put(format!("f:{name}"), below);
-    }
-    Ok(())
 }
 
 /// Compares two states of an object.
@@ -146,7 +90,7 @@ pub(crate) fn compare(old: Option<&Value>, new: Option<&Value>, shape: &Shape) -
             let step = |one: &Value| Some(format!("v:{one}"));
             compare_items(&by_step(old, step), &by_step(new, step), &Shape::Scalar(Scalar::Any), &mut found);
         }),
-        Shape::Scalar(_) | Shape::Atomic => None,
+        Shape::Scalar(_) | Shape::Atomic(_) => None,
     };
     match (old, new) {
         (None, _) => found.added.member = true,
@@ -381,7 +325,7 @@ fn without(value: &Value, shape: &Shape, gone: &FieldSet) -> Value {
         (Shape::Set, Value::Array(list)) => {
             items_left(list.iter().filter_map(|one| left(one, &Shape::Scalar(Scalar::Any), gone.children.get(&format!("v:{one}")))))
         }
-        (Shape::Atomic | Shape::Free, Value::Object(_) | Value::Array(_)) => Value::Null,
+        (Shape::Atomic(_) | Shape::Free, Value::Object(_) | Value::Array(_)) => Value::Null,
         _ => value.clone(),
     }
 }

@@ -46,8 +46,12 @@ fn merge_and_json_patches() {
         {"op": "copy", "from": "/a", "path": "/b~1c"}, {"op": "move", "from": "/a", "path": "/d"}, {"op": "replace", "path": "/d/0", "value": 9}]),
     );
     assert_eq!(patched, Ok(json!({"b/c": [2, 3], "d": [9, 3]})));
+    // What an object has not yet is replaced, too.
+    assert_eq!(json_patch(&json!({}), &json!([{"op": "replace", "path": "/a", "value": 1}])), Ok(json!({"a": 1})));
     for bad in [
         json!([{"op": "test", "path": "/a", "value": 1}]),
+        json!([{"op": "replace", "path": "/a/0", "value": 1}]),
+        json!([{"op": "replace", "path": "/b/c", "value": 1}]),
         json!([{"op": "remove", "path": "/x"}]),
         json!([{"op": "add", "path": "/a/7", "value": 1}]),
         json!({}),

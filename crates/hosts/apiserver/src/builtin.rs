@@ -110,6 +110,12 @@ fn definition(name: &str, compiled: &RefCell<HashMap<String, Arc<Schema>>>) -> A
     }
     let last = name.rsplit('.').next().unwrap_or(name);
     let schema = match DEFINITIONS.get(name) {
+        // An extension belongs to one owner as a whole.
+        _ if last == "RawExtension" => {
+            let mut schema = Schema::anything();
+            schema.atomic = true;
+            schema
+        }
         _ if ANYTHING.contains(&last) => Schema::anything(),
         Some(value) => {
             let follow = |reference: &str| Some(definition(reference.strip_prefix(REFERENCE)?, compiled));
@@ -124,6 +130,13 @@ fn definition(name: &str, compiled: &RefCell<HashMap<String, Arc<Schema>>>) -> A
             if last == "Quantity" {
                 schema.format = Some(crate::quantity::FORMAT.to_owned());
             }
+            if last == "PersistentVolumeSpec"
+                && let Some(claim) = schema.properties.get_mut("claimRef")
+            {
+                // `+structType=granular`: of this reference each field has an owner of its own.
+                Arc::make_mut(claim).atomic = false;
+            }
+            zero(&mut schema);
             // Metadata is always there; what else is required is checked kind by kind.
             schema.required.retain(|field| field != "metadata");
             schema
@@ -133,6 +146,20 @@ fn definition(name: &str, compiled: &RefCell<HashMap<String, Arc<Schema>>>) -> A
     let schema = Arc::new(schema);
     compiled.borrow_mut().insert(name.to_owned(), schema.clone());
     schema
+}
+
+/// Gives required texts and numbers the value that Go has for those that are left out: an item of a keyed list is known by it.
+fn zero(schema: &mut Schema) {
+    let required = schema.required.clone();
+    for name in &required {
+        let Some(field) = schema.properties.get_mut(name).filter(|field| field.default.is_none()) else { continue };
+        let nothing = match field.kind {
+            Some(schema::Type::String) => json!(""),
+            Some(schema::Type::Integer) => json!(0),
+            _ => continue,
+        };
+        Arc::make_mut(field).default = Some(nothing);
+    }
 }
 
 /// Returns the definitions that these ones need, themselves included.

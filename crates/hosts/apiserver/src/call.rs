@@ -86,16 +86,20 @@ impl Call {
             |custom| custom.deprecation.clone(),
         );
         let said = self.said.lock().expect("no holder of the warnings' lock panics");
-        for warning in own.iter().chain(said.iter()) {
-            let quoted: String =
-                warning.chars().filter(|one| !one.is_control()).collect::<String>().replace('\\', "\\\\").replace('"', "\\\"");
-            if let Ok(value) = format!("299 - \"{quoted}\"").parse() {
-                response.headers_mut().append(header::WARNING, value);
-            }
-        }
+        warn(response, own.iter().chain(said.iter()));
     }
 
     pub fn writer<'a>(&'a self, options: &'a WriteOptions, subresource: &'a str, now: &'a str) -> Writer<'a> {
         Writer { manager: &options.manager, api_version: &self.resource.api_version, subresource, now, empty: &self.resource.empty }
+    }
+}
+
+/// Writes warnings into an answer's head.
+pub(crate) fn warn<'a>(response: &mut Response, warnings: impl IntoIterator<Item = &'a String>) {
+    for warning in warnings {
+        let quoted: String = warning.chars().filter(|one| !one.is_control()).collect::<String>().replace('\\', "\\\\").replace('"', "\\\"");
+        if let Ok(value) = format!("299 - \"{quoted}\"").parse() {
+            response.headers_mut().append(header::WARNING, value);
+        }
     }
 }

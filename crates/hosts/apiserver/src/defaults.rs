@@ -484,6 +484,9 @@ fn webhooks(resource: &Resource, value: &mut Value) {
         fill(hook, "namespaceSelector", json!({}));
         fill(hook, "objectSelector", json!({}));
         fill(hook, "timeoutSeconds", json!(10));
+        if let Some(Value::Object(service)) = hook.get_mut("clientConfig").and_then(|config| config.get_mut("service")) {
+            fill(service, "port", json!(443));
+        }
         if resource.kind == "MutatingWebhookConfiguration" {
             fill(hook, "reinvocationPolicy", json!("Never"));
         }

@@ -59,7 +59,8 @@ fn delete_options(call: &Call) -> ApiResult<Value> {
     let value = document.value();
     let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default();
     if !matches!(text("kind"), "" | "DeleteOptions") {
-        return Err(ApiError::bad_request(decode::not_registered(text("apiVersion"), text("kind"))));
+        let version = if text("apiVersion").is_empty() { "meta.k8s.io/v1" } else { text("apiVersion") };
+        return Err(ApiError::bad_request(decode::not_registered(version, text("kind"))));
     }
     let form = typed::by_name("meta.v1.DeleteOptions").ok_or_else(|| ApiError::internal("DeleteOptions have no form"))?;
     let (options, _) = typed::read(form, &document.node).map_err(|Unread(why)| ApiError::bad_request(why))?;
@@ -113,7 +114,7 @@ impl Removal {
             }
             (None | Some("Background"), _) => Policy::Background,
             (Some(other), None) => {
-                let allowed = ["Background", "Foreground", "Orphan"].map(str::to_owned);
+                let allowed = ["Foreground", "Background", "Orphan", "nil"].map(str::to_owned);
                 found.push(schema::Violation::not_supported("propagationPolicy", &json!(other), &allowed));
                 Policy::Background
             }
@@ -256,10 +257,15 @@ pub(crate) fn check(resource: &Resource, name: &str, old: &Value, removal: &Remo
                     "The object might have been modified"
                 };
                 let kind = &resource.kind;
+                let whole = if resource.group.is_empty() { kind.clone() } else { format!("{kind}.{}", resource.group) };
                 let message = format!(
-                    "Operation cannot be fulfilled on {kind} {name:?}: the {what} in the precondition ({wanted}) does not match the {what} in record ({found}). {end}"
+                    "Operation cannot be fulfilled on {whole} {name:?}: the {what} in the precondition ({wanted}) does not match the {what} in record ({found}). {end}"
                 );
-                Err(ApiError::new(409, "Conflict", message).with(json!({"kind": kind, "name": name})))
+                let mut details = json!({"name": name, "kind": kind});
+                if !resource.group.is_empty() {
+                    details["group"] = json!(resource.group);
+                }
+                Err(ApiError::new(409, "Conflict", message).with(details))
             }
         }
     };

@@ -1,5 +1,8 @@
 //! Which texts may be names, labels and keys, and what is said of those that may not.
 
+use schema::Violation;
+use serde_json::json;
+
 /// Said of a name that is no subdomain.
 pub(crate) const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
 /// Said of a name that is no label.
@@ -63,7 +66,8 @@ pub(crate) fn faults(rule: Rule, name: &str) -> Vec<String> {
     }
     match rule {
         Rule::Subdomain if !name.split('.').all(label_form) => found.push(SUBDOMAIN.to_owned()),
-        Rule::Label | Rule::Label1035 if name.contains('.') => found.push("must not contain dots".to_owned()),
+        // What would be a subdomain has dots and no other fault.
+        Rule::Label if name.contains('.') && name.split('.').all(label_form) => found.push("must not contain dots".to_owned()),
         Rule::Label if !label_form(name) => found.push(LABEL.to_owned()),
         Rule::Label1035 if !(label_form(name) && name.starts_with(|first: char| first.is_ascii_lowercase())) => {
             found.push(LABEL_1035.to_owned())
@@ -73,6 +77,17 @@ pub(crate) fn faults(rule: Rule, name: &str) -> Vec<String> {
         Rule::Subdomain | Rule::Label | Rule::Label1035 => {}
     }
     found
+}
+
+/// Returns everything that is wrong with a name, as one text.
+pub(crate) fn joined(rule: Rule, name: &str) -> Option<String> {
+    let faults = faults(rule, name);
+    (!faults.is_empty()).then(|| faults.join(","))
+}
+
+/// Adds what is wrong with a name at a field.
+pub(crate) fn tell(rule: Rule, field: &str, name: &str, found: &mut Vec<Violation>) {
+    found.extend(faults(rule, name).iter().map(|why| Violation::invalid(field, &json!(name), why)));
 }
 
 fn word(byte: u8) -> bool {

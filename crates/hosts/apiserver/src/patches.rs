@@ -189,7 +189,7 @@ fn undecodable(resource: &Resource, patch: &Patch, object: &Value, strict: &[Str
     let form = typed::by_kind(&resource.api_version, &resource.kind);
     let plain = form.filter(|_| !why.starts_with("strict decoding error: ")).and_then(|form| typed::unstructured_fault(form, object));
     let why = plain.as_deref().unwrap_or(why);
-    ApiError::invalid("", "", "", &[schema::Violation::invalid("patch", &json!(typed::printed(change)), why)])
+    ApiError::invalid("", "", "", &[schema::Violation::invalid("patch", &json!(golang::printed(change)), why)])
 }
 
 /// Takes out of a configuration what this endpoint ignores.

@@ -7,6 +7,7 @@ use crate::catalog::Resource;
 use crate::object::{meta, parse_time};
 
 mod more;
+mod pod;
 
 /// One cell with what its column says of itself.
 #[derive(Debug, Clone)]
@@ -98,13 +99,12 @@ pub(crate) fn cells(resource: &Resource, object: &Value, now: Timestamp) -> Vec<
     let name = Cell::name(object);
     let age = Cell::age(object, now);
     match (resource.group.as_str(), resource.kind.as_str()) {
-        ("", "Pod") => pod(object, now),
+        ("", "Pod") => pod::cells(object, now),
         ("apps", "Deployment") => {
             let ready = format!("{}/{}", int_at(object, "/status/readyReplicas"), int_at(object, "/spec/replicas"));
-            let counts = [
-                number("Up-to-date", int_at(object, "/status/updatedReplicas")),
-                number("Available", int_at(object, "/status/availableReplicas")),
-            ];
+            // Upstream calls these numbers texts.
+            let count = |name: &str, path: &str| Cell { kind: "string".to_owned(), ..number(name, int_at(object, path)) };
+            let counts = [count("Up-to-date", "/status/updatedReplicas"), count("Available", "/status/availableReplicas")];
             [vec![name, text("Ready", &ready)], counts.to_vec(), vec![age], template(object, true)].concat()
         }
         ("", "ReplicationController") | ("apps", "ReplicaSet") => {
@@ -164,11 +164,7 @@ pub(crate) fn cells(resource: &Resource, object: &Value, now: Timestamp) -> Vec<
             let data = count("data") + count("binaryData");
             vec![name, Cell { kind: "string".to_owned(), ..number("Data", i64::try_from(data).unwrap_or(0)) }, age]
         }
-        ("", "ServiceAccount") => vec![
-            name,
-            Cell { kind: "string".to_owned(), ..number("Secrets", i64::try_from(list_at(object, "/secrets").len()).unwrap_or(0)) },
-            age,
-        ],
+        ("", "ServiceAccount") => vec![name, age],
         ("" | "events.k8s.io", "Event") => event(object, now),
         ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding") => {
             let role = format!("{}/{}", str_at(object, "/roleRef/kind"), str_at(object, "/roleRef/name"));
@@ -388,41 +384,6 @@ fn event(object: &Value, now: Timestamp) -> Vec<Cell> {
     ]
 }
 
-fn pod(object: &Value, now: Timestamp) -> Vec<Cell> {
-    let containers = list_at(object, "/spec/containers");
-    let statuses = list_at(object, "/status/containerStatuses");
-    let ready = statuses.iter().filter(|one| one["ready"] == json!(true) && one.pointer("/state/running").is_some()).count();
-    let restarts: i64 = statuses.iter().map(|one| int_at(one, "/restartCount")).sum();
-    let last = statuses.iter().filter_map(|one| parse_time(str_at(one, "/lastState/terminated/finishedAt"))).max();
-    let restarts = match last.filter(|_| restarts > 0) {
-        Some(time) => format!("{restarts} ({} ago)", duration(now.as_second() - time.as_second())),
-        None => restarts.to_string(),
-    };
-    let gates = list_at(object, "/spec/readinessGates");
-    let gates = match gates.len() {
-        0 => "<none>".to_owned(),
-        total => {
-            let holds = |gate: &&Value| {
-                list_at(object, "/status/conditions")
-                    .iter()
-                    .any(|one| str_at(one, "/type") == str_at(gate, "/conditionType") && str_at(one, "/status") == "True")
-            };
-            format!("{}/{total}", gates.iter().filter(holds).count())
-        }
-    };
-    vec![
-        Cell::name(object),
-        text("Ready", &format!("{ready}/{}", containers.len())),
-        text("Status", &pod_status(object, statuses)),
-        text("Restarts", &restarts),
-        Cell::age(object, now),
-        text("IP", or(str_at(object, "/status/podIP"), "<none>")).wide(),
-        text("Node", or(str_at(object, "/spec/nodeName"), "<none>")).wide(),
-        text("Nominated Node", or(str_at(object, "/status/nominatedNodeName"), "<none>")).wide(),
-        text("Readiness Gates", &gates).wide(),
-    ]
-}
-
 /// What is said of a whole row: that a Pod has ended.
 pub(crate) fn conditions(resource: &Resource, object: &Value) -> Option<Value> {
     if resource.kind != "Pod" || resource.custom.is_some() {
@@ -435,52 +396,6 @@ pub(crate) fn conditions(resource: &Resource, object: &Value) -> Option<Value> {
         _ => return None,
     };
     Some(json!([{"type": "Completed", "status": "True", "reason": phase, "message": message}]))
-}
-
-/// The one word that says how a Pod is: what holds its containers up, or else its phase.
-fn pod_status(object: &Value, statuses: &[Value]) -> String {
-    let mut reason = or(str_at(object, "/status/reason"), str_at(object, "/status/phase")).to_owned();
-    let inits = list_at(object, "/status/initContainerStatuses");
-    let total = list_at(object, "/spec/initContainers").len();
-    let ended = |state: &Value, prefix: &str| match (str_at(state, "/terminated/reason"), int_at(state, "/terminated/signal")) {
-        ("", 0) => format!("{prefix}ExitCode:{}", int_at(state, "/terminated/exitCode")),
-        ("", signal) => format!("{prefix}Signal:{signal}"),
-        (reason, _) => format!("{prefix}{reason}"),
-    };
-    let mut starting = false;
-    for (index, one) in inits.iter().enumerate() {
-        let state = one.get("state").unwrap_or(&Value::Null);
-        if state.get("terminated").is_some() && int_at(state, "/terminated/exitCode") == 0 {
-            continue;
-        }
-        reason = match (state.get("terminated").is_some(), str_at(state, "/waiting/reason")) {
-            (true, _) => ended(state, "Init:"),
-            (false, "" | "PodInitializing") => format!("Init:{index}/{total}"),
-            (false, waiting) => format!("Init:{waiting}"),
-        };
-        starting = true;
-        break;
-    }
-    if !starting {
-        let mut running = false;
-        for one in statuses.iter().rev() {
-            let state = one.get("state").unwrap_or(&Value::Null);
-            match str_at(state, "/waiting/reason") {
-                "" if state.get("terminated").is_some() => reason = ended(state, ""),
-                "" => running |= one["ready"] == json!(true) && state.get("running").is_some(),
-                waiting => waiting.clone_into(&mut reason),
-            }
-        }
-        if reason == "Completed" && running {
-            let ready =
-                list_at(object, "/status/conditions").iter().any(|one| str_at(one, "/type") == "Ready" && str_at(one, "/status") == "True");
-            reason = if ready { "Running" } else { "NotReady" }.to_owned();
-        }
-    }
-    if !meta(object, "deletionTimestamp").is_empty() {
-        return "Terminating".to_owned();
-    }
-    reason
 }
 
 #[cfg(test)]

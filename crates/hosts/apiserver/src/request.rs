@@ -123,8 +123,11 @@ impl Query {
 
     pub fn number(&self, name: &str) -> ApiResult<Option<u64>> {
         self.get(name)
-            .map(|text| text.parse().map_err(|_| ApiError::bad_request(format!("strconv.ParseInt: parsing {text:?}: invalid syntax"))))
+            .map(|text| {
+                text.parse::<i64>().map_err(|_| ApiError::bad_request(format!("strconv.ParseInt: parsing {text:?}: invalid syntax")))
+            })
             .transpose()
+            .map(|number| number.map(|number| u64::try_from(number).unwrap_or(0)))
     }
 }
 

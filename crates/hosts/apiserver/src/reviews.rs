@@ -6,10 +6,13 @@ use model::Caller;
 use schema::Violation;
 use serde_json::{Value, json};
 
+use crate::decode::Document;
+use crate::object::meta_mut;
 use crate::rbac::{self, Attributes};
-use crate::request::Place;
+use crate::request::{FieldValidation, Place};
 use crate::status::{ApiError, ApiResult, json_response};
-use crate::{Server, auth, token, typed};
+use crate::typed::Unread;
+use crate::{Server, auth, call, token, typed};
 
 /// Group, plural and kind of each, and whether it is asked in a namespace.
 pub(crate) const KINDS: &[(&str, &str, &str, bool)] = &[
@@ -29,8 +32,32 @@ pub(crate) fn kind(place: &Place) -> Option<&'static str> {
     (place.name.is_empty() && !place.rest && !place.watch).then_some(found.2)
 }
 
+/// Reads a question as Go reads it; returns what it says that nobody knows.
+fn read(version: &str, kind: &str, document: &Document, validation: FieldValidation) -> ApiResult<(Value, Vec<String>)> {
+    let Some(form) = typed::by_kind(version, kind) else { return Ok((document.value(), Vec::new())) };
+    let unhandled = |why: &str| ApiError::bad_request(format!("{kind} in version \"v1\" cannot be handled as a {kind}: {why}"));
+    let (mut review, unknown) = typed::read(form, &document.node).map_err(|Unread(why)| unhandled(&why))?;
+    if validation == FieldValidation::Strict && !unknown.is_empty() {
+        return Err(unhandled(&format!("strict decoding error: {}", unknown.join(", "))));
+    }
+    let metadata = meta_mut(&mut review);
+    for name in ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"] {
+        metadata.remove(name);
+    }
+    let said = if validation == FieldValidation::Warn { unknown } else { Vec::new() };
+    Ok((review, said))
+}
+
 /// Answers a question.
-pub(crate) fn answer(server: &Server, caller: &Caller, place: &Place, kind: &str, mut review: Value) -> ApiResult<Response> {
+pub(crate) fn answer(
+    server: &Server,
+    caller: &Caller,
+    place: &Place,
+    kind: &str,
+    document: &Document,
+    validation: FieldValidation,
+) -> ApiResult<Response> {
+    let review = document.value();
     if !review.is_object() || review.get("kind").is_some_and(|given| given != kind) {
         return Err(ApiError::bad_request(format!("the body of the request must be a {kind}")));
     }
@@ -41,13 +68,15 @@ pub(crate) fn answer(server: &Server, caller: &Caller, place: &Place, kind: &str
             "the API version in the data ({given}) does not match the expected API version ({version})"
         )));
     }
+    let (mut review, said) = read(&version, kind, document, validation)?;
     review["kind"] = json!(kind);
     review["apiVersion"] = json!(version);
-    if !review.get("metadata").is_some_and(Value::is_object) {
-        review["metadata"] = json!({});
+    if place.namespace.is_empty() {
+        meta_mut(&mut review).remove("namespace");
     }
     if kind == "SelfSubjectReview" {
-        review["metadata"]["creationTimestamp"] = json!(server.now());
+        // Upstream answers with an object of its own.
+        review["metadata"] = json!({"creationTimestamp": server.now()});
     }
     let spec = review.get("spec").cloned().unwrap_or_else(|| json!({}));
     let status = match kind {
@@ -62,7 +91,9 @@ pub(crate) fn answer(server: &Server, caller: &Caller, place: &Place, kind: &str
     if let Some(form) = typed::by_kind(&version, kind) {
         typed::write(form, &mut review);
     }
-    Ok(json_response(StatusCode::CREATED, typed::encoded(&review)))
+    let mut response = json_response(StatusCode::CREATED, typed::encoded(&review));
+    call::warn(&mut response, &said);
+    Ok(response)
 }
 
 fn user(caller: &Caller) -> Value {

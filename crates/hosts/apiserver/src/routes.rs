@@ -15,7 +15,7 @@ use crate::audit::Trail;
 use crate::catalog::Catalog;
 use crate::deadline::Deadline;
 use crate::rbac::Attributes;
-use crate::request::{Place, Query, place, verb};
+use crate::request::{Place, Query, WriteOptions, place, verb};
 use crate::selector::Selector;
 use crate::status::{ApiError, ApiResult, json_response};
 use crate::typed;
@@ -90,7 +90,8 @@ async fn handle(server: Arc<Server>, request: Request, trail: &mut Trail) -> Api
             return Err(ApiError::method_not_allowed());
         }
         let document = decode::body(&parts.headers, &body, kind)?;
-        return reviews::answer(&server, &caller, &place, kind, document.value());
+        let validation = WriteOptions::read(&query, "", "CreateOptions", false)?.validation;
+        return reviews::answer(&server, &caller, &place, kind, &document, validation);
     }
     let catalog = server.catalog();
     let mut place = place;

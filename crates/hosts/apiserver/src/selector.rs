@@ -80,15 +80,10 @@ fn parse_fields(text: &str, resource: &Resource) -> ApiResult<Vec<FieldRequireme
         let Some((field, value, equal)) = term(part) else {
             return Err(ApiError::bad_request(format!("invalid selector: '{text}'; can't understand '{part}'")));
         };
-        if !supported(field, resource) {
-            let own = resource.custom.is_some() || !fields_of(resource).is_empty();
-            return Err(ApiError::bad_request(if own {
-                format!("field label not supported: {field}")
-            } else {
-                format!("{field:?} is not a known field selector: only \"metadata.name\", \"metadata.namespace\"")
-            }));
-        }
         found.push(FieldRequirement { field: field.to_owned(), value: unescaped(value)?, equal });
+    }
+    for one in &mut found {
+        one.field = known(&one.field, resource).map_err(ApiError::bad_request)?;
     }
     Ok(found)
 }
@@ -143,21 +138,50 @@ fn unescaped(value: &str) -> ApiResult<String> {
                 }
                 None => return Err(ApiError::bad_request("invalid field selector: invalid escape sequence: \\")),
             },
-            ',' | '=' => return Err(ApiError::bad_request(format!("invalid field selector: unescaped character in value: {one}"))),
+            ',' | '=' => {
+                // Go prints the rune's number.
+                let why = format!("invalid field selector: unescaped character in value: {}", u32::from(one));
+                return Err(ApiError::bad_request(why));
+            }
             other => out.push(other),
         }
     }
     Ok(out)
 }
 
-fn supported(field: &str, resource: &Resource) -> bool {
-    if field == "metadata.name" || field == "metadata.namespace" {
-        return true;
-    }
+/// Returns the name under which a field is looked up, or why it may not be asked for. Kubernetes' own kinds say so in ways of
+/// their own: `AddFieldLabelConversionFunc` in kubernetes `pkg/apis/*/v1/conversion.go`.
+fn known(field: &str, resource: &Resource) -> Result<String, String> {
     if let Some(custom) = &resource.custom {
-        return custom.selectable.iter().any(|one| one == field);
+        let always = matches!(field, "metadata.name" | "metadata.namespace");
+        let selectable = always || custom.selectable.iter().any(|one| one == field);
+        return if selectable { Ok(field.to_owned()) } else { Err(format!("field label not supported: {field}")) };
     }
-    fields_of(resource).contains(&field)
+    let named = resource.namespaced && field == "metadata.namespace" || field == "metadata.name";
+    if resource.group == "events.k8s.io" {
+        let inner = match field {
+            "reportingController" => "reportingComponent".to_owned(),
+            "reason" | "type" => field.to_owned(),
+            _ if named => field.to_owned(),
+            _ => match field.strip_prefix("regarding.").map(|part| format!("involvedObject.{part}")) {
+                Some(inner) if fields_of(resource).contains(&inner.as_str()) => inner,
+                _ => return Err(format!("field label not supported: {field}")),
+            },
+        };
+        return Ok(inner);
+    }
+    match (resource.group.as_str(), resource.kind.as_str()) {
+        _ if fields_of(resource).contains(&field) => Ok(field.to_owned()),
+        ("", "Pod") if field == "spec.host" => Ok("spec.nodeName".to_owned()),
+        ("", "Pod" | "Node" | "ReplicationController" | "Event" | "Namespace" | "Secret" | "Service") | ("certificates.k8s.io", _)
+            if !named =>
+        {
+            Err(format!("field label not supported: {field}"))
+        }
+        ("batch", "Job") if !named => Err(format!("field label {field:?} not supported for Job")),
+        _ if named || field == "metadata.namespace" => Ok(field.to_owned()),
+        _ => Err(format!("{field:?} is not a known field selector: only \"metadata.name\", \"metadata.namespace\"")),
+    }
 }
 
 fn fields_of(resource: &Resource) -> &'static [&'static str] {
@@ -170,6 +194,7 @@ fn fields_of(resource: &Resource) -> &'static [&'static str] {
             "spec.hostNetwork",
             "status.phase",
             "status.podIP",
+            "status.podIPs",
             "status.nominatedNodeName",
         ],
         "Event" => &[
@@ -190,7 +215,8 @@ fn fields_of(resource: &Resource) -> &'static [&'static str] {
         "Namespace" => &["status.phase"],
         "Job" => &["status.successful"],
         "Node" => &["spec.unschedulable"],
-        "ReplicaSet" => &["status.replicas"],
+        "ReplicationController" => &["status.replicas"],
+        "CertificateSigningRequest" => &["spec.signerName"],
         _ => &[],
     }
 }

@@ -69,6 +69,16 @@ impl ApiError {
         Self::new(409, "AlreadyExists", format!("{} {name:?} already exists", resource.qualified())).with(details(resource, name))
     }
 
+    /// Says that the name was made up by the server, so that another try may find a free one.
+    pub fn generated(mut self) -> Self {
+        self.message.push_str(", the server was not able to generate a unique name for the object");
+        if let Some(details) = &mut self.details {
+            details["retryAfterSeconds"] = json!(1);
+        }
+        self.retry_after = Some(1);
+        self
+    }
+
     pub fn conflict(resource: &Resource, name: &str, why: &str) -> Self {
         let message = format!("Operation cannot be fulfilled on {} {name:?}: {why}", resource.qualified());
         Self::new(409, "Conflict", message).with(details(resource, name))

@@ -22,6 +22,14 @@ pub(crate) fn clear(resource: &Resource, object: &mut Value, namespace: &str) {
     } else {
         metadata.remove("namespace");
     }
+    if resource.custom.is_none() {
+        // What upstream fills in before it notes who owns which field belongs to who creates the object.
+        match (resource.group.as_str(), resource.kind.as_str()) {
+            ("", "Namespace") => label_namespace(object),
+            ("apps", "DaemonSet") => template_generation(object, 1),
+            _ => {}
+        }
+    }
 }
 
 /// Gives a new object its identity.
@@ -47,6 +55,7 @@ pub(crate) fn prepare_create(resource: &Resource, object: &mut Value, now: &str)
     }
     match (resource.group.as_str(), resource.kind.as_str()) {
         ("", "Namespace") => {
+            // A name that was made up is known only now.
             label_namespace(object);
             let mut keepers = object.pointer("/spec/finalizers").and_then(Value::as_array).cloned().unwrap_or_default();
             if !keepers.contains(&json!("kubernetes")) {
@@ -74,7 +83,6 @@ pub(crate) fn prepare_create(resource: &Resource, object: &mut Value, now: &str)
             taint(object);
             return;
         }
-        ("apps", "DaemonSet") => template_generation(object, 1),
         ("batch", "Job") => job(object),
         ("apiextensions.k8s.io", _) => crd::begin(object),
         _ => {}

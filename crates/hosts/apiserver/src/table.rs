@@ -75,6 +75,9 @@ pub(crate) fn table(
             row
         })
         .collect();
+    // Where upstream has no columns of its own for a kind, no rows are no list.
+    let plain = resource.custom.is_none() && cells(resource, &Value::Null, now).iter().any(|cell| cell.name == "Created At");
+    let rows = if rows.is_empty() && plain { Value::Null } else { Value::Array(rows) };
     let definitions: Vec<Value> = match columns {
         Columns::Shown => cells(resource, &Value::Null, now).into_iter().map(|cell| definition(&cell)).collect(),
         Columns::Known => Vec::new(),

@@ -74,7 +74,10 @@ pub(crate) async fn answer(call: &Call) -> ApiResult<Response> {
     let from = query.get("resourceVersion").unwrap_or_default();
     let revision: u64 = match from {
         "" => 0,
-        text => text.parse().map_err(|_| ApiError::new(500, "", format!("strconv.ParseUint: parsing {text:?}: invalid syntax")))?,
+        text => text.parse().map_err(|_| {
+            let why = format!("resourceVersion: Invalid value: {text:?}: strconv.ParseUint: parsing {text:?}: invalid syntax");
+            ApiError::new(500, "", why)
+        })?,
     };
     let length = query.number("timeoutSeconds")?.filter(|seconds| *seconds > 0).map_or(LONGEST, Duration::from_secs).min(LONGEST);
     let namespace = Some(call.place.namespace.as_str()).filter(|namespace| !namespace.is_empty());

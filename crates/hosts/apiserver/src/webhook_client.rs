@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use schema::Violation;
 use serde_json::{Value, json};
 
-use crate::names;
+use crate::names::{self, Rule};
 
 fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value.get(name).and_then(Value::as_str).unwrap_or_default()
@@ -46,11 +46,15 @@ pub(crate) fn check(config: &Value, here: &str, found: &mut Vec<Violation>) {
 
 fn check_url(url: &str, field: &str, found: &mut Vec<Violation>) {
     const FORM: &str = "; desired format: https://host[/path]";
+    if let Some(why) = unreadable(url) {
+        found.push(Violation::required(field, &format!("url must be a valid URL: parse {url:?}: {why}{FORM}")));
+        return;
+    }
     let mut say = |value: &str, why: &str| found.push(Violation::invalid(field, &json!(value), &format!("{why}{FORM}")));
     let (front, fragment) = url.split_once('#').unwrap_or((url, ""));
     let (front, query) = front.split_once('?').unwrap_or((front, ""));
-    let (scheme, rest) = front.split_once("://").unwrap_or(("", front));
-    let authority = if scheme.is_empty() { "" } else { rest.split('/').next().unwrap_or_default() };
+    let (scheme, rest) = front.split_once(':').filter(|(scheme, _)| is_scheme(scheme)).unwrap_or(("", front));
+    let authority = rest.strip_prefix("//").map_or("", |rest| rest.split('/').next().unwrap_or_default());
     let (user, host) = authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host));
     if scheme != "https" {
         say(scheme, "'https' is the only allowed URL scheme");
@@ -69,24 +73,50 @@ fn check_url(url: &str, field: &str, found: &mut Vec<Violation>) {
     }
 }
 
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text.chars().all(|one| one.is_ascii_alphanumeric() || "+-.".contains(one))
+}
+
+/// Returns why Go's `net/url` would not read an address at all, as far as that happens to people.
+fn unreadable(url: &str) -> Option<String> {
+    if url.chars().any(|one| one.is_ascii_control()) {
+        return Some("net/url: invalid control character in URL".to_owned());
+    }
+    let front = url.split(['#', '?']).next().unwrap_or_default();
+    let first = front.split('/').next().unwrap_or_default();
+    match first.split_once(':') {
+        Some(("", _)) => Some("missing protocol scheme".to_owned()),
+        Some((scheme, _)) if !is_scheme(scheme) => Some("first path segment in URL cannot contain colon".to_owned()),
+        _ => None,
+    }
+}
+
 fn check_service(service: &Value, here: &str, found: &mut Vec<Violation>) {
-    for (name, why) in [("name", "service name is required"), ("namespace", "service namespace is required")] {
+    for name in ["name", "namespace"] {
         if text(service, name).is_empty() {
-            found.push(Violation::required(&format!("{here}.{name}"), why));
+            found.push(Violation::required(&format!("{here}.{name}"), ""));
         }
     }
     if let Some(port) = service.get("port").and_then(Value::as_i64).filter(|port| !(1..=65_535).contains(port)) {
         let why = "port is not valid: must be between 1 and 65535, inclusive";
         found.push(Violation::invalid(&format!("{here}.port"), &json!(port), why));
     }
-    let Some(path) = service.get("path").and_then(Value::as_str).filter(|path| *path != "/") else { return };
+    let path = text(service, "path");
     let mut say = |why: &str| found.push(Violation::invalid(&format!("{here}.path"), &json!(path), why));
-    let Some(inner) = path.strip_prefix('/') else { return say("must start with a '/'") };
+    match path {
+        "" | "/" => return,
+        "//" => return say("segment[0] may not be empty"),
+        _ if !path.starts_with('/') => say("must start with a '/'"),
+        _ => {}
+    }
+    // Whatever stands first is passed over.
+    let inner: &str = path.char_indices().nth(1).map_or("", |(at, _)| &path[at..]);
     for (index, step) in inner.strip_suffix('/').unwrap_or(inner).split('/').enumerate() {
         if step.is_empty() {
             say(&format!("segment[{index}] may not be empty"));
-        } else if !names::is_subdomain(step) {
-            say(&format!("segment[{index}]: {}", names::SUBDOMAIN));
+            continue;
         }
+        names::faults(Rule::Subdomain, step).iter().for_each(|why| say(&format!("segment[{index}]: {why}")));
     }
 }

@@ -40,9 +40,6 @@ pub(crate) async fn create(call: &Call) -> ApiResult<Response> {
     if !call.place.name.is_empty() {
         return Err(ApiError::method_not_allowed());
     }
-    if !meta(&object, "resourceVersion").is_empty() {
-        return Err(ApiError::new(500, "", "resourceVersion should not be set on objects to be created"));
-    }
     let created = create_object(call, &options, object, Ownership::Track, &mut warnings).await?;
     call.name(&created);
     call.answer(StatusCode::CREATED, &created, &warnings)
@@ -75,6 +72,11 @@ pub(crate) async fn create_object(
         return Err(ApiError::forbidden(resource, meta(&object, "name"), why));
     }
     check_namespace_lives(server, resource, &object, &namespace)?;
+    let stated = meta(&object, "resourceVersion").to_owned();
+    let taken = |object: &Value| {
+        let error = ApiError::already_exists(resource, meta(object, "name"));
+        if meta(object, "generateName").is_empty() { error } else { error.generated() }
+    };
     object::meta_mut(&mut object).remove("selfLink");
     if resource.subresources.status
         && !(resource.kind == "Node" && resource.custom.is_none())
@@ -110,10 +112,17 @@ pub(crate) async fn create_object(
             token::fill(server, &mut new);
         }
         if options.dry_run {
-            return match server.store.get(&resource.key(&namespace, meta(&new, "name"))) {
-                Some(_) => Err(ApiError::already_exists(resource, meta(&new, "name"))),
-                None => converter::rehearse(server, resource, new).await,
-            };
+            if server.store.get(&resource.key(&namespace, meta(&new, "name"))).is_some() {
+                return Err(taken(&new));
+            }
+            let mut rehearsed = converter::rehearse(server, resource, new).await?;
+            if !stated.is_empty() {
+                meta_mut(&mut rehearsed).insert("resourceVersion".to_owned(), json!(stated));
+            }
+            return Ok(rehearsed);
+        }
+        if stated.parse::<u64>().is_ok_and(|version| version != 0) {
+            return Err(ApiError::new(500, "", "resourceVersion should not be set on objects to be created"));
         }
         let key = resource.key(&namespace, meta(&new, "name"));
         let value = converter::stored(server, resource, &new).await?;
@@ -133,7 +142,7 @@ pub(crate) async fn create_object(
             }
             Err(StoreError::Conflict { key: moved, .. }) if moved != key => check_namespace_lives(server, resource, &new, &namespace)?,
             Err(StoreError::Conflict { .. }) if generated && attempt < NAMES => {}
-            Err(StoreError::Conflict { .. }) => return Err(ApiError::already_exists(resource, meta(&new, "name"))),
+            Err(StoreError::Conflict { .. }) => return Err(taken(&new)),
             Err(error) => return Err(error.into()),
         }
     }
@@ -200,6 +209,9 @@ pub(crate) async fn change_applied(
         };
         let fixed = preconditions(resource, name, &old, &object)?;
         let given = meta(&object, "name");
+        if given.is_empty() {
+            return Err(undeterminable(name));
+        }
         if given != name {
             return Err(ApiError::bad_request(format!("the name of the object ({given}) does not match the name on the URL ({name})")));
         }
@@ -273,6 +285,10 @@ fn tidy_ownership(object: &mut Value) {
     }
 }
 
+fn undeterminable(name: &str) -> ApiError {
+    ApiError::bad_request(format!("the name of the object ({name} based on URL) was undeterminable: name must be provided"))
+}
+
 fn modified(resource: &Resource, name: &str) -> ApiError {
     ApiError::conflict(resource, name, "the object has been modified; please apply your changes to the latest version and try again")
 }
@@ -337,6 +353,27 @@ pub(crate) async fn bind(call: &Call) -> ApiResult<Response> {
     Ok(crate::status::json_response(StatusCode::CREATED, typed::encoded(&status)))
 }
 
+/// Whether an update must say which version it replaces: `AllowUnconditionalUpdate` of the kinds' strategies in kubernetes
+/// `pkg/registry`.
+fn needs_version(resource: &Resource) -> bool {
+    resource.custom.is_some()
+        || match resource.group.as_str() {
+            "admissionregistration.k8s.io" | "coordination.k8s.io" | "node.k8s.io" | "policy" => true,
+            "storage.k8s.io" => matches!(resource.kind.as_str(), "CSIDriver" | "CSINode" | "CSIStorageCapacity" | "VolumeAttachment"),
+            _ => false,
+        }
+}
+
+/// Whether an update of what is not there makes it: `AllowCreateOnUpdate` of the same strategies.
+fn may_begin_with_update(resource: &Resource) -> bool {
+    resource.custom.is_none()
+        && match resource.group.as_str() {
+            "" => matches!(resource.kind.as_str(), "Endpoints" | "Event" | "LimitRange" | "Service"),
+            "coordination.k8s.io" | "events.k8s.io" | "node.k8s.io" | "rbac.authorization.k8s.io" => true,
+            _ => false,
+        }
+}
+
 /// Answers PUT on an object or its status.
 pub(crate) async fn update(call: &Call) -> ApiResult<Response> {
     let options = call.options("UpdateOptions", false)?;
@@ -347,29 +384,23 @@ pub(crate) async fn update(call: &Call) -> ApiResult<Response> {
     }
     let (mut object, mut warnings) = fit(resource, &document, options.validation)?;
     call.say(&warnings);
+    let stated = meta(&object, "namespace");
+    if !stated.is_empty() && stated != call.place.namespace && resource.namespaced {
+        return Err(ApiError::bad_request("the namespace of the provided object does not match the namespace sent on the request"));
+    }
     match meta(&object, "name") {
-        "" => {
-            return Err(ApiError::bad_request(format!(
-                "the name of the object ({name} based on URL) was undeterminable: name must be provided"
-            )));
-        }
+        "" => return Err(undeterminable(name)),
         other if other != name => {
             return Err(ApiError::bad_request(format!("the name of the object ({other}) does not match the name on the URL ({name})")));
         }
         _ => {}
     }
-    let stated = meta(&object, "namespace");
-    if !stated.is_empty() && stated != call.place.namespace && resource.namespaced {
-        return Err(ApiError::bad_request("the namespace of the provided object does not match the namespace sent on the request"));
-    }
-    if resource.custom.is_some() && matches!(meta(&object, "resourceVersion"), "" | "0") && call.server.store.get(&call.key()).is_some() {
+    let unversioned = matches!(meta(&object, "resourceVersion"), "" | "0");
+    if unversioned && needs_version(resource) && call.server.store.get(&call.key()).is_some() {
         let violation = schema::Violation::invalid("metadata.resourceVersion", &json!(0), "must be specified for an update");
-        return Err(ApiError::invalid(&resource.group, &resource.kind, name, &[violation]));
+        return Err(ApiError::invalid(&resource.group, &resource.plural, name, &[violation]));
     }
-    let creates = resource.custom.is_none()
-        && call.place.subresource.is_empty()
-        && (matches!(resource.kind.as_str(), "Lease" | "Event" | "Service") || resource.group == "rbac.authorization.k8s.io");
-    if creates && call.server.store.get(&call.key()).is_none() {
+    if call.place.subresource.is_empty() && may_begin_with_update(resource) && call.server.store.get(&call.key()).is_none() {
         check_create(call)?;
         meta_mut(&mut object).remove("resourceVersion");
         let created = create_object(call, &options, object, Ownership::Track, &mut warnings).await?;

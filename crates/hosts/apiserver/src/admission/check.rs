@@ -8,7 +8,7 @@ use schema::Violation;
 use serde_json::{Value, json};
 
 use super::expression::{compile, environment};
-use crate::names;
+use crate::names::{self, Rule};
 use crate::object::meta;
 use crate::webhook_client;
 
@@ -66,7 +66,7 @@ fn webhook(hook: &Value, here: &str, settled: bool, found: &mut Vec<Violation>) 
     if name.is_empty() {
         found.push(Violation::required(&at("name"), ""));
     } else if !names::is_subdomain(name) {
-        found.push(Violation::invalid(&at("name"), &json!(name), names::SUBDOMAIN));
+        names::tell(Rule::Subdomain, &at("name"), name, found);
     } else if name.split('.').count() < 3 {
         let why = "should be a domain with at least three segments separated by dots";
         found.push(Violation::invalid(&at("name"), &json!(name), why));
@@ -75,11 +75,11 @@ fn webhook(hook: &Value, here: &str, settled: bool, found: &mut Vec<Violation>) 
         rule(one, &format!("{here}.rules[{index}]"), found);
     }
     for (field, allowed) in [("failurePolicy", &FAILURE[..]), ("matchPolicy", &MATCH)] {
-        if let Some(value) = hook.get(field) {
+        if let Some(value) = hook.get(field).filter(|value| !value.is_null()) {
             one_of(value, allowed, &at(field), found);
         }
     }
-    match hook.get("sideEffects") {
+    match hook.get("sideEffects").filter(|value| !value.is_null()) {
         None => found.push(Violation::required(&at("sideEffects"), "must specify one of None, NoneOnDryRun")),
         Some(value) => one_of(value, &["None", "NoneOnDryRun"], &at("sideEffects"), found),
     }
@@ -110,8 +110,8 @@ fn versions(versions: &[Value], field: &str, found: &mut Vec<Violation>) {
         let here = format!("{field}[{index}]");
         if versions[..index].contains(version) {
             found.push(Violation::invalid(&here, version, "duplicate version"));
-        } else if !version.as_str().is_some_and(names::is_label_1035) {
-            found.push(Violation::invalid(&here, version, names::LABEL_1035));
+        } else {
+            names::tell(Rule::Label1035, &here, version.as_str().unwrap_or_default(), found);
         }
     }
     if !versions.iter().any(|version| version == "v1" || version == "v1beta1") {
@@ -297,18 +297,19 @@ fn param_kind(kind: &Value, found: &mut Vec<Violation>) {
         found.push(Violation::invalid(field, &json!(api_version), &format!("unexpected GroupVersion string: {api_version}")));
     } else {
         if !group.is_empty() && !names::is_subdomain(group) {
-            found.push(Violation::invalid(field, &json!(group), names::SUBDOMAIN));
+            found.push(Violation::invalid(field, &json!(group), &names::faults(Rule::Subdomain, group).join(",")));
         }
         if version.is_empty() {
             found.push(Violation::invalid(field, &json!(api_version), "version must be specified"));
         } else if !names::is_label_1035(version) {
-            found.push(Violation::invalid(field, &json!(version), names::LABEL_1035));
+            found.push(Violation::invalid(field, &json!(version), &names::faults(Rule::Label1035, version).join(",")));
         }
     }
     if name.is_empty() {
         found.push(Violation::required("spec.paramKind.kind", ""));
     } else if !names::is_label_1035(&name.to_lowercase()) {
-        let why = format!("may have mixed case, but should otherwise match: {}", names::LABEL_1035);
+        let faults = names::faults(Rule::Label1035, &name.to_lowercase());
+        let why = format!("may have mixed case, but should otherwise match: {}", faults.join(","));
         found.push(Violation::invalid("spec.paramKind.kind", &json!(name), &why));
     }
 }
@@ -330,7 +331,7 @@ fn match_resources(constraints: &Value, here: &str, found: &mut Vec<Violation>) 
             let named = list(one, "resourceNames");
             for (index, name) in named.iter().enumerate() {
                 let field = format!("{here}.resourceNames[{index}]");
-                let faults = names::faults(names::Rule::Segment, name.as_str().unwrap_or_default());
+                let faults = names::faults(Rule::Segment, name.as_str().unwrap_or_default());
                 found.extend(faults.iter().map(|why| Violation::invalid(&field, name, why)));
                 if named[..index].contains(name) {
                     found.push(Violation::duplicate(&field, name));
@@ -344,6 +345,10 @@ fn match_resources(constraints: &Value, here: &str, found: &mut Vec<Violation>) 
 /// Checks the variables and returns what they are.
 fn variables(spec: &Value, params: bool, found: &mut Vec<Violation>) -> BTreeMap<String, Type> {
     let mut types = BTreeMap::new();
+    if !list(spec, "variables").is_empty() {
+        // They have a place even if none of them is good for anything.
+        types.insert(String::new(), Type::Dyn);
+    }
     for (index, variable) in list(spec, "variables").iter().enumerate() {
         let here = format!("spec.variables[{index}]");
         let (name, source) = (text(variable, "name"), text(variable, "expression"));
@@ -351,7 +356,7 @@ fn variables(spec: &Value, params: bool, found: &mut Vec<Violation>) -> BTreeMap
         if name.trim().is_empty() {
             found.push(Violation::required(&format!("{here}.name"), "name is not specified"));
         } else if !name.chars().all(word) || name.starts_with(|one: char| one.is_ascii_digit()) || cel::is_reserved(name) {
-            found.push(Violation::invalid(&format!("{here}.name"), &json!(name), "name is not a valid CEL identifier"));
+            found.push(Violation::invalid(&format!("{here}.name"), &json!(name), "must be a valid CEL identifier"));
         }
         let field = format!("{here}.expression");
         if source.trim().is_empty() {
@@ -360,7 +365,10 @@ fn variables(spec: &Value, params: bool, found: &mut Vec<Violation>) -> BTreeMap
         }
         match compile(&environment(params, &types, None), source, &[]) {
             Ok(program) => drop(types.insert(name.to_owned(), program.output().clone())),
-            Err(why) => found.push(Violation::invalid(&field, &json!(source), &why)),
+            Err(why) => {
+                types.insert(name.to_owned(), Type::Dyn);
+                found.push(Violation::invalid(&field, &json!(source), &why));
+            }
         }
     }
     types
@@ -384,11 +392,9 @@ fn validation(one: &Value, params: bool, types: &BTreeMap<String, Type>, here: &
     }
     let breaks = |text: &str| text.trim().contains(['\n', '\r']);
     if !message.is_empty() && message.trim().is_empty() {
-        found.push(Violation::invalid(&at("message"), &json!(message), "message must be non-empty if specified"));
+        found.push(Violation::invalid(&at("message"), &json!(message), "must be non-empty if specified"));
     } else if breaks(message) {
         found.push(Violation::invalid(&at("message"), &json!(message), "must not contain line breaks"));
-    } else if breaks(source) && message.trim().is_empty() {
-        found.push(Violation::required(&at("message"), "message must be specified if expression contains line breaks"));
     }
     if let Some(reason) = one.get("reason") {
         one_of(reason, &REASONS, &at("reason"), found);
@@ -398,8 +404,12 @@ fn validation(one: &Value, params: bool, types: &BTreeMap<String, Type>, here: &
 fn annotation(name: &str, one: &Value, params: bool, types: &BTreeMap<String, Type>, here: &str, found: &mut Vec<Violation>) {
     let (key, source) = (text(one, "key"), text(one, "valueExpression").trim());
     let qualified = format!("{name}/{key}");
-    let faults = names::key_faults(&qualified);
-    found.extend(faults.iter().map(|why| Violation::invalid(&format!("{here}.key"), &json!(qualified), why)));
+    if name.is_empty() {
+        found.push(Violation::invalid(&format!("{here}.key"), &json!(key), "requires metadata.name be non-empty"));
+    } else {
+        let faults = names::key_faults(&qualified);
+        found.extend(faults.iter().map(|why| Violation::invalid(&format!("{here}.key"), &json!(qualified), why)));
+    }
     let field = format!("{here}.valueExpression");
     if source.is_empty() {
         found.push(Violation::required(&field, "valueExpression is not specified"));
@@ -414,8 +424,8 @@ fn binding(spec: &Value, found: &mut Vec<Violation>) {
     let name = text(spec, "policyName");
     if name.is_empty() {
         found.push(Violation::required("spec.policyName", ""));
-    } else if !names::is_subdomain(name) {
-        found.push(Violation::invalid("spec.policyName", &json!(name), names::SUBDOMAIN));
+    } else {
+        names::tell(Rule::Subdomain, "spec.policyName", name, found);
     }
     if let Some(reference) = spec.get("paramRef").filter(|reference| reference.is_object()) {
         param_ref(reference, found);
@@ -445,7 +455,7 @@ fn param_ref(reference: &Value, found: &mut Vec<Violation>) {
     let (name, chosen) = (text(reference, "name"), reference.get("selector"));
     const EXCLUSIVE: &str = "name and selector are mutually exclusive";
     if !name.is_empty() {
-        let faults = names::faults(names::Rule::Segment, name);
+        let faults = names::faults(Rule::Segment, name);
         found.extend(faults.iter().map(|why| Violation::invalid("spec.paramRef.name", &json!(name), why)));
         if chosen.is_some() {
             found.push(Violation::forbidden("spec.paramRef.name", EXCLUSIVE));

@@ -6,8 +6,9 @@ use schema::{Cause, Definition, Schema, Type, Violation, check_definition, field
 use serde_json::{Value, json};
 
 use super::{established, text, versions};
+use crate::names::{self, Rule};
 use crate::object::{at, meta, pairs};
-use crate::{names, webhook_client};
+use crate::webhook_client;
 
 /// The annotation by which groups of Kubernetes' own are approved.
 const APPROVED: &str = "api-approved.kubernetes.io";
@@ -44,9 +45,11 @@ pub(crate) fn check(definition: &Value, old: Option<&Value>) -> Vec<Violation> {
     let old_spec = old.map(|old| old.get("spec").unwrap_or(&empty));
     if old.is_none() {
         let wanted = format!("{}.{}", text(spec.get("names").unwrap_or(&empty), "plural"), text(spec, "group"));
-        let name = meta(definition, "name");
-        if name != wanted {
-            found.push(Violation::invalid("metadata.name", &json!(name), "must be spec.names.plural+\".\"+spec.group"));
+        for field in ["generateName", "name"] {
+            let name = meta(definition, field);
+            if !name.is_empty() && name != wanted {
+                found.push(Violation::invalid(&format!("metadata.{field}"), &json!(name), "must be spec.names.plural+\".\"+spec.group"));
+            }
         }
     }
     check_spec(spec, old_spec, &mut found);
@@ -78,8 +81,8 @@ fn check_spec(spec: &Value, old: Option<&Value>, found: &mut Vec<Violation>) {
     let group = text(spec, "group");
     if group.is_empty() {
         found.push(Violation::required("spec.group", ""));
-    } else if !names::is_subdomain(group) {
-        found.push(Violation::invalid("spec.group", &json!(group), names::SUBDOMAIN));
+    } else if let Some(why) = names::joined(Rule::Subdomain, group) {
+        found.push(Violation::invalid("spec.group", &json!(group), &why));
     } else if !group.contains('.') {
         found.push(Violation::invalid("spec.group", &json!(group), "should be a domain with at least one dot"));
     }
@@ -106,8 +109,8 @@ fn check_spec(spec: &Value, old: Option<&Value>, found: &mut Vec<Violation>) {
     for (index, version) in list.iter().enumerate() {
         let here = format!("spec.versions[{index}]");
         let name = text(version, "name");
-        if !names::is_label_1035(name) {
-            found.push(Violation::invalid(&format!("{here}.name"), &json!(name), names::LABEL_1035));
+        if let Some(why) = names::joined(Rule::Label1035, name) {
+            found.push(Violation::invalid(&format!("{here}.name"), &json!(name), &why));
         }
         deprecation(version, &here, found);
         parts(version, &common, false, &here, unchanged(version), found);
@@ -134,9 +137,9 @@ fn check_versions(list: &[&Value], found: &mut Vec<Violation>) {
         found.push(whole("must have exactly one version marked as storage version"));
     }
     if let Some(first) = list.first().map(|first| text(first, "name")).filter(|name| !name.is_empty())
-        && !names::is_label_1035(first)
+        && let Some(why) = names::joined(Rule::Label1035, first)
     {
-        found.push(Violation::invalid("spec.version", &json!(first), names::LABEL_1035));
+        found.push(Violation::invalid("spec.version", &json!(first), &why));
     }
 }
 
@@ -191,28 +194,28 @@ fn check_names(all: &Value, found: &mut Vec<Violation>) {
     }
     for field in ["plural", "singular"] {
         let name = text(all, field);
-        if !name.is_empty() && !names::is_label_1035(name) {
-            found.push(Violation::invalid(&format!("spec.names.{field}"), &json!(name), names::LABEL_1035));
+        if let Some(why) = names::joined(Rule::Label1035, name).filter(|_| !name.is_empty()) {
+            found.push(Violation::invalid(&format!("spec.names.{field}"), &json!(name), &why));
         }
     }
     for field in ["kind", "listKind"] {
         let name = text(all, field);
-        if !name.is_empty() && !names::is_label_1035(&name.to_lowercase()) {
-            let why = format!("may have mixed case, but should otherwise match: {}", names::LABEL_1035);
+        if let Some(why) = names::joined(Rule::Label1035, &name.to_lowercase()).filter(|_| !name.is_empty()) {
+            let why = format!("may have mixed case, but should otherwise match: {why}");
             found.push(Violation::invalid(&format!("spec.names.{field}"), &json!(name), &why));
         }
     }
     for (index, name) in all.get("shortNames").and_then(Value::as_array).into_iter().flatten().enumerate() {
-        if !name.as_str().is_some_and(names::is_label_1035) {
-            found.push(Violation::invalid(&format!("spec.names.shortNames[{index}]"), name, names::LABEL_1035));
+        if let Some(why) = names::joined(Rule::Label1035, name.as_str().unwrap_or_default()) {
+            found.push(Violation::invalid(&format!("spec.names.shortNames[{index}]"), name, &why));
         }
     }
     if !text(all, "kind").is_empty() && text(all, "kind") == text(all, "listKind") {
         found.push(Violation::invalid("spec.names.listKind", &json!(text(all, "listKind")), "kind and listKind may not be the same"));
     }
     for (index, name) in all.get("categories").and_then(Value::as_array).into_iter().flatten().enumerate() {
-        if !name.as_str().is_some_and(names::is_label_1035) {
-            found.push(Violation::invalid(&format!("spec.names.categories[{index}]"), name, names::LABEL_1035));
+        if let Some(why) = names::joined(Rule::Label1035, name.as_str().unwrap_or_default()) {
+            found.push(Violation::invalid(&format!("spec.names.categories[{index}]"), name, &why));
         }
     }
 }
@@ -330,8 +333,8 @@ fn conversion(spec: &Value, found: &mut Vec<Violation>) {
         let field = format!("{field}[{index}]");
         if reviews[..index].contains(version) {
             found.push(Violation::invalid(&field, version, "duplicate version"));
-        } else if !version.as_str().is_some_and(names::is_label_1035) {
-            found.push(Violation::invalid(&field, version, names::LABEL_1035));
+        } else {
+            names::tell(Rule::Label1035, &field, version.as_str().unwrap_or_default(), found);
         }
     }
     if !reviews.iter().any(|version| version == "v1" || version == "v1beta1") {

@@ -37,7 +37,9 @@ pub(crate) fn default(definition: &mut Value) {
     let kind = definition.pointer("/spec/names/kind").and_then(Value::as_str).unwrap_or_default().to_owned();
     if let Some(Value::Object(names)) = definition.pointer_mut("/spec/names") {
         names.entry("singular").or_insert_with(|| json!(kind.to_lowercase()));
-        names.entry("listKind").or_insert_with(|| json!(format!("{kind}List")));
+        if !kind.is_empty() {
+            names.entry("listKind").or_insert_with(|| json!(format!("{kind}List")));
+        }
     }
     if let Some(Value::Object(spec)) = definition.pointer_mut("/spec") {
         spec.entry("conversion").or_insert_with(|| json!({"strategy": "None"}));

@@ -146,7 +146,7 @@ fn claim(object: &Value, name: Cell, age: Cell) -> Vec<Cell> {
     let phase = if meta(object, "deletionTimestamp").is_empty() { str_at(object, "/status/phase") } else { "Terminating" };
     let bound = !str_at(object, "/spec/volumeName").is_empty();
     let (capacity, access) = if bound {
-        (str_at(object, "/status/capacity/storage").to_owned(), modes(object, "/status/accessModes"))
+        (or(str_at(object, "/status/capacity/storage"), "0").to_owned(), modes(object, "/status/accessModes"))
     } else {
         Default::default()
     };
@@ -299,7 +299,11 @@ fn targets(object: &Value) -> String {
             }
         })
         .collect();
-    if shown.is_empty() { "<none>".to_owned() } else { shown.join(", ") }
+    match shown.len() {
+        0 => "<none>".to_owned(),
+        1 | 2 => shown.join(", "),
+        more => format!("{} + {} more...", shown[..2].join(", "), more - 2),
+    }
 }
 
 fn storage(kind: &str, object: &Value, name: Cell, age: Cell) -> Vec<Cell> {
@@ -330,12 +334,7 @@ fn storage(kind: &str, object: &Value, name: Cell, age: Cell) -> Vec<Cell> {
             age,
         ],
         "CSINode" => vec![name, number("Drivers", i64::try_from(list_at(object, "/spec/drivers").len()).unwrap_or(0)), age],
-        "CSIStorageCapacity" => vec![
-            name,
-            text("StorageClassName", str_at(object, "/storageClassName")),
-            text("Capacity", or(str_at(object, "/capacity"), "<unset>")),
-            age,
-        ],
+        "CSIStorageCapacity" => vec![name, Cell { kind: "date".to_owned(), ..text("Created At", meta(object, "creationTimestamp")) }],
         _ => {
             let joined = |path: &str, field: &str| {
                 let all: Vec<&str> = list_at(object, path).iter().map(|one| one.as_str().unwrap_or_else(|| str_at(one, field))).collect();

@@ -41,7 +41,7 @@ fn short_name(form: &Struct) -> String {
 struct Reader {
     /// The struct whose field is read.
     owner: &'static str,
-    /// Its field names from the root, without list places and map keys.
+    /// Its field names from the root, without list places and map keys; Go names the inlined structs, too.
     path: Vec<&'static str>,
     /// The path with list places and map keys.
     strict_path: Vec<String>,
@@ -69,7 +69,10 @@ impl Reader {
                 continue;
             };
             seen.push(name);
+            let depth = self.path.len();
+            self.path.extend(form.through(name));
             self.field(field, node, &mut map)?;
+            self.path.truncate(depth);
         }
         self.owner = outer;
         Ok(Value::Object(map))
@@ -325,6 +328,13 @@ mod tests {
                 "Deployment",
                 r#"{"spec":{"strategy":{"rollingUpdate":{"maxSurge":true}}}}"#,
                 "json: cannot unmarshal bool into Go struct field RollingUpdateDeployment.spec.strategy.rollingUpdate.maxSurge of type int32",
+            ),
+            (
+                "v1",
+                "Pod",
+                r#"{"spec":{"ephemeralContainers":[{"livenessProbe":{"exec":1}}]}}"#,
+                "json: cannot unmarshal number into Go struct field \
+                 Probe.spec.ephemeralContainers.EphemeralContainerCommon.livenessProbe.ProbeHandler.exec of type v1.ExecAction",
             ),
             (
                 "v1",

@@ -76,6 +76,19 @@ impl Struct {
         MEMBERS.get(self.name)?.get(name).copied()
     }
 
+    /// Returns the inlined structs through which a field is reached, by their short names.
+    pub fn through(&self, name: &str) -> Vec<&'static str> {
+        if self.fields.iter().any(|field| !field.inlined && field.name == name) {
+            return Vec::new();
+        }
+        let mut inlined = self.fields.iter().filter(|field| field.inlined).filter_map(|field| match field.form.base() {
+            Type::Struct(inner) => by_name(inner),
+            _ => None,
+        });
+        let Some(next) = inlined.find(|inner| inner.field(name).is_some()) else { return Vec::new() };
+        [next.short()].into_iter().chain(next.through(name)).collect()
+    }
+
     /// Returns the fields in Go's order, those of inlined structs in place.
     pub fn members(&'static self) -> &'static [&'static Field] {
         self.flat.get_or_init(|| {

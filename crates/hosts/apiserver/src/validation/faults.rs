@@ -4,19 +4,46 @@ use schema::Violation;
 use serde_json::{Value, json};
 
 use crate::names;
-use crate::typed::{self, Type};
+use crate::typed::{self, Struct, Type};
 
-/// The faults of one object.
+/// The faults of one object, and what it is, for those that show a part of it.
 #[derive(Debug, Default)]
-pub(crate) struct Faults(pub Vec<Violation>);
+pub(crate) struct Faults(pub Vec<Violation>, pub Option<&'static Struct>);
 
 impl Faults {
+    /// Returns the type of what stands at a place.
+    fn form(&self, field: &str) -> Option<&'static Type> {
+        let mut form: Option<&'static Type> = None;
+        for part in field.split('.') {
+            let (name, index) = part.split_once('[').map_or((part, 0), |(name, rest)| (name, 1 + rest.matches('[').count()));
+            let owner = match form {
+                None => self.1?,
+                Some(form) => match form.base() {
+                    Type::Struct(owner) => typed::by_name(owner)?,
+                    _ => return None,
+                },
+            };
+            let mut here = &owner.field(name)?.form;
+            for _ in 0..index {
+                let (Type::List(inner) | Type::Map(inner)) = here.base() else { return None };
+                here = inner;
+            }
+            form = Some(here);
+        }
+        form
+    }
+
     pub fn required(&mut self, field: &str, why: &str) {
         self.0.push(Violation::required(field, why));
     }
 
     pub fn invalid(&mut self, field: &str, value: &Value, why: &str) {
-        self.0.push(Violation::invalid(field, value, why));
+        match self.form(field).filter(|_| value.is_object()).map(Type::base) {
+            // Structs that all versions share are shown as JSON has them, all others as their inner form.
+            Some(form @ Type::Struct(name)) if name.starts_with("meta.") => self.invalid_struct(field, form, value, why),
+            Some(form @ Type::Struct(_)) => self.invalid_inner(field, form, value, why),
+            _ => self.0.push(Violation::invalid(field, value, why)),
+        }
     }
 
     /// A value that Kubernetes shows as JSON of its struct, in Go's order.

@@ -41,7 +41,25 @@ pub(crate) fn create(resource: &Resource, object: &Value, rule: Rule, faults: &m
     faults.labels("metadata.labels", set(metadata, "labels"));
     faults.annotations("metadata.annotations", set(metadata, "annotations"));
     owners(metadata, faults);
-    keepers(resource, object, faults);
+    keepers(object, faults);
+}
+
+/// Checks that finalizers have a domain in front, as the kinds of Kubernetes' core demand it (kubernetes
+/// `pkg/apis/core/validation/validation.go` `validateKubeFinalizerName`).
+pub(crate) fn domains(resource: &Resource, object: &Value, faults: &mut Faults) {
+    let takes_any = matches!(
+        resource.group.as_str(),
+        "admissionregistration.k8s.io" | "apiextensions.k8s.io" | "apiregistration.k8s.io" | "coordination.k8s.io" | "node.k8s.io"
+    );
+    if takes_any || resource.custom.is_some() {
+        return;
+    }
+    for (index, one) in finalizers(object).iter().enumerate() {
+        if !one.contains('/') && !matches!(*one, "orphan" | "foregroundDeletion" | "kubernetes") {
+            let why = "name is neither a standard finalizer name nor is it fully qualified";
+            faults.invalid(&format!("metadata.finalizers[{index}]"), &json!(one), why);
+        }
+    }
 }
 
 /// Checks the metadata of a changed object against what it was.
@@ -104,16 +122,10 @@ fn owners(metadata: &Value, faults: &mut Faults) {
     }
 }
 
-fn keepers(resource: &Resource, object: &Value, faults: &mut Faults) {
+fn keepers(object: &Value, faults: &mut Faults) {
     let list = finalizers(object);
-    for (index, one) in list.iter().enumerate() {
+    for one in &list {
         names::key_faults(one).iter().for_each(|why| faults.invalid("metadata.finalizers", &json!(one), why));
-        let standard = matches!(*one, "orphan" | "foregroundDeletion" | "kubernetes");
-        // Custom kinds take any qualified name; only Kubernetes' own demand a domain in front.
-        if !standard && !one.contains('/') && resource.custom.is_none() && names::key_faults(one).is_empty() {
-            let why = "name is neither a standard finalizer name nor is it fully qualified";
-            faults.invalid(&format!("metadata.finalizers[{index}]"), &json!(one), why);
-        }
     }
     if list.contains(&"orphan") && list.contains(&"foregroundDeletion") {
         faults.invalid("metadata.finalizers", &json!(list), "finalizer orphan and foregroundDeletion cannot be both set");

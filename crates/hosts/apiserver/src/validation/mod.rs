@@ -49,12 +49,14 @@ impl Subject<'_> {
     /// Checks the metadata by the kind's own rule of names.
     fn metadata(&self, faults: &mut Faults) {
         metadata::create(self.resource, self.object, rule(self.resource), faults);
+        metadata::domains(self.resource, self.object, faults);
     }
 
     /// Checks the metadata against what they were, if there was something.
     fn metadata_update(&self, faults: &mut Faults) {
         if let Some(old) = self.old {
             metadata::update(self.object, old, faults);
+            metadata::domains(self.resource, self.object, faults);
         }
     }
 }
@@ -68,10 +70,10 @@ pub(crate) fn check(
     warnings: &mut Vec<String>,
 ) -> Vec<Violation> {
     let subject = Subject { resource, subresource, object, old };
-    let mut faults = Faults::default();
-    if old.is_some() {
+    let mut faults = Faults(Vec::new(), resource.form());
+    if let Some(old) = old {
         metadata::create(resource, object, Rule::Segment, &mut faults);
-        subject.metadata_update(&mut faults);
+        metadata::update(object, old, &mut faults);
     }
     if subresource == "status" {
         subject.metadata_update(&mut faults);
@@ -161,10 +163,16 @@ fn native(subject: &Subject<'_>, faults: &mut Faults) {
 /// Definitions and admission: what their schemas require, and what their own files say.
 fn by_schema(subject: &Subject<'_>, faults: &mut Faults) {
     let Subject { resource, object, old, .. } = *subject;
-    subject.metadata_update(faults);
-    subject.metadata(faults);
-    for part in ["spec", "webhooks"] {
-        let (Some(schema), Some(value)) = (resource.schema.properties.get(part), object.get(part).filter(|value| !value.is_null())) else {
+    if resource.group != "admissionregistration.k8s.io" {
+        subject.metadata_update(faults);
+    }
+    if resource.group != "apiextensions.k8s.io" || old.is_none() {
+        subject.metadata(faults);
+    }
+    let own = matches!(resource.group.as_str(), "admissionregistration.k8s.io" | "apiextensions.k8s.io");
+    for part in ["spec"].iter().filter(|_| !own) {
+        let (Some(schema), Some(value)) = (resource.schema.properties.get(*part), object.get(*part).filter(|value| !value.is_null()))
+        else {
             continue;
         };
         let before = old.and_then(|old| old.get(part));

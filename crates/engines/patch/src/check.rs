@@ -1,0 +1,174 @@
+//! What does not fit the schema that a configuration is applied by, in the words of sigs.k8s.io/structured-merge-diff
+//! `typed/validate.go`: all of it, the way to each fault by field, place or key.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+use crate::shape::{Inside, Scalar, Shape};
+use crate::typed::item_step;
+
+/// A value that does not fit the schema it is applied by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TypedError(Vec<Fault>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Fault {
+    /// Where: `.spec.containers[name="c"].image`.
+    path: String,
+    why: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.path.is_empty() { to.write_str(&self.why) } else { write!(to, "{}: {}", self.path, self.why) }
+    }
+}
+
+impl fmt::Display for TypedError {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let [only] = self.0.as_slice() {
+            return only.fmt(to);
+        }
+        to.write_str("errors:")?;
+        self.0.iter().try_for_each(|fault| write!(to, "\n  {fault}"))
+    }
+}
+
+impl std::error::Error for TypedError {}
+
+/// Checks a whole value.
+pub(crate) fn check(value: &Value, shape: &Shape) -> Result<(), TypedError> {
+    let mut found = Vec::new();
+    walk(value, shape, "", &mut found);
+    if found.is_empty() { Ok(()) } else { Err(TypedError(found)) }
+}
+
+fn walk(value: &Value, shape: &Shape, path: &str, found: &mut Vec<Fault>) {
+    if value.is_null() {
+        return;
+    }
+    let mut say = |why: String| found.push(Fault { path: path.to_owned(), why });
+    match (shape, value) {
+        (Shape::Free | Shape::Atomic(Inside::Any), _) => {}
+        (Shape::Map { .. }, Value::Object(map)) => fields(map, shape, path, found),
+        (Shape::Atomic(Inside::Map(inner)), Value::Object(map)) => fields(map, inner, path, found),
+        (Shape::Map { .. } | Shape::Atomic(Inside::Map(_)), other) => say(format!("expected map, got &{{{}}}", golang::printed(other))),
+        (Shape::Atomic(Inside::List(item)), Value::Array(list)) => {
+            list.iter().enumerate().for_each(|(index, one)| walk(one, item, &format!("{path}[{index}]"), found));
+        }
+        (Shape::List { keys, item }, Value::Array(list)) => keyed(list, keys, item, path, found),
+        (Shape::Set, Value::Array(list)) => set(list, path, found),
+        (Shape::List { .. } | Shape::Set | Shape::Atomic(Inside::List(_)), other) => {
+            say(format!("expected list, got &{{{}}}", golang::printed(other)));
+        }
+        (Shape::Scalar(scalar), value) => {
+            if let Some(why) = scalar_fault(*scalar, value) {
+                say(why);
+            }
+        }
+    }
+}
+
+fn fields(map: &Map<String, Value>, shape: &Shape, path: &str, found: &mut Vec<Fault>) {
+    for (name, inner) in map {
+        let here = format!("{path}.{name}");
+        match shape.field(name) {
+            Some((field, _)) => walk(inner, field, &here, found),
+            None => found.push(Fault { path: here, why: "field not declared in schema".to_owned() }),
+        }
+    }
+}
+
+fn keyed(list: &[Value], keys: &[(String, Option<Value>)], item: &Shape, path: &str, found: &mut Vec<Fault>) {
+    let mut seen = Vec::new();
+    for (index, one) in list.iter().enumerate() {
+        let wrong = match (one, item_step(keys, one)) {
+            (Value::Null, _) => "associative list with keys may not have a null element".to_owned(),
+            (Value::Object(_), Some(step)) => {
+                let place = key_place(&step);
+                if seen.contains(&step) {
+                    found.push(Fault { path: path.to_owned(), why: format!("duplicate entries for key {place}") });
+                }
+                seen.push(step);
+                walk(one, item, &format!("{path}{place}"), found);
+                continue;
+            }
+            (Value::Object(_), None) => {
+                let names: Vec<String> = keys.iter().map(|(name, _)| format!("{name:?}")).collect();
+                format!(
+                    "associative list with keys has an element that omits all key fields [{}] (and doesn't have default values for any key fields)",
+                    names.join(" ")
+                )
+            }
+            _ => "associative list with keys may not have non-map elements".to_owned(),
+        };
+        // Where an item is, nobody knows: what follows is not looked at.
+        found.push(Fault { path: path.to_owned(), why: format!("element {index}: {wrong}") });
+        return;
+    }
+}
+
+/// `[name="c"]` for the step `k:{"name":"c"}`.
+fn key_place(step: &str) -> String {
+    let keys: Map<String, Value> = step.strip_prefix("k:").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let mut shown: Vec<String> = keys.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    shown.sort_unstable();
+    format!("[{}]", shown.join(","))
+}
+
+fn set(list: &[Value], path: &str, found: &mut Vec<Fault>) {
+    let mut seen: Vec<&Value> = Vec::new();
+    for (index, one) in list.iter().enumerate() {
+        let wrong = match one {
+            Value::Object(_) => "associative list without keys has an element that's a map type",
+            Value::Array(_) => "not supported: associative list with lists as elements",
+            Value::Null => "associative list without keys has an element that's an explicit null",
+            _ => {
+                if seen.contains(&one) {
+                    found.push(Fault { path: path.to_owned(), why: format!("duplicate entries for key [={one}]") });
+                }
+                seen.push(one);
+                continue;
+            }
+        };
+        found.push(Fault { path: path.to_owned(), why: format!("element {index}: {wrong}") });
+        return;
+    }
+}
+
+fn scalar_fault(scalar: Scalar, value: &Value) -> Option<String> {
+    match scalar {
+        Scalar::Text if !value.is_string() => Some(format!("expected string, got &value.valueUnstructured{{Value:{}}}", go_syntax(value))),
+        Scalar::Number if !value.is_number() => Some(format!("expected numeric (int or float), got {}", go_type(value))),
+        Scalar::Flag if !value.is_boolean() => Some(format!("expected boolean, got &{{{}}}", golang::printed(value))),
+        Scalar::Any if value.is_object() || value.is_array() => Some(format!("expected any scalar, got &{{{}}}", golang::printed(value))),
+        _ => None,
+    }
+}
+
+fn go_type(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "<nil>",
+        Value::Bool(_) => "bool",
+        Value::Number(number) if number.is_f64() => "float64",
+        Value::Number(_) => "int64",
+        Value::String(_) => "string",
+        Value::Array(_) => "[]interface {}",
+        Value::Object(_) => "map[string]interface {}",
+    }
+}
+
+/// A value as Go's `%#v` prints it.
+fn go_syntax(value: &Value) -> String {
+    match value {
+        Value::Null => "interface {}(nil)".to_owned(),
+        Value::Array(list) => format!("[]interface {{}}{{{}}}", list.iter().map(go_syntax).collect::<Vec<_>>().join(", ")),
+        Value::Object(map) => {
+            let mut fields: Vec<String> = map.iter().map(|(name, inner)| format!("{name:?}:{}", go_syntax(inner))).collect();
+            fields.sort_unstable();
+            format!("map[string]interface {{}}{{{}}}", fields.join(", "))
+        }
+        other => other.to_string(),
+    }
+}
