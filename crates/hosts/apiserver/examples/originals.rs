@@ -1,0 +1,102 @@
+//! Asks the questions of `tests/recorded` and prints the answers, one line each: `originals URL CA-FILE TOKEN`. The server should
+//! be a fresh one. `cargo xtask record kubernetes` runs this against the original.
+
+use std::error::Error;
+use std::io::Write as _;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Method, Request, header};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use serde_json::{Value, json};
+
+#[path = "../tests/recorded/questions.rs"]
+mod questions;
+
+use questions::{NAMESPACE, Verb, beyond, kept};
+
+struct Server {
+    client: Client<hyper_rustls::HttpsConnector<HttpConnector>, Full<Bytes>>,
+    url: String,
+    token: String,
+}
+
+impl Server {
+    fn new(url: String, authority: &str, token: String) -> Result<Self, Box<dyn Error>> {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add_parsable_certificates(CertificateDer::pem_slice_iter(&std::fs::read(authority)?).flatten());
+        let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let connector = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().build();
+        Ok(Self { client: Client::builder(TokioExecutor::new()).build(connector), url, token })
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: &Value) -> Result<(u16, Vec<String>, Value), Box<dyn Error>> {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.url))
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.token))
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::USER_AGENT, "recorded/1")
+            .body(Full::from(if body.is_null() { String::new() } else { body.to_string() }))?;
+        let response = self.client.request(request).await?;
+        let status = response.status().as_u16();
+        let warnings = response.headers().get_all(header::WARNING).iter().filter_map(|one| one.to_str().ok().map(str::to_owned)).collect();
+        let body = response.into_body().collect().await?.to_bytes();
+        Ok((status, warnings, serde_json::from_slice(&body).unwrap_or_else(|_| json!(String::from_utf8_lossy(&body)))))
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let mut argument = || arguments.next().ok_or("usage: originals URL CA-FILE TOKEN");
+    let server = Server::new(argument()?, &argument()?, argument()?)?;
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}});
+    server.ask(Method::POST, "/api/v1/namespaces", &namespace).await?;
+    // Without controllers nobody else makes it.
+    let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}});
+    server.ask(Method::POST, &format!("/api/v1/namespaces/{NAMESPACE}/serviceaccounts"), &account).await?;
+    let subjects = questions::subjects();
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let (mut base, mut live) = (Value::Null, Value::Null);
+    for question in questions::questions(&subjects) {
+        let subject = &subjects[question.subject];
+        let path = match question.verb {
+            Verb::Create => format!("{}?dryRun=All", subject.under),
+            Verb::Update => {
+                let place = format!("{}/{}", subject.under, subject.object["metadata"]["name"].as_str().unwrap_or_default());
+                if question.at.is_empty() {
+                    let (status, _, told) = server.ask(Method::POST, &subject.under, &subject.object).await?;
+                    if !matches!(status, 201 | 409) {
+                        return Err(format!("{}: {status} {told}", question.told(subject)).into());
+                    }
+                    live = server.ask(Method::GET, &place, &Value::Null).await?.2;
+                }
+                format!("{place}?dryRun=All")
+            }
+        };
+        let method = if question.verb == Verb::Create { Method::POST } else { Method::PUT };
+        let body = question.body(subject, (question.verb == Verb::Update).then_some(&live));
+        let mut asked = server.ask(method.clone(), &path, &body).await;
+        if asked.is_err() {
+            // A connection may have been closed in between; a server that breaks does so again.
+            asked = server.ask(method, &path, &body).await;
+        }
+        let answer = asked.map_or_else(|_| json!({"status": 0}), |(status, warnings, told)| kept(status, warnings, told));
+        if question.at.is_empty() {
+            writeln!(out, "{answer}")?;
+            base = answer;
+        } else {
+            writeln!(out, "{}", beyond(&base, &answer))?;
+        }
+    }
+    Ok(())
+}
