@@ -35,6 +35,7 @@ mod openapi;
 mod owners;
 mod patches;
 mod paths;
+mod pod_resources;
 mod pods;
 mod printers;
 mod protection;

@@ -3,6 +3,7 @@
 //! Read first: [`check`], then the file of the kind.
 
 mod autoscaling;
+mod claim_spec;
 mod coordination;
 mod core;
 mod cron_job;
@@ -15,8 +16,6 @@ mod metadata;
 mod networking;
 mod node;
 mod pod;
-mod pod_parts;
-mod pod_update;
 mod policy;
 mod rbac;
 mod scheduling;
@@ -139,7 +138,7 @@ fn rule(resource: &Resource) -> Rule {
 fn native(subject: &Subject<'_>, faults: &mut Faults) {
     match (subject.resource.group.as_str(), subject.resource.kind.as_str()) {
         ("", "Event") | ("events.k8s.io", _) => event::check(subject, faults),
-        ("", "Pod") => pod_update::check(subject, faults),
+        ("", "Pod") => pod::check(subject, faults),
         ("", "Service") => service::check(subject, faults),
         ("", "Node") => node::check(subject, faults),
         ("", "ReplicationController") | ("apps", _) => workloads::check(subject, faults),
