@@ -6,7 +6,7 @@ use crate::catalog::Resource;
 use crate::crd;
 use crate::kinds::Generation;
 use crate::object::{self, meta, meta_mut};
-use crate::{pods, services};
+use crate::{gates, pods, services};
 
 /// Metadata that only the server writes.
 const SYSTEM: &[&str] = &["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "resourceVersion"];
@@ -45,6 +45,7 @@ pub(crate) fn prepare_create(resource: &Resource, object: &mut Value, now: &str)
     if resource.custom.is_some() {
         return;
     }
+    gates::drop_disabled(resource, object, None);
     match (resource.group.as_str(), resource.kind.as_str()) {
         ("", "Namespace") => {
             label_namespace(object);
@@ -57,6 +58,7 @@ pub(crate) fn prepare_create(resource: &Resource, object: &mut Value, now: &str)
         }
         ("", "Pod") => {
             object["status"] = json!({"phase": "Pending", "qosClass": quality(object)});
+            pods::prepare(object, now);
         }
         ("", "Service") => {
             object["status"] = json!({"loadBalancer": {}});
@@ -204,6 +206,7 @@ pub(crate) fn prepare_update(resource: &Resource, subresource: &str, old: &Value
         _ => with_spec_of(resource, old, new),
     };
     if resource.custom.is_none() {
+        gates::drop_disabled(resource, &mut new, Some(old));
         match (resource.group.as_str(), resource.kind.as_str()) {
             ("", "Namespace") => label_namespace(&mut new),
             ("", "Service") if subresource.is_empty() => {

@@ -7,6 +7,7 @@ mod claim_spec;
 mod coordination;
 mod core;
 mod cron_job;
+mod daemon_set;
 mod discovery;
 mod event;
 mod faults;
@@ -16,10 +17,12 @@ mod metadata;
 mod networking;
 mod node;
 mod pod;
+mod pod_warnings;
 mod policy;
 mod rbac;
 mod scheduling;
 mod service;
+mod stateful_set;
 mod storage;
 mod workloads;
 
@@ -92,6 +95,9 @@ pub(crate) fn check(
     if faults.0.is_empty() && old.is_none() {
         // Kinds that do not look at their metadata themselves (AS `pkg/registry/rest/create.go` `BeforeCreate`).
         metadata::create(resource, object, Rule::Segment, &mut faults);
+    }
+    if faults.0.is_empty() {
+        warnings.extend(pod_warnings::of(&subject));
     }
     faults.0
 }

@@ -9,11 +9,13 @@ use super::{every_container, paths, scheduling};
 /// A Pod that stands for a file on a node.
 pub(super) const MIRROR: &str = "kubernetes.io/config.mirror";
 /// Begin of the old names of AppArmor profiles.
-pub(super) const APP_ARMOR: &str = "container.apparmor.security.beta.kubernetes.io/";
+pub(crate) const APP_ARMOR: &str = "container.apparmor.security.beta.kubernetes.io/";
 const TOLERATIONS: &str = "scheduler.alpha.kubernetes.io/tolerations";
 const COST: &str = "controller.kubernetes.io/pod-deletion-cost";
-const SECCOMP_POD: &str = "seccomp.security.alpha.kubernetes.io/pod";
-const SECCOMP_CONTAINER: &str = "container.seccomp.security.alpha.kubernetes.io/";
+/// The old name of a Pod's seccomp profile.
+pub(crate) const SECCOMP_POD: &str = "seccomp.security.alpha.kubernetes.io/pod";
+/// Begin of the old names of seccomp profiles of containers.
+pub(crate) const SECCOMP_CONTAINER: &str = "container.seccomp.security.alpha.kubernetes.io/";
 
 fn all(metadata: &Value) -> impl Iterator<Item = (&str, &str)> {
     let annotations = metadata.get("annotations").and_then(Value::as_object).map(Map::iter);

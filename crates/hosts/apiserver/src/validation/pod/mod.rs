@@ -28,6 +28,8 @@ use serde_json::{Value, json};
 
 use super::faults::{Faults, list, or_null, set, text};
 use crate::names::Rule;
+pub(crate) use annotations::{APP_ARMOR, SECCOMP_CONTAINER, SECCOMP_POD};
+pub(crate) use network::parse_address;
 pub(crate) use update::check;
 use volumes::Volumes;
 
@@ -46,14 +48,20 @@ struct Frame<'a> {
 pub(crate) fn template(template: &Value, path: &str, faults: &mut Faults) {
     let (metadata, spec) = (or_null(template, &["metadata"]), or_null(template, &["spec"]));
     let spec_path = format!("{path}.spec");
-    faults.labels(&format!("{path}.labels"), set(metadata, "labels"));
-    faults.annotations(&format!("{path}.annotations"), set(metadata, "annotations"));
-    annotations::check(metadata, spec, &format!("{path}.annotations"), faults);
+    template_metadata(template, path, faults);
     self::spec(spec, None, &spec_path, faults);
     annotations::agree(metadata, spec, &spec_path, faults);
     if !list(spec, "ephemeralContainers").is_empty() {
         faults.forbidden(&format!("{spec_path}.ephemeralContainers"), "ephemeral containers not allowed in pod template");
     }
+}
+
+/// Checks the labels and annotations of a template.
+pub(crate) fn template_metadata(template: &Value, path: &str, faults: &mut Faults) {
+    let (metadata, spec) = (or_null(template, &["metadata"]), or_null(template, &["spec"]));
+    faults.labels(&format!("{path}.labels"), set(metadata, "labels"));
+    faults.annotations(&format!("{path}.annotations"), set(metadata, "annotations"));
+    annotations::check(metadata, spec, &format!("{path}.annotations"), faults);
 }
 
 /// Checks a spec; the metadata are those of the Pod whose it is, of none when it stands in a template.

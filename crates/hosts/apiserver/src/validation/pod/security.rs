@@ -32,7 +32,8 @@ pub(super) fn of_pod(spec: &Value, path: &str, faults: &mut Faults) {
     windows::options(context, &path, faults);
     app_armor(context, &path, faults);
     one_of(context, "supplementalGroupsPolicy", &["Merge", "Strict"], &path, faults);
-    one_of(context, "seLinuxChangePolicy", &["MountOption", "Recursive"], &path, faults);
+    // The other policy belongs to a feature that is switched off.
+    one_of(context, "seLinuxChangePolicy", &["Recursive"], &path, faults);
 }
 
 /// A text that must be one of these when the field is there at all.
