@@ -18,10 +18,17 @@ fn tag(image: &str) -> Option<&str> {
     let right = !is_id
         && domain.is_none_or(is_domain)
         && path.split('/').all(is_path_part)
-        && domain.map_or(0, |domain| domain.len() + 1) + path.len() <= LONGEST
+        && length(domain, path) <= LONGEST
         && tag.is_none_or(is_tag)
         && digest.is_none_or(is_digest);
     right.then(|| tag.unwrap_or(if digest.is_some() { "" } else { "latest" }))
+}
+
+/// Returns the length of the whole name: what names no registry is Docker's, and without a folder in its library.
+fn length(domain: Option<&str>, path: &str) -> usize {
+    let domain = domain.unwrap_or("docker.io");
+    let library = if matches!(domain, "docker.io" | "index.docker.io") && !path.contains('/') { "library/".len() } else { 0 };
+    domain.len() + 1 + library + path.len()
 }
 
 /// What stands before the first slash is a registry when it looks like one.
@@ -82,7 +89,7 @@ mod tests {
         for image in ["a", "a:latest", "docker.io/a/b", "localhost:5000/a", "a__b/c.d-e", "[::1]:80/a", "REGISTRY/a"] {
             assert_eq!(pull_policy(image), "Always", "{image}");
         }
-        for image in ["a:1", "Foo", "a b", "", "a..b", "a:", "/a", "a/", "-a", "x_", "a:-", digest.as_str(), &"0".repeat(64), &"x".repeat(256)] {
+        for image in ["a:1", "Foo", "a b", "", "a..b", "a:", "/a", "a/", "-a", "x_", "a:-", digest.as_str(), &"0".repeat(64), &"x".repeat(238)] {
             assert_eq!(pull_policy(image), "IfNotPresent", "{image}");
         }
     }

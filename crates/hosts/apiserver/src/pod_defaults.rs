@@ -44,6 +44,10 @@ pub(crate) fn pod(value: &mut Value) {
     }
     if let Some(spec) = object(value, "spec") {
         fill(spec, "enableServiceLinks", json!(true));
+        // Less than nothing is as little as there is (kubernetes `pkg/apis/core/v1/conversion.go`).
+        if spec.get("terminationGracePeriodSeconds").and_then(Value::as_i64).is_some_and(|seconds| seconds < 0) {
+            spec.insert("terminationGracePeriodSeconds".to_owned(), json!(1));
+        }
         if spec.get("hostNetwork") == Some(&json!(true)) {
             for list in ["containers", "initContainers"] {
                 each(spec, list).for_each(host_ports);
@@ -208,6 +212,10 @@ fn http_get(parent: &mut Fields) {
 fn field_ref(holder: &mut Fields) {
     if let Some(reference) = inside(holder, "fieldRef") {
         fill(reference, "apiVersion", json!("v1"));
+    }
+    // An amount is a struct in Go, which is written though it is empty.
+    if let Some(reference) = inside(holder, "resourceFieldRef") {
+        fill(reference, "divisor", json!("0"));
     }
 }
 

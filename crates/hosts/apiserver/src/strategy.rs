@@ -219,7 +219,6 @@ pub(crate) fn prepare_update(resource: &Resource, subresource: &str, old: &Value
                 "spec",
                 &["nodeName", "serviceAccountName", "serviceAccount", "enableServiceLinks", "preemptionPolicy", "priority"],
             ),
-            ("batch", "Job") => keep_job(old, &mut new),
             ("apps", "DaemonSet") => {
                 let before = pairs_number(old);
                 let changed = old.pointer("/spec/template") != new.pointer("/spec/template");
@@ -314,19 +313,6 @@ fn keep(old: &Value, new: &mut Value, parent: &str, names: &[&str]) {
     for name in names {
         if let (Some(value), Some(Value::Object(map))) = (old.get(parent).and_then(|parent| parent.get(*name)), new.get_mut(parent)) {
             map.entry(*name).or_insert_with(|| value.clone());
-        }
-    }
-}
-
-fn keep_job(old: &Value, new: &mut Value) {
-    keep(old, new, "spec", &["selector"]);
-    let labels = old.pointer("/spec/template/metadata/labels").and_then(Value::as_object).cloned().unwrap_or_default();
-    let Some(template) = new.pointer_mut("/spec/template") else { return };
-    if let Value::Object(now) = meta_mut(template).entry("labels").or_insert_with(|| json!({})) {
-        for (key, value) in labels {
-            if key.ends_with("controller-uid") || key.ends_with("job-name") {
-                now.entry(key).or_insert(value);
-            }
         }
     }
 }

@@ -117,8 +117,9 @@ fn stateful_set(spec: &mut Map<String, Value>) {
     }
     let claims = spec.get_mut("volumeClaimTemplates").and_then(Value::as_array_mut).into_iter().flatten();
     for claim in claims.filter_map(Value::as_object_mut) {
-        fill(claim, "apiVersion", json!("v1"));
-        fill(claim, "kind", json!("PersistentVolumeClaim"));
+        // Whatever stood there (kubernetes `pkg/apis/apps/v1/conversion.go`).
+        claim.insert("apiVersion".to_owned(), json!("v1"));
+        claim.insert("kind".to_owned(), json!("PersistentVolumeClaim"));
         if let Some(spec) = ensure(claim, "spec") {
             pod_defaults::claim_spec(spec);
         }

@@ -1,11 +1,14 @@
 //! StatefulSet. Follows kubernetes `pkg/apis/apps/validation/validation.go` `ValidateStatefulSetSpec`, `ValidateStatefulSetUpdate`.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use super::faults::{Faults, list, or_null, set, text};
 use super::policy::{most_100, number_or_percent};
 use super::{claim_spec, pod, workloads};
 use crate::names::Rule;
+use crate::object::meta;
 use crate::typed::Type;
 
 /// What of a spec may change.
@@ -94,7 +97,7 @@ fn strategy(strategy: &Value, path: &str, faults: &mut Faults) {
 /// The template with the volumes that come from claims, and without the names that the controller gives.
 fn template(spec: &Value, template_too: bool, faults: &mut Faults) {
     let mut template = or_null(spec, &["template"]).clone();
-    let claims: Vec<&str> = list(spec, "volumeClaimTemplates").iter().map(|claim| claim["metadata"]["name"].as_str().unwrap_or_default()).collect();
+    let claims: BTreeSet<&str> = list(spec, "volumeClaimTemplates").iter().map(|claim| meta(claim, "name")).collect();
     if let Some(Value::Object(pod)) = template.get_mut("spec") {
         pod.remove("subdomain");
         pod.remove("hostname");
@@ -102,7 +105,7 @@ fn template(spec: &Value, template_too: bool, faults: &mut Faults) {
             let mut volumes: Vec<Value> =
                 claims.iter().map(|name| json!({"name": name, "persistentVolumeClaim": {"claimName": name}})).collect();
             let others = pod.get("volumes").and_then(Value::as_array).into_iter().flatten();
-            volumes.extend(others.filter(|volume| !claims.contains(&text(volume, "name"))).cloned());
+            volumes.extend(others.filter(|volume| !claims.contains(text(volume, "name"))).cloned());
             pod.insert("volumes".to_owned(), json!(volumes));
         }
     }

@@ -45,7 +45,9 @@ pub(super) fn selector_stays(spec: &Value, old: &Value, faults: &mut Faults) {
 }
 
 fn revision(object: &Value, old: Option<&Value>, faults: &mut Faults) {
-    faults.not_negative(object, "", "revision");
+    if let Some(number) = set(object, "revision").filter(|number| number.as_i64().is_some_and(|number| number < 0)) {
+        faults.invalid("revision", number, "must be greater than or equal to 0");
+    }
     match (old, set(object, "data")) {
         (Some(old), _) => faults.immutable(object, old, &["data"]),
         (None, None) => faults.required("data", "data is mandatory"),

@@ -6,6 +6,7 @@
 mod affinity;
 mod annotations;
 mod containers;
+mod difference;
 mod environment;
 mod handlers;
 mod mounts;

@@ -63,7 +63,7 @@ pub(super) fn dns(spec: &Value, path: &str, faults: &mut Faults) {
 }
 
 fn searches(config: &Value, path: &str, faults: &mut Faults) {
-    const FORM: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9_]([-_a-z0-9]*[a-z0-9])?(\\.[a-z0-9_]([-_a-z0-9]*[a-z0-9])?)*')";
+    const FORM: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*')";
     let searches: Vec<&str> = list(config, "searches").iter().filter_map(Value::as_str).collect();
     let shown = or_null(config, &["searches"]);
     if searches.len() > SEARCHES {
@@ -84,14 +84,10 @@ fn searches(config: &Value, path: &str, faults: &mut Faults) {
 }
 
 fn is_search_label(label: &str) -> bool {
-    let lower = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    match label.as_bytes() {
-        [only] => lower(only) || *only == b'_',
-        [first, middle @ .., last] => {
-            (lower(first) || *first == b'_') && lower(last) && middle.iter().all(|byte| lower(byte) || matches!(byte, b'-' | b'_'))
-        }
-        [] => false,
-    }
+    let lower = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let label = label.strip_prefix('_').unwrap_or(label).as_bytes();
+    let (Some(first), Some(last)) = (label.first(), label.last()) else { return false };
+    lower(*first) && lower(*last) && label.iter().all(|byte| lower(*byte) || matches!(byte, b'-' | b'_'))
 }
 
 /// An address, also in the forms that are read for the sake of old objects.

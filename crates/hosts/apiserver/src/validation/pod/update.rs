@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::super::Subject;
 use super::super::faults::{Faults, list, or_null, set, text};
-use super::{annotations, containers, scheduling, system};
+use super::{annotations, containers, difference, scheduling, system};
+use crate::typed::{self, Type};
 
 const WHY: &str = "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
 
@@ -65,8 +66,11 @@ fn changed(spec: &Value, old: &Value, faults: &mut Faults) {
     tolerations(spec, old, faults);
     gates(list(spec, "schedulingGates"), list(old, "schedulingGates"), faults);
     let now = if list(old, "schedulingGates").is_empty() { spec.clone() } else { placed_anew(spec, old, faults) };
-    if fixed(&now, old) != fixed(old, old) {
-        faults.forbidden("spec", WHY);
+    let now = munged(now, old);
+    if now != *old {
+        let form = Type::Struct("core.v1.PodSpec");
+        let changes = difference::unified(&typed::in_lines(&form, old), &typed::in_lines(&form, &now));
+        faults.forbidden("spec", &format!("{WHY}\n{changes}"));
     }
 }
 
@@ -103,10 +107,14 @@ fn tolerations(spec: &Value, old: &Value, faults: &mut Faults) {
     scheduling::tolerations(spec, "spec.tolerations", faults);
 }
 
+/// Of a gate that is new twice only the last is told.
 fn gates(now: &[Value], before: &[Value], faults: &mut Faults) {
-    for (index, gate) in now.iter().enumerate().filter(|(_, gate)| !before.contains(gate)) {
-        let why = format!("only deletion is allowed, but found new scheduling gate '{}'", text(gate, "name"));
-        faults.forbidden(&format!("spec.schedulingGates[{index}].name"), &why);
+    for (index, gate) in now.iter().enumerate() {
+        let name = text(gate, "name");
+        if !before.contains(gate) && !now[index + 1..].contains(gate) {
+            let why = format!("only deletion is allowed, but found new scheduling gate '{name}'");
+            faults.forbidden(&format!("spec.schedulingGates[{index}].name"), &why);
+        }
     }
 }
 
@@ -150,35 +158,33 @@ fn narrowed(now: &Value, before: &Value, faults: &mut Faults) {
     }
     if before.len() != now.len() {
         let why = "no additions/deletions to non-empty NodeSelectorTerms list are allowed";
-        return faults.invalid(&path, &json!(now), why);
+        let form = Type::List(&Type::Struct("core.v1.NodeSelectorTerm"));
+        return faults.invalid_inner(&path, &form, &json!(now), why);
     }
     let begins = |now: &Value, before: &Value, field: &str| list(now, field).starts_with(list(before, field));
     let empty = |term: &Value| list(term, "matchExpressions").is_empty() && list(term, "matchFields").is_empty();
     for (index, (now, before)) in now.iter().zip(&before).enumerate() {
         let only_more = begins(now, before, "matchExpressions") && begins(now, before, "matchFields");
         if !only_more || empty(before) && !empty(now) {
-            faults.invalid(&format!("{path}[{index}]"), now, "only additions are allowed (no mutations or deletions)");
+            let form = Type::Struct("core.v1.NodeSelectorTerm");
+            faults.invalid_inner(&format!("{path}[{index}]"), &form, now, "only additions are allowed (no mutations or deletions)");
         }
     }
 }
 
-/// What of a spec stays as it is.
-fn fixed(spec: &Value, old: &Value) -> Value {
-    let mut spec = spec.clone();
+/// Takes from the old spec what may change.
+fn munged(mut spec: Value, old: &Value) -> Value {
     let grace = |spec: &Value| set(spec, "terminationGracePeriodSeconds").and_then(Value::as_i64);
     let mended = grace(old).is_some_and(|before| before < 0) && grace(&spec) == Some(1);
-    if let Value::Object(map) = &mut spec {
-        map.retain(|name, _| !matches!(name.as_str(), "activeDeadlineSeconds" | "tolerations" | "schedulingGates"));
-        if mended {
-            map.insert("terminationGracePeriodSeconds".to_owned(), or_null(old, &["terminationGracePeriodSeconds"]).clone());
-        }
+    for field in ["activeDeadlineSeconds", "tolerations", "schedulingGates"] {
+        put(&mut spec, field, old.get(field));
+    }
+    if mended {
+        put(&mut spec, "terminationGracePeriodSeconds", old.get("terminationGracePeriodSeconds"));
     }
     for kind in ["containers", "initContainers"] {
-        for container in spec.get_mut(kind).and_then(Value::as_array_mut).into_iter().flatten() {
-            if let Value::Object(map) = container {
-                map.remove("image");
-            }
-        }
+        let containers = spec.get_mut(kind).and_then(Value::as_array_mut).into_iter().flatten();
+        containers.zip(list(old, kind)).for_each(|(container, before)| put(container, "image", before.get("image")));
     }
     spec
 }
