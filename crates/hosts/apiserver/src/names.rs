@@ -11,6 +11,7 @@ pub(crate) const LABEL: &str = "a lowercase RFC 1123 label must consist of lower
 pub(crate) const LABEL_1035: &str = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
 const KEY_FORM: &str = "alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
 const VALUE_FORM: &str = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
+const CONFIG_KEY: &str = "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
 
 fn framed(text: &str, edge: impl Fn(u8) -> bool, inside: impl Fn(u8) -> bool) -> bool {
     let bytes = text.as_bytes();
@@ -66,9 +67,11 @@ pub(crate) fn faults(rule: Rule, name: &str) -> Vec<String> {
     }
     match rule {
         Rule::Subdomain if !name.split('.').all(label_form) => found.push(SUBDOMAIN.to_owned()),
-        // What would be a subdomain has dots and no other fault.
-        Rule::Label if name.contains('.') && name.split('.').all(label_form) => found.push("must not contain dots".to_owned()),
-        Rule::Label if !label_form(name) => found.push(LABEL.to_owned()),
+        Rule::Label if !label_form(name) => {
+            // What is right but for its dots is told so.
+            let dotted = name.split('.').all(label_form);
+            found.push(if dotted { "must not contain dots" } else { LABEL }.to_owned());
+        }
         Rule::Label1035 if !(label_form(name) && name.starts_with(|first: char| first.is_ascii_lowercase())) => {
             found.push(LABEL_1035.to_owned())
         }
@@ -141,15 +144,31 @@ pub(crate) fn value_faults(value: &str) -> Vec<String> {
     found
 }
 
+/// Returns everything that is wrong with the key of a ConfigMap or Secret.
+pub(crate) fn config_key_faults(key: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    if key.len() > 253 {
+        found.push("must be no more than 253 characters".to_owned());
+    }
+    if key.is_empty() || !key.bytes().all(|byte| word(byte) || matches!(byte, b'-' | b'_' | b'.')) {
+        found.push(CONFIG_KEY.to_owned());
+    }
+    match key {
+        "." | ".." => found.push(format!("must not be '{key}'")),
+        _ if key.starts_with("..") => found.push("must not start with '..'".to_owned()),
+        _ => {}
+    }
+    found
+}
+
 /// Tells whether a text may be a key of a ConfigMap or Secret.
 pub(crate) fn config_key_fault(key: &str) -> Option<String> {
-    const FORM: &str = "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
     match key {
         "." => Some("must not be '.'".to_owned()),
         ".." => Some("must not be '..'".to_owned()),
         _ if key.starts_with("..") => Some("must not start with '..'".to_owned()),
         _ if key.is_empty() || key.len() > 253 || !key.bytes().all(|byte| word(byte) || matches!(byte, b'-' | b'_' | b'.')) => {
-            Some(FORM.to_owned())
+            Some(CONFIG_KEY.to_owned())
         }
         _ => None,
     }

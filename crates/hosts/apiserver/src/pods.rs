@@ -261,6 +261,46 @@ pub(crate) fn check_added(new: &Value, old: &Value) -> Vec<Violation> {
     found
 }
 
+/// Completes a new Pod: that it waits for its gates, and selectors that select by the Pod's own labels.
+pub(crate) fn prepare(pod: &mut Value, now: &str) {
+    if !list(pod, "/spec/schedulingGates").is_empty() {
+        pod["status"]["conditions"] = json!([{
+            "type": "PodScheduled", "status": "False", "reason": "SchedulingGated", "lastProbeTime": null, "lastTransitionTime": now,
+            "message": "Scheduling is blocked due to non-empty scheduling gates",
+        }]);
+    }
+    let labels = object::pairs(pod, "labels").cloned().unwrap_or_default();
+    for kind in ["podAffinity", "podAntiAffinity"] {
+        let place = format!("/spec/affinity/{kind}");
+        for term in list_mut(pod, &format!("{place}/requiredDuringSchedulingIgnoredDuringExecution")) {
+            select_own(term, &labels);
+        }
+        for term in list_mut(pod, &format!("{place}/preferredDuringSchedulingIgnoredDuringExecution")) {
+            select_own(&mut term["podAffinityTerm"], &labels);
+        }
+    }
+    list_mut(pod, "/spec/topologySpreadConstraints").for_each(|term| select_own(term, &labels));
+}
+
+fn list_mut<'a>(object: &'a mut Value, path: &str) -> impl Iterator<Item = &'a mut Value> {
+    object.pointer_mut(path).and_then(Value::as_array_mut).into_iter().flatten()
+}
+
+/// Adds to a selector the values that the Pod has of the keys beside it.
+fn select_own(term: &mut Value, labels: &Map<String, Value>) {
+    let mut more = Vec::new();
+    for (field, operator) in [("matchLabelKeys", "In"), ("mismatchLabelKeys", "NotIn")] {
+        for key in list(term, &format!("/{field}")).iter().filter_map(Value::as_str) {
+            more.extend(labels.get(key).map(|value| json!({"key": key, "operator": operator, "values": [value]})));
+        }
+    }
+    let Some(Value::Object(selector)) = term.get_mut("labelSelector").filter(|_| !more.is_empty()) else { return };
+    match selector.get_mut("matchExpressions").and_then(Value::as_array_mut) {
+        Some(list) => list.extend(more),
+        None => drop(selector.insert("matchExpressions".to_owned(), json!(more))),
+    }
+}
+
 /// Says on which node a Pod runs.
 pub(crate) fn bound(call: &Call, live: &Value, node: &str, now: &str) -> ApiResult<Made> {
     let already = self::node(live);

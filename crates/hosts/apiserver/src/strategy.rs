@@ -6,7 +6,7 @@ use crate::catalog::Resource;
 use crate::crd;
 use crate::kinds::Generation;
 use crate::object::{self, meta, meta_mut};
-use crate::{pods, services};
+use crate::{gates, pods, services};
 
 /// Metadata that only the server writes.
 const SYSTEM: &[&str] = &["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "resourceVersion"];
@@ -53,6 +53,7 @@ pub(crate) fn prepare_create(resource: &Resource, object: &mut Value, now: &str)
     if resource.custom.is_some() {
         return;
     }
+    gates::drop_disabled(resource, object, None);
     match (resource.group.as_str(), resource.kind.as_str()) {
         ("", "Namespace") => {
             // A name that was made up is known only now.
@@ -66,6 +67,7 @@ pub(crate) fn prepare_create(resource: &Resource, object: &mut Value, now: &str)
         }
         ("", "Pod") => {
             object["status"] = json!({"phase": "Pending", "qosClass": quality(object)});
+            pods::prepare(object, now);
         }
         ("", "Service") => {
             object["status"] = json!({"loadBalancer": {}});
@@ -212,6 +214,7 @@ pub(crate) fn prepare_update(resource: &Resource, subresource: &str, old: &Value
         _ => with_spec_of(resource, old, new),
     };
     if resource.custom.is_none() {
+        gates::drop_disabled(resource, &mut new, Some(old));
         match (resource.group.as_str(), resource.kind.as_str()) {
             ("", "Namespace") => label_namespace(&mut new),
             ("", "Service") if subresource.is_empty() => {
@@ -224,7 +227,6 @@ pub(crate) fn prepare_update(resource: &Resource, subresource: &str, old: &Value
                 "spec",
                 &["nodeName", "serviceAccountName", "serviceAccount", "enableServiceLinks", "preemptionPolicy", "priority"],
             ),
-            ("batch", "Job") => keep_job(old, &mut new),
             ("apps", "DaemonSet") => {
                 let before = pairs_number(old);
                 let changed = old.pointer("/spec/template") != new.pointer("/spec/template");
@@ -319,19 +321,6 @@ fn keep(old: &Value, new: &mut Value, parent: &str, names: &[&str]) {
     for name in names {
         if let (Some(value), Some(Value::Object(map))) = (old.get(parent).and_then(|parent| parent.get(*name)), new.get_mut(parent)) {
             map.entry(*name).or_insert_with(|| value.clone());
-        }
-    }
-}
-
-fn keep_job(old: &Value, new: &mut Value) {
-    keep(old, new, "spec", &["selector"]);
-    let labels = old.pointer("/spec/template/metadata/labels").and_then(Value::as_object).cloned().unwrap_or_default();
-    let Some(template) = new.pointer_mut("/spec/template") else { return };
-    if let Value::Object(now) = meta_mut(template).entry("labels").or_insert_with(|| json!({})) {
-        for (key, value) in labels {
-            if key.ends_with("controller-uid") || key.ends_with("job-name") {
-                now.entry(key).or_insert(value);
-            }
         }
     }
 }

@@ -14,6 +14,7 @@ mod pod_security;
 mod pod_standards;
 mod policy;
 pub(crate) mod quota;
+mod runtime_class;
 pub(crate) mod typecheck;
 
 use std::sync::Arc;
@@ -232,6 +233,7 @@ pub(crate) async fn validate(
         return Ok(());
     }
     object.map_or(Ok(()), |object| limits::validate(server, ask, object))?;
+    object.map_or(Ok(()), |object| runtime_class::validate(server, ask, object))?;
     pod_security::validate(server, ask, object, old, warnings)?;
     policy::validate(server, &webhooks.policies, ask, object, old, warnings).await?;
     ask_all(server, ask, &webhooks.validating, object, old, warnings, false).await?;

@@ -19,18 +19,25 @@ const TOKEN_LIFE: u32 = 3607;
 /// How long a Pod stays on a node that fails, in seconds.
 const STAY: u32 = 300;
 
-/// Fills in a Pod that is being created.
+/// Fills in a Pod that is being created; one that changes only bears failing nodes for a while.
 pub(super) fn fill(server: &Server, ask: &Ask<'_>, mut pod: Value) -> ApiResult<Value> {
-    if ask.resource.kind != "Pod" || ask.resource.custom.is_some() || !ask.subresource.is_empty() || ask.operation != "CREATE" {
+    if ask.resource.kind != "Pod" || ask.resource.custom.is_some() || !ask.subresource.is_empty() {
         return Ok(pod);
     }
     if !pod.get("spec").is_some_and(Value::is_object) {
+        return Ok(pod);
+    }
+    if ask.operation == "UPDATE" {
+        tolerations(&mut pod);
+    }
+    if ask.operation != "CREATE" {
         return Ok(pod);
     }
     super::limits::fill(server, ask, &mut pod);
     account(server, ask, &mut pod)?;
     priority(server, ask, &mut pod)?;
     tolerations(&mut pod);
+    super::runtime_class::fill(server, ask, &mut pod)?;
     Ok(pod)
 }
 

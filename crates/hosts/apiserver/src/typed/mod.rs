@@ -3,6 +3,7 @@
 //!
 //! All of it follows one table, `types.txt`. Read first: [`Struct`], [`read`], [`write`].
 
+mod inner;
 pub(crate) mod json;
 mod protobuf;
 mod read;
@@ -14,5 +15,6 @@ mod write;
 pub(crate) use protobuf::{Fault, encode, from_protobuf};
 pub(crate) use read::{Unread, read};
 pub(crate) use table::{Struct, Type, by_kind, by_name};
+pub(crate) use inner::{in_gos_names, in_lines};
 pub(crate) use unstructured::fault as unstructured_fault;
-pub(crate) use write::{encoded, in_go_order, in_gos_names, put_struct, write};
+pub(crate) use write::{encoded, in_go_order, put_struct, write};

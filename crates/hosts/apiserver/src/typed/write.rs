@@ -106,28 +106,6 @@ pub(crate) fn in_go_order(form: &Type, value: &Value) -> String {
     String::from_utf8(out).unwrap_or_default()
 }
 
-/// Returns a value as JSON text of the struct that the server keeps inside, as Kubernetes quotes it in some errors: every field is there,
-/// by Go's name for it. For forms whose inner struct has the same fields in the same order.
-pub(crate) fn in_gos_names(form: &Type, value: &Value) -> String {
-    match (form.base(), value) {
-        (Type::Struct(name), Value::Object(map)) => {
-            let members = by_name(name).map(Struct::members).unwrap_or_default().iter();
-            let fields = members.map(|field| {
-                let mut name = field.name.to_owned();
-                name[..1].make_ascii_uppercase();
-                let value = map.get(field.name).cloned().unwrap_or_else(|| zero(&field.form));
-                format!("{name:?}:{}", in_gos_names(&field.form, &value))
-            });
-            format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
-        }
-        (Type::List(inner), Value::Array(list)) => {
-            let items: Vec<String> = list.iter().map(|one| in_gos_names(inner, one)).collect();
-            format!("[{}]", items.join(","))
-        }
-        (form, value) => in_go_order(form, value),
-    }
-}
-
 /// Returns an object as Go's encoder writes it: fields in the order of their struct, and a line's end. What is none of
 /// Kubernetes' own kinds has its fields by name, as Go writes maps.
 pub(crate) fn encoded(object: &Value) -> Vec<u8> {
@@ -302,15 +280,6 @@ mod tests {
         assert_eq!(
             encoded(&json!({"kind": "Widget", "apiVersion": "example.com/v1"})),
             b"{\"apiVersion\":\"example.com/v1\",\"kind\":\"Widget\"}\n"
-        );
-    }
-
-    #[test]
-    fn inner_structs_have_every_field_by_gos_name() {
-        let policy = json!({"rules": [{"action": "Ignore", "onExitCodes": {"operator": "In", "values": [1, 2]}}]});
-        assert_eq!(
-            in_gos_names(&Type::Struct("batch.v1.PodFailurePolicy"), &policy),
-            r#"{"Rules":[{"Action":"Ignore","OnExitCodes":{"ContainerName":null,"Operator":"In","Values":[1,2]},"OnPodConditions":null}]}"#
         );
     }
 

@@ -48,7 +48,8 @@ impl Faults {
 
     /// A value that Kubernetes shows as JSON of its struct, in Go's order.
     pub fn invalid_struct(&mut self, field: &str, form: &Type, value: &Value, why: &str) {
-        let text = format!("Invalid value: {}: {why}", typed::in_go_order(form, value));
+        let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+        let text = format!("Invalid value: {}{why}", typed::in_go_order(form, value));
         self.0.push(Violation { field: field.to_owned(), cause: schema::Cause::Invalid, text });
     }
 

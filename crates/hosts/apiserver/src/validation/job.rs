@@ -4,12 +4,12 @@
 
 use serde_json::{Value, json};
 
-use super::faults::{Faults, at, or_null, set, text};
+use super::faults::{Faults, at, list, or_null, set, text};
 use super::{Subject, job_policies, pod};
 use crate::names::{self, Rule};
 use crate::object::meta;
 use crate::selector::label_selector_matches;
-use crate::typed::{self, Type};
+use crate::typed::Type;
 
 /// So many Pods at once, and so many failed indexes, an Indexed Job may have: they bound the lists in its status.
 const MOST: i64 = 100_000;
@@ -32,12 +32,23 @@ pub(crate) fn check(subject: &Subject<'_>, faults: &mut Faults) {
 /// The spec, and a selector that finds the Pods made from its template.
 fn selected(spec: &Value, faults: &mut Faults) {
     self::spec(spec, "spec", faults);
-    let Some(selector) = set(spec, "selector") else { return faults.required("spec.selector", "") };
-    faults.selector("spec.selector", Some(selector));
     let labels = or_null(spec, &["template", "metadata", "labels"]);
-    if !label_selector_matches(selector, labels.as_object()) {
+    let Some(selector) = set(spec, "selector") else {
+        faults.required("spec.selector", "");
+        // What is not there selects nothing.
+        return faults.invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`");
+    };
+    faults.selector("spec.selector", Some(selector));
+    if is_readable(selector) && !label_selector_matches(selector, labels.as_object()) {
         faults.invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`");
     }
+}
+
+/// Tells whether a selector can be asked at all.
+fn is_readable(selector: &Value) -> bool {
+    let mut wrong = Faults::default();
+    wrong.selector("", Some(selector));
+    wrong.0.is_empty()
 }
 
 /// A selector that the server makes selects exactly the labels that it makes.
@@ -54,17 +65,17 @@ fn generated_selector(object: &Value, faults: &mut Faults) {
         match labels.get(key).and_then(Value::as_str) {
             None => {
                 let why = format!("must be '{wanted}'");
-                faults.required(&format!("spec.template.metadata.labels.{key}"), &why);
+                faults.required(&format!("spec.template.metadata.labels[{key}]"), &why);
             }
             Some(found) if found != wanted => {
-                faults.invalid(&format!("spec.template.metadata.labels.{key}"), labels, &format!("must be '{wanted}'"));
+                faults.invalid(&format!("spec.template.metadata.labels[{key}]"), labels, &format!("must be '{wanted}'"));
             }
             Some(_) => {}
         }
     }
     let own: serde_json::Map<String, Value> = expected.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
-    if !label_selector_matches(selector, Some(&own)) {
-        faults.invalid("spec.selector", selector, "`selector` not auto-generated");
+    if is_readable(selector) && !label_selector_matches(selector, Some(&own)) {
+        faults.invalid_struct("spec.selector", &Type::Struct("meta.v1.LabelSelector"), selector, "`selector` not auto-generated");
     }
 }
 
@@ -200,50 +211,56 @@ fn policy_change(object: &Value, old: &Value, (field, form): (&str, &'static str
     }
 }
 
-/// While a Job is suspended and has not begun, its scheduling may change, nothing else of its template.
+/// Tells whether a Job is suspended and none of its Pods runs. Follows `shouldAllowMutablePodTemplate`.
+fn waits(job: &Value) -> bool {
+    let conditions = at(job, &["status", "conditions"]).and_then(Value::as_array).into_iter().flatten();
+    let stopped = conditions.into_iter().any(|one| text(one, "type") == "Suspended" && text(one, "status") == "True");
+    let active = at(job, &["status", "active"]).and_then(Value::as_i64).unwrap_or_default();
+    at(job, &["spec", "suspend"]) == Some(&json!(true)) && (stopped || at(job, &["status", "startTime"]).is_none()) && active == 0
+}
+
+/// While a Job waits, the labels of its Pods, where they go and what they get may change, nothing else of its template.
 fn template_change(object: &Value, old: &Value, faults: &mut Faults) {
-    let waits = at(old, &["spec", "suspend"]) == Some(&json!(true)) && at(old, &["status", "startTime"]).is_none();
-    let part = |job: &Value| {
-        let mut template = or_null(job, &["spec", "template"]).clone();
-        if waits {
-            for field in ["labels", "annotations"] {
-                if let Some(Value::Object(map)) = template.get_mut("metadata") {
-                    map.remove(field);
-                }
-            }
-            if let Some(Value::Object(map)) = template.get_mut("spec") {
-                for field in ["nodeSelector", "tolerations", "schedulingGates", "affinity"] {
-                    map.remove(field);
-                }
-                for list in ["containers", "initContainers"] {
-                    for one in map.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
-                        if let Value::Object(one) = one {
-                            one.remove("resources");
-                        }
-                    }
-                }
-            }
+    let (now, before) = (or_null(object, &["spec", "template"]), or_null(old, &["spec", "template"]));
+    if !waits(old) {
+        if now != before {
+            faults.invalid_inner("spec.template", &Type::Struct("core.v1.PodTemplateSpec"), now, "field is immutable");
         }
-        template
+        return;
+    }
+    let now = or_null(now, &["spec"]);
+    if *now != with_free_of(or_null(before, &["spec"]).clone(), now) {
+        faults.invalid_inner("spec.template.spec", &Type::Struct("core.v1.PodSpec"), now, "field is immutable");
+    }
+}
+
+/// Returns a spec with what may change taken from another.
+fn with_free_of(mut spec: Value, now: &Value) -> Value {
+    for field in ["nodeSelector", "tolerations", "schedulingGates"] {
+        put(&mut spec, field, now.get(field));
+    }
+    let mut affinity = spec.get("affinity").cloned().unwrap_or_else(|| json!({}));
+    put(&mut affinity, "nodeAffinity", at(now, &["affinity", "nodeAffinity"]));
+    let gone = set(now, "affinity").is_none() && affinity == json!({});
+    put(&mut spec, "affinity", Some(&affinity).filter(|_| !gone));
+    for kind in ["containers", "initContainers"] {
+        let (Some(Value::Array(before)), after) = (spec.get_mut(kind), list(now, kind)) else { continue };
+        if before.len() != after.len() {
+            continue;
+        }
+        for (before, after) in before.iter_mut().zip(after).filter(|(before, after)| before.get("name") == after.get("name")) {
+            put(before, "resources", after.get("resources"));
+        }
+    }
+    spec
+}
+
+fn put(map: &mut Value, field: &str, value: Option<&Value>) {
+    let Value::Object(map) = map else { return };
+    match value {
+        Some(value) => map.insert(field.to_owned(), value.clone()),
+        None => map.remove(field),
     };
-    let (now, before) = (part(object), part(old));
-    if now != before && waits {
-        // What may change is left out, so that the rest is told as the spec.
-        let form = typed::by_name("core.v1.PodTemplateSpec").and_then(|template| template.field("spec"));
-        let shown = or_null(object, &["spec", "template", "spec"]);
-        return match form {
-            Some(field) => faults.invalid_struct("spec.template.spec", &field.form, shown, "field is immutable"),
-            None => faults.invalid("spec.template.spec", shown, "field is immutable"),
-        };
-    }
-    if now != before {
-        let form = typed::by_name("batch.v1.JobSpec").and_then(|spec| spec.field("template"));
-        let shown = or_null(object, &["spec", "template"]);
-        match form {
-            Some(field) => faults.invalid_struct("spec.template", &field.form, shown, "field is immutable"),
-            None => faults.invalid("spec.template", shown, "field is immutable"),
-        }
-    }
 }
 
 fn number(spec: &Value, field: &str) -> Option<i64> {

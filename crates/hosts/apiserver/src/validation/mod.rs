@@ -3,9 +3,11 @@
 //! Read first: [`check`], then the file of the kind.
 
 mod autoscaling;
+mod claim_spec;
 mod coordination;
 mod core;
 mod cron_job;
+mod daemon_set;
 mod discovery;
 mod event;
 mod faults;
@@ -15,12 +17,12 @@ mod metadata;
 mod networking;
 mod node;
 mod pod;
-mod pod_parts;
-mod pod_update;
+mod pod_warnings;
 mod policy;
 mod rbac;
 mod scheduling;
 mod service;
+mod stateful_set;
 mod storage;
 mod workloads;
 
@@ -96,6 +98,9 @@ pub(crate) fn check(
         // Kinds that do not look at their metadata themselves (AS `pkg/registry/rest/create.go` `BeforeCreate`).
         metadata::create(resource, object, Rule::Segment, &mut faults);
     }
+    if faults.0.is_empty() {
+        warnings.extend(pod_warnings::of(&subject));
+    }
     faults.0
 }
 
@@ -141,7 +146,7 @@ fn rule(resource: &Resource) -> Rule {
 fn native(subject: &Subject<'_>, faults: &mut Faults) {
     match (subject.resource.group.as_str(), subject.resource.kind.as_str()) {
         ("", "Event") | ("events.k8s.io", _) => event::check(subject, faults),
-        ("", "Pod") => pod_update::check(subject, faults),
+        ("", "Pod") => pod::check(subject, faults),
         ("", "Service") => service::check(subject, faults),
         ("", "Node") => node::check(subject, faults),
         ("", "ReplicationController") | ("apps", _) => workloads::check(subject, faults),

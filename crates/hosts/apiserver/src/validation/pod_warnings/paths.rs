@@ -1,0 +1,81 @@
+//! Files of one volume that hide each other. Follows kubernetes `pkg/api/pod/warnings.go` `warningsForOverlappingVirtualPaths`.
+
+use serde_json::{Value, json};
+
+use super::super::faults::{list, set, text};
+use super::Said;
+
+struct Place {
+    path: String,
+    source: String,
+}
+
+impl Place {
+    fn shown(&self) -> String {
+        let path = json!(self.path);
+        if self.source.is_empty() { path.to_string() } else { format!("{path} ({})", self.source) }
+    }
+
+    /// Tells whether one is the other or a folder of it.
+    fn meets(&self, other: &Self) -> bool {
+        let folder = |one: &str| format!("{one}/");
+        let (one, other) = (folder(&self.path), folder(&other.path));
+        one != "/" && other != "/" && (one.starts_with(&other) || other.starts_with(&one))
+    }
+}
+
+/// Looks at the volumes of a spec.
+pub(super) fn check(spec: &Value, said: &mut Said) {
+    for volume in list(spec, "volumes") {
+        for (kind, word, name) in [("configMap", "ConfigMap", "name"), ("secret", "Secret", "secretName"), ("downwardAPI", "DownwardAPI", "")] {
+            let Some(source) = set(volume, kind) else { continue };
+            let what = if name.is_empty() { word.to_owned() } else { format!("{word} {}", json!(text(source, name))) };
+            overlapping(volume, &what, items(source, ""), said);
+        }
+        if let Some(projected) = set(volume, "projected") {
+            self::projected(volume, projected, said);
+        }
+    }
+}
+
+fn projected(volume: &Value, projected: &Value, said: &mut Said) {
+    let mut all = Vec::new();
+    for source in list(projected, "sources") {
+        if source.as_object().is_some_and(serde_json::Map::is_empty) {
+            said.push(format!("volume {} (Projected) has no sources provided", json!(text(volume, "name"))));
+        }
+        all.extend(of(source));
+    }
+    overlapping(volume, "Projected", all, said);
+}
+
+/// Returns the files that a source gives to a projected volume.
+fn of(source: &Value) -> Vec<Place> {
+    let named = |word: &str, inner: &Value| format!("{word} {}", json!(text(inner, "name")));
+    for (kind, word) in [("configMap", "ConfigMap"), ("secret", "Secret"), ("downwardAPI", "DownwardAPI")] {
+        if let Some(inner) = set(source, kind).filter(|inner| !list(inner, "items").is_empty()) {
+            return items(inner, &if kind == "downwardAPI" { word.to_owned() } else { named(word, inner) });
+        }
+    }
+    match set(source, "serviceAccountToken") {
+        Some(token) => vec![place(text(token, "path"), "ServiceAccountToken")],
+        None => Vec::new(),
+    }
+}
+
+fn items(source: &Value, from: &str) -> Vec<Place> {
+    list(source, "items").iter().map(|item| place(text(item, "path"), from)).collect()
+}
+
+fn place(path: &str, source: &str) -> Place {
+    Place { path: path.trim_end_matches('/').to_owned(), source: source.to_owned() }
+}
+
+fn overlapping(volume: &Value, what: &str, places: Vec<Place>, said: &mut Said) {
+    let name = json!(text(volume, "name"));
+    for (index, place) in places.iter().enumerate() {
+        for other in places[..index].iter().filter(|other| place.meets(other)) {
+            said.push(format!("volume {name} ({what}): overlapping paths: {} with {}", place.shown(), other.shown()));
+        }
+    }
+}
