@@ -61,6 +61,12 @@ pub(crate) fn autoscaler(object: &mut Value, second: bool) {
     }
 }
 
+/// Tells whether an autoscaler of version 1 carries metrics that it has no field for.
+pub(crate) fn has_other_metrics(object: &Value) -> bool {
+    let kept = object.pointer("/metadata/annotations").and_then(|all| all.get(METRICS)).and_then(Value::as_str);
+    kept.and_then(|text| serde_json::from_str::<Vec<Value>>(text).ok()).is_some_and(|metrics| !metrics.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

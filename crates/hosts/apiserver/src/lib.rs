@@ -42,6 +42,7 @@ mod quantity;
 mod rbac;
 mod read;
 mod request;
+mod reset;
 mod reviews;
 mod routes;
 mod scale;

@@ -6,7 +6,7 @@ use crate::catalog::Resource;
 use crate::crd;
 use crate::kinds::Generation;
 use crate::object::{self, meta, meta_mut};
-use crate::{pods, services};
+use crate::{pods, reset, services};
 
 /// Metadata that only the server writes.
 const SYSTEM: &[&str] = &["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "resourceVersion"];
@@ -33,7 +33,7 @@ pub(crate) fn identify(object: &mut Value, now: &str) {
 
 /// Prepares a new object of its kind.
 pub(crate) fn prepare_create(resource: &Resource, object: &mut Value, now: &str) {
-    if resource.generation != Generation::Never {
+    if !matches!(resource.generation, Generation::Never | Generation::Later) {
         meta_mut(object).insert("generation".to_owned(), json!(1));
     }
     if resource.subresources.status
@@ -45,6 +45,7 @@ pub(crate) fn prepare_create(resource: &Resource, object: &mut Value, now: &str)
     if resource.custom.is_some() {
         return;
     }
+    reset::on_create(resource, object);
     match (resource.group.as_str(), resource.kind.as_str()) {
         ("", "Namespace") => {
             label_namespace(object);
@@ -204,6 +205,7 @@ pub(crate) fn prepare_update(resource: &Resource, subresource: &str, old: &Value
         _ => with_spec_of(resource, old, new),
     };
     if resource.custom.is_none() {
+        reset::on_update(resource, subresource, old, &mut new);
         match (resource.group.as_str(), resource.kind.as_str()) {
             ("", "Namespace") => label_namespace(&mut new),
             ("", "Service") if subresource.is_empty() => {
@@ -338,8 +340,8 @@ fn counts(resource: &Resource, old: &Value, new: &Value) -> bool {
         part(old) != part(new)
     };
     match resource.generation {
-        Generation::Never => false,
-        Generation::Spec => differs(&["metadata", "status", "apiVersion"]),
+        Generation::Never | Generation::First => false,
+        Generation::Spec | Generation::Later => differs(&["metadata", "status", "apiVersion"]),
         Generation::Everything => differs(&["metadata", "apiVersion"]),
         Generation::SpecAndAnnotations => {
             differs(&["metadata", "status", "apiVersion"]) || object::pairs(old, "annotations") != object::pairs(new, "annotations")

@@ -1,0 +1,125 @@
+//! What a kind's registry sets back or fills in before an object is looked at: fields of features that are off, what only the server
+//! may say, and both ways of naming a claim's source. Follows the `strategy.go` files in kubernetes `pkg/registry`, and
+//! `pkg/api/persistentvolumeclaim/util.go`.
+
+use model::Caller;
+use serde_json::{Map, Value, json};
+
+use crate::catalog::Resource;
+
+/// Sets back what a new object may not say.
+pub(crate) fn on_create(resource: &Resource, object: &mut Value) {
+    match (resource.group.as_str(), resource.kind.as_str()) {
+        ("", "Node") => drop_fields(object, "spec", &["configSource"], None),
+        ("", "PersistentVolumeClaim") => claim_sources(object, None),
+        ("coordination.k8s.io", "Lease") => drop_fields(object, "spec", &["strategy", "preferredHolder"], None),
+        ("storage.k8s.io", "CSIDriver") => drop_fields(object, "spec", &["preventPodSchedulingIfMissing"], None),
+        ("storage.k8s.io", "CSINode") => empty_lists(object),
+        _ => {}
+    }
+}
+
+/// Sets back what a changed object may not say, unless it said so before.
+pub(crate) fn on_update(resource: &Resource, subresource: &str, old: &Value, object: &mut Value) {
+    match (resource.group.as_str(), resource.kind.as_str()) {
+        ("", "Node") => drop_fields(object, "spec", &["configSource"], Some(old)),
+        ("", "PersistentVolumeClaim") => claim_sources(object, Some(old)),
+        ("coordination.k8s.io", "Lease") => drop_fields(object, "spec", &["strategy", "preferredHolder"], Some(old)),
+        ("storage.k8s.io", "CSIDriver") => drop_fields(object, "spec", &["preventPodSchedulingIfMissing"], Some(old)),
+        ("storage.k8s.io", "CSINode") => empty_lists(object),
+        ("certificates.k8s.io", "CertificateSigningRequest") => keep_request(subresource, old, object),
+        _ => {}
+    }
+}
+
+/// Writes into a new CertificateSigningRequest who asks.
+pub(crate) fn name_requester(resource: &Resource, caller: &Caller, object: &mut Value) {
+    if resource.kind != "CertificateSigningRequest" || resource.custom.is_some() {
+        return;
+    }
+    let Some(Value::Object(spec)) = object.get_mut("spec") else { return };
+    for (name, value, given) in [
+        ("username", json!(caller.name), !caller.name.is_empty()),
+        ("uid", json!(caller.uid), !caller.uid.is_empty()),
+        ("groups", json!(caller.groups), !caller.groups.is_empty()),
+        ("extra", json!(caller.extra), !caller.extra.is_empty()),
+    ] {
+        if given {
+            spec.insert(name.to_owned(), value);
+        } else {
+            spec.remove(name);
+        }
+    }
+}
+
+fn drop_fields(object: &mut Value, part: &str, names: &[&str], old: Option<&Value>) {
+    let Some(Value::Object(map)) = object.get_mut(part) else { return };
+    let before = old.and_then(|old| old.get(part));
+    for name in names {
+        if before.and_then(|before| before.get(name)).is_none_or(Value::is_null) {
+            map.remove(*name);
+        }
+    }
+}
+
+/// Lists that are there and empty are told as none.
+fn empty_lists(node: &mut Value) {
+    let Some(drivers) = node.pointer_mut("/spec/drivers") else { return };
+    if drivers.as_array().is_some_and(Vec::is_empty) {
+        *drivers = Value::Null;
+    }
+    for driver in drivers.as_array_mut().into_iter().flatten() {
+        if driver.get("topologyKeys").and_then(Value::as_array).is_some_and(Vec::is_empty) {
+            driver["topologyKeys"] = Value::Null;
+        }
+    }
+}
+
+/// What is asked for does not change, and what became of it only by the subresource for that.
+fn keep_request(subresource: &str, old: &Value, object: &mut Value) {
+    let Value::Object(map) = object else { return };
+    for part in ["spec", "status"] {
+        let fixed = part == "spec" || subresource.is_empty();
+        match old.get(part) {
+            _ if !fixed => {}
+            Some(value) => drop(map.insert(part.to_owned(), value.clone())),
+            None => drop(map.remove(part)),
+        }
+    }
+}
+
+/// A claim's source has two names that say the same, but for sources in other namespaces, which are off, and for kinds that the older
+/// name never took.
+fn claim_sources(claim: &mut Value, old: Option<&Value>) {
+    let Some(Value::Object(spec)) = claim.get_mut("spec") else { return };
+    let before = |name: &str| old.and_then(|old| old.pointer(&format!("/spec/{name}"))).is_some_and(|one| !one.is_null());
+    spec.retain(|name, value| !(value.is_null() && matches!(name.as_str(), "dataSource" | "dataSourceRef")));
+    if namespace(spec).is_some() && !before("dataSourceRef") {
+        spec.remove("dataSourceRef");
+    }
+    let (source, reference) = (spec.get("dataSource").cloned(), spec.get("dataSourceRef").cloned());
+    match (source, reference) {
+        (Some(source), None) if before("dataSource") || before("dataSourceRef") || is_old_kind(&source) => {
+            spec.insert("dataSourceRef".to_owned(), only_local(&source));
+        }
+        (Some(_), None) => drop(spec.remove("dataSource")),
+        (None, Some(reference)) if namespace(spec).is_none() => {
+            spec.insert("dataSource".to_owned(), only_local(&reference));
+        }
+        _ => {}
+    }
+}
+
+fn namespace(spec: &Map<String, Value>) -> Option<&str> {
+    spec.get("dataSourceRef")?.get("namespace")?.as_str().filter(|name| !name.is_empty())
+}
+
+fn only_local(source: &Value) -> Value {
+    let fields = ["apiGroup", "kind", "name"].into_iter().filter_map(|name| Some((name.to_owned(), source.get(name)?.clone())));
+    Value::Object(fields.collect())
+}
+
+fn is_old_kind(source: &Value) -> bool {
+    let text = |name: &str| source.get(name).and_then(Value::as_str).unwrap_or_default();
+    matches!((text("apiGroup"), text("kind")), ("", "PersistentVolumeClaim") | ("snapshot.storage.k8s.io", "VolumeSnapshot"))
+}
