@@ -87,6 +87,11 @@ pub(crate) fn native(resource: &Resource, value: &mut Value) {
             fill_in(port, "protocol", json!("TCP"));
         }),
         ("scheduling.k8s.io", _) => fill_in(value, "preemptionPolicy", json!("PreemptLowerPriority")),
+        ("storage.k8s.io", "VolumeAttachment") => {
+            if let Some(Value::Object(spec)) = value.pointer_mut("/spec/source/inlineVolumeSpec") {
+                volume_sources(spec);
+            }
+        }
         ("storage.k8s.io", "CSIDriver") => {
             if let Some(spec) = object(value, "spec") {
                 fill(spec, "attachRequired", json!(true));
@@ -114,6 +119,25 @@ pub(crate) fn native(resource: &Resource, value: &mut Value) {
             }
         }
         _ => {}
+    }
+}
+
+/// Returns the lists that are there and empty, and that for this reason are not filled in, by the objects they stand in.
+pub(crate) fn chosen_none(resource: &Resource, value: &Value) -> Vec<(String, &'static str)> {
+    if resource.group != "autoscaling" || resource.custom.is_some() {
+        return Vec::new();
+    }
+    let places = ["scaleUp", "scaleDown"].into_iter().map(|direction| format!("/spec/behavior/{direction}"));
+    let empty = |place: &String| value.pointer(place).and_then(|rules| rules.get("policies")).is_some_and(|list| *list == json!([]));
+    places.filter(empty).map(|place| (place, "policies")).collect()
+}
+
+/// Takes out again what was filled into those.
+pub(crate) fn clear(chosen: &[(String, &'static str)], value: &mut Value) {
+    for (place, name) in chosen {
+        if let Some(Value::Object(map)) = value.pointer_mut(place) {
+            map.remove(*name);
+        }
     }
 }
 

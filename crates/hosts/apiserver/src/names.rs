@@ -65,7 +65,7 @@ pub(crate) fn faults(rule: Rule, name: &str) -> Vec<String> {
     }
     match rule {
         Rule::Subdomain if !name.split('.').all(label_form) => found.push(SUBDOMAIN.to_owned()),
-        Rule::Label | Rule::Label1035 if name.contains('.') => found.push("must not contain dots".to_owned()),
+        Rule::Label if name.contains('.') && name.split('.').all(label_form) => found.push("must not contain dots".to_owned()),
         Rule::Label if !label_form(name) => found.push(LABEL.to_owned()),
         Rule::Label1035 if !(label_form(name) && name.starts_with(|first: char| first.is_ascii_lowercase())) => {
             found.push(LABEL_1035.to_owned())

@@ -75,16 +75,59 @@ fn empty_lists(node: &mut Value) {
     }
 }
 
-/// What is asked for does not change, and what became of it only by the subresource for that.
+/// What is asked for does not change, and what became of it is said elsewhere.
 fn keep_request(subresource: &str, old: &Value, object: &mut Value) {
+    let parts: &[&str] = if subresource.is_empty() { &["spec", "status"] } else { &["spec"] };
     let Value::Object(map) = object else { return };
-    for part in ["spec", "status"] {
-        let fixed = part == "spec" || subresource.is_empty();
-        match old.get(part) {
-            _ if !fixed => {}
-            Some(value) => drop(map.insert(part.to_owned(), value.clone())),
-            None => drop(map.remove(part)),
+    for part in parts {
+        match old.get(*part) {
+            Some(value) => map.insert((*part).to_owned(), value.clone()),
+            None => map.remove(*part),
+        };
+    }
+}
+
+/// Takes only the decisions about a CertificateSigningRequest.
+pub(crate) fn with_decisions_of(old: &Value, mut new: Value) -> Value {
+    let decisions = new.pointer("/status/conditions").cloned();
+    let mut status = old.get("status").cloned().unwrap_or_else(|| json!({}));
+    if let Value::Object(map) = &mut status {
+        match decisions {
+            Some(decisions) => map.insert("conditions".to_owned(), decisions),
+            None => map.remove("conditions"),
+        };
+    }
+    new["status"] = status;
+    new
+}
+
+/// Fills in when each condition of a CertificateSigningRequest came about; a decision stays as it was taken where a signer tells it again.
+pub(crate) fn date_conditions(resource: &Resource, subresource: &str, old: &Value, object: &mut Value, now: &str) {
+    let dated = resource.kind == "CertificateSigningRequest" && resource.custom.is_none();
+    if !dated || !matches!(subresource, "approval" | "status") {
+        return;
+    }
+    let before = old.pointer("/status/conditions").and_then(Value::as_array).cloned().unwrap_or_default();
+    let Some(all) = object.pointer_mut("/status/conditions").and_then(Value::as_array_mut) else { return };
+    if subresource == "status" {
+        ["Approved", "Denied"].iter().for_each(|kind| keep_conditions(&before, all, kind));
+    }
+    for one in all.iter_mut().filter_map(Value::as_object_mut) {
+        let same = before.iter().find(|other| other.get("type") == one.get("type") && other.get("status") == one.get("status"));
+        let since = same.and_then(|other| other.get("lastTransitionTime")).filter(|time| !time.is_null()).cloned();
+        for (field, time) in [("lastUpdateTime", json!(now)), ("lastTransitionTime", since.unwrap_or_else(|| json!(now)))] {
+            if one.get(field).is_none_or(Value::is_null) {
+                one.insert(field.to_owned(), time);
+            }
         }
+    }
+}
+
+fn keep_conditions(before: &[Value], all: &mut [Value], kind: &str) {
+    let old: Vec<&Value> = before.iter().filter(|one| one["type"] == kind).collect();
+    let new: Vec<&mut Value> = all.iter_mut().filter(|one| one["type"] == kind).collect();
+    if old.len() == new.len() {
+        new.into_iter().zip(old).for_each(|(new, old)| *new = old.clone());
     }
 }
 

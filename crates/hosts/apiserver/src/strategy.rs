@@ -71,6 +71,7 @@ pub(crate) fn prepare_create(resource: &Resource, object: &mut Value, now: &str)
             object["status"] = json!({"phase": "Pending", "lastPhaseTransitionTime": now});
             protect(object, crate::protection::VOLUME);
         }
+        ("storage.k8s.io", "VolumeAttributesClass") => protect(object, crate::protection::ATTRIBUTES),
         ("", "Node") => {
             taint(object);
             return;
@@ -199,6 +200,7 @@ pub(crate) fn prepare_update(resource: &Resource, subresource: &str, old: &Value
     new = match subresource {
         "status" => with_status_of(resource, old, new),
         "finalize" => with_finalizers_of(old, &new),
+        "approval" => reset::with_decisions_of(old, new),
         "binding" => new,
         "ephemeralcontainers" => pods::with_added(old, &new),
         "resize" => with_resources_of(old, &new),

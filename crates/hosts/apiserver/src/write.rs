@@ -211,6 +211,7 @@ pub(crate) async fn change_applied(
         tidy_ownership(&mut object);
         let part = if subresource == "scale" { "" } else { subresource };
         let mut new = strategy::prepare_update(resource, part, &old, object);
+        reset::date_conditions(resource, part, &old, &mut new, &now);
         in_go_form(resource, &mut new);
         if ownership == Ownership::Track {
             converter::fields::track(server, resource, &old, &mut new, call.writer(options, subresource, &now)).await?;

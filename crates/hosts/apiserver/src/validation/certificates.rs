@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::Subject;
 use super::faults::{Faults, list, set, text};
-use super::metadata;
+use super::{csr_conditions, metadata};
 use crate::names::{self, Rule};
 
 const USAGES: &[&str] = &[
@@ -53,23 +53,32 @@ pub(crate) fn check(subject: &Subject<'_>, faults: &mut Faults) {
     if let Some(seconds) = set(spec, "expirationSeconds").filter(|seconds| seconds.as_i64().is_some_and(|number| number < 600)) {
         faults.invalid("spec.expirationSeconds", seconds, "may not specify a duration less than 600 seconds (10 minutes)");
     }
+    csr_conditions::check(subject, faults);
+    csr_conditions::certificate(subject, faults);
+    csr_conditions::changed(subject, faults);
     subject.metadata_update(faults);
 }
 
-/// Tells whether the first PEM block of some base64 text is a request.
-fn is_request(encoded: &str) -> bool {
+/// Returns the PEM blocks of some base64 text: what each is, and whether it begins with headers.
+pub(crate) fn blocks(encoded: &str) -> Vec<(String, bool)> {
     const BEGIN: &str = "-----BEGIN ";
-    let Ok(bytes) = STANDARD.decode(encoded) else { return false };
+    let Ok(bytes) = STANDARD.decode(encoded) else { return Vec::new() };
     let pem = String::from_utf8_lossy(&bytes);
     let starts = pem.match_indices(BEGIN).filter(|(at, _)| *at == 0 || pem[..*at].ends_with('\n'));
     let blocks = starts.filter_map(|(at, _)| {
         let (label, rest) = pem[at + BEGIN.len()..].split_once('\n')?;
         let label = label.trim_end().strip_suffix("-----")?;
         let (body, _) = rest.split_once(&format!("-----END {label}-----"))?;
-        let body: String = body.split_whitespace().collect();
-        STANDARD.decode(body).is_ok().then(|| label.to_owned())
+        let headed = body.lines().next().is_some_and(|line| line.contains(": "));
+        let body: String = body.lines().filter(|line| !line.contains(": ")).flat_map(str::split_whitespace).collect();
+        STANDARD.decode(body).is_ok().then(|| (label.to_owned(), headed))
     });
-    blocks.into_iter().next().as_deref() == Some("CERTIFICATE REQUEST")
+    blocks.collect()
+}
+
+/// Tells whether the first PEM block of some base64 text is a request.
+fn is_request(encoded: &str) -> bool {
+    blocks(encoded).first().is_some_and(|(label, _)| label == "CERTIFICATE REQUEST")
 }
 
 /// What stood in the object before is let be.

@@ -50,6 +50,7 @@ VolumeAttachmentSpec Attacher Source NodeName
 VolumeAttachmentSource PersistentVolumeName InlineVolumeSpec
 CSINodeDriver Name NodeID TopologyKeys Allocatable
 VolumeNodeResources Count
+CertificateSigningRequestCondition Type Status Reason Message LastUpdateTime LastTransitionTime
 PodDisruptionBudgetSpec MinAvailable Selector MaxUnavailable UnhealthyPodEvictionPolicy
 Toleration Key Operator Value Effect TolerationSeconds
 Taint Key Value Effect TimeAdded

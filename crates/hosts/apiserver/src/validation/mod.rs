@@ -10,6 +10,7 @@ mod coordination;
 mod core;
 mod cron_job;
 mod csi;
+mod csr_conditions;
 mod discovery;
 mod event;
 mod faults;
@@ -30,6 +31,7 @@ mod resources;
 mod runtime_class;
 mod scheduling;
 mod service;
+mod statuses;
 mod storage;
 mod volume;
 mod volume_sources;
@@ -89,6 +91,8 @@ pub(crate) fn check(
         subject.metadata_update(&mut faults);
         if let Some(definition) = &resource.custom {
             custom(&subject, definition, &mut faults, let_pass);
+        } else {
+            statuses::check(&subject, &mut faults);
         }
         return faults.0;
     }

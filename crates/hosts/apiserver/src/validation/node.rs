@@ -91,7 +91,8 @@ fn ranges(spec: &Value, faults: &mut Faults) {
     }
 }
 
-fn changed(subject: &Subject<'_>, old: &Value, faults: &mut Faults) {
+/// Checks a Node against what it was.
+pub(crate) fn changed(subject: &Subject<'_>, old: &Value, faults: &mut Faults) {
     let spec = subject.spec();
     let was = old.get("spec").unwrap_or(&Value::Null);
     amounts(subject.object, faults);

@@ -20,7 +20,8 @@ const COUNTED: &[&str] = &[
     "services.loadbalancers",
 ];
 
-fn is_native(name: &str) -> bool {
+/// Tells whether a name is one of Kubernetes' own.
+pub(crate) fn is_native(name: &str) -> bool {
     !name.contains('/') || name.contains("kubernetes.io/")
 }
 
@@ -37,6 +38,27 @@ pub(crate) fn container_name(name: &str, field: &str, faults: &mut Faults) {
         }
     } else if !is_native(name) && !is_extended(name) {
         faults.invalid(field, &json!(name), "doesn't follow extended resource name standard");
+    }
+}
+
+/// Checks that an amount of huge pages is so many whole pages.
+pub(crate) fn whole_pages(name: &str, amount: &Value, field: &str, faults: &mut Faults) {
+    const UNIT: i128 = 1_000_000_000;
+    let Some(page) = name.strip_prefix("hugepages-") else { return };
+    let page = crate::quantity::nanos(page).filter(|size| *size > 0 && size % UNIT == 0);
+    let nanos = amount.as_str().and_then(crate::quantity::nanos).unwrap_or(0);
+    if page.is_none_or(|page| nanos % page != 0) {
+        let shown = amount.as_str().unwrap_or_default();
+        faults.invalid(field, amount, &format!("{shown} is not positive integer multiple of {name}"));
+    }
+}
+
+/// Checks that an amount is not below zero, told as a number.
+pub(crate) fn basic(amount: &Value, field: &str, faults: &mut Faults) {
+    let nanos = amount.as_str().and_then(crate::quantity::nanos).unwrap_or(0);
+    if nanos < 0 {
+        let whole = i64::try_from(nanos.div_euclid(1_000_000_000)).unwrap_or(i64::MIN);
+        faults.invalid(field, &json!(whole), "must be a valid resource quantity");
     }
 }
 

@@ -40,6 +40,7 @@ fn pod_fixed(overhead: &Value, faults: &mut Faults) {
         let field = format!("overhead.limits[{name}]");
         resources::container_name(name, &field, faults);
         resources::amount(name, amount, &field, faults);
+        resources::whole_pages(name, amount, &field, faults);
     }
     let has = |wanted: fn(&str) -> bool| amounts.is_some_and(|map| map.keys().any(|name| wanted(name)));
     if has(|name| name.starts_with("hugepages-")) && !has(|name| matches!(name, "cpu" | "memory")) {

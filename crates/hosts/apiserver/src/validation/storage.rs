@@ -111,7 +111,8 @@ fn capacity(subject: &Subject<'_>, faults: &mut Faults) {
     faults.immutable(object, old, &["storageClassName"]);
 }
 
-fn attachment(subject: &Subject<'_>, faults: &mut Faults) {
+/// Checks a VolumeAttachment.
+pub(crate) fn attachment(subject: &Subject<'_>, faults: &mut Faults) {
     let spec = subject.spec();
     subject.metadata(faults);
     csi::driver_name(text(spec, "attacher"), "spec.attacher", faults);
@@ -127,6 +128,7 @@ fn attachment(subject: &Subject<'_>, faults: &mut Faults) {
         }
     }
     faults.name("spec.nodeName", Rule::Subdomain, text(spec, "nodeName"));
+    attached(subject.object.get("status").unwrap_or(&Value::Null), faults);
     if let Some(name) = named {
         faults.name("spec.source.persistentVolumeName", Rule::Subdomain, name);
     }
@@ -135,5 +137,25 @@ fn attachment(subject: &Subject<'_>, faults: &mut Faults) {
     {
         let shown = inner::shown(&Type::Struct("storage.v1.VolumeAttachmentSpec"), spec);
         faults.wrong("spec", &format!("{shown}: field is immutable"));
+    }
+}
+
+/// What the attaching has come to.
+fn attached(status: &Value, faults: &mut Faults) {
+    const MOST: usize = 256 * 1024;
+    let told = status.get("attachmentMetadata").and_then(Value::as_object).into_iter().flatten();
+    let size: usize = told.map(|(name, value)| name.len() + value.as_str().map_or(0, str::len)).sum();
+    if size > MOST {
+        faults.too_long("status.attachmentMetadata", MOST as u64);
+    }
+    for field in ["attachError", "detachError"] {
+        let Some(error) = set(status, field) else { continue };
+        if text(error, "message").len() > 1024 {
+            // Upstream tells another bound than it keeps.
+            faults.too_long(&format!("status.{field}.message"), MOST as u64);
+        }
+        if let Some(code) = set(error, "errorCode").filter(|code| code.as_i64().is_some_and(|code| code < 0)) {
+            faults.invalid(&format!("status.{field}.errorCode"), code, "must be between 0 and 2147483647, inclusive");
+        }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::Subject;
 use super::faults::{Faults, child, list, set, text};
-use super::{inner, node_selector, volume_sources};
+use super::{inner, node_selector, resources, volume_sources};
 use crate::names::Rule;
 use crate::object::{meta, pairs};
 use crate::typed::Type;
@@ -139,11 +139,7 @@ fn capacity(spec: &Value, path: &str, faults: &mut Faults) {
     }
     for (name, amount) in amounts.into_iter().flatten() {
         let field = format!("{field}[{name}]");
-        let nanos = amount.as_str().and_then(crate::quantity::nanos).unwrap_or(0);
-        if nanos < 0 {
-            let whole = i64::try_from(nanos.div_euclid(1_000_000_000)).unwrap_or(i64::MIN);
-            faults.invalid(&field, &json!(whole), "must be a valid resource quantity");
-        }
+        resources::basic(amount, &field, faults);
         positive(&field, amount, faults);
     }
 }
