@@ -199,7 +199,7 @@ fn volume_sources(spec: &mut Map<String, Value>) {
 
 /// Follows kubernetes `pkg/apis/autoscaling/v2/defaults.go`; version 1 knows only how busy the processors may be.
 fn autoscaler(resource: &Resource, value: &mut Value) {
-    let others = crate::conversion::has_other_metrics(value);
+    let others = crate::autoscalers::has_other_metrics(value);
     let Some(spec) = object(value, "spec") else { return };
     fill(spec, "minReplicas", json!(1));
     if resource.version == "v1" {

@@ -8,6 +8,8 @@ mod admission;
 mod aggregation;
 mod audit;
 mod auth;
+mod autoscaler_metrics;
+mod autoscalers;
 mod bootstrap;
 mod builtin;
 mod call;

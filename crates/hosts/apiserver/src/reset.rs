@@ -5,13 +5,18 @@
 use model::Caller;
 use serde_json::{Map, Value, json};
 
+use crate::autoscalers;
 use crate::catalog::Resource;
 
 /// Sets back what a new object may not say.
 pub(crate) fn on_create(resource: &Resource, object: &mut Value) {
     match (resource.group.as_str(), resource.kind.as_str()) {
-        ("", "Node") => drop_fields(object, "spec", &["configSource"], None),
+        ("", "Node") => {
+            drop_fields(object, "spec", &["configSource"], None);
+            drop_fields(object, "status", &["config"], None);
+        }
         ("", "PersistentVolumeClaim") => claim_sources(object, None),
+        ("autoscaling", _) if resource.version == "v1" => autoscalers::tidy(object),
         ("coordination.k8s.io", "Lease") => drop_fields(object, "spec", &["strategy", "preferredHolder"], None),
         ("storage.k8s.io", "CSIDriver") => drop_fields(object, "spec", &["preventPodSchedulingIfMissing"], None),
         ("storage.k8s.io", "CSINode") => empty_lists(object),
@@ -22,7 +27,12 @@ pub(crate) fn on_create(resource: &Resource, object: &mut Value) {
 /// Sets back what a changed object may not say, unless it said so before.
 pub(crate) fn on_update(resource: &Resource, subresource: &str, old: &Value, object: &mut Value) {
     match (resource.group.as_str(), resource.kind.as_str()) {
-        ("", "Node") => drop_fields(object, "spec", &["configSource"], Some(old)),
+        ("", "Node") => {
+            drop_fields(object, "spec", &["configSource"], Some(old));
+            drop_fields(object, "status", &["config"], Some(old));
+        }
+        ("autoscaling", _) if resource.version == "v1" => autoscalers::tidy(object),
+        ("autoscaling", _) => empty_list(object, "/status/currentMetrics"),
         ("", "PersistentVolumeClaim") => claim_sources(object, Some(old)),
         ("coordination.k8s.io", "Lease") => drop_fields(object, "spec", &["strategy", "preferredHolder"], Some(old)),
         ("storage.k8s.io", "CSIDriver") => drop_fields(object, "spec", &["preventPodSchedulingIfMissing"], Some(old)),
@@ -62,13 +72,16 @@ fn drop_fields(object: &mut Value, part: &str, names: &[&str], old: Option<&Valu
     }
 }
 
-/// Lists that are there and empty are told as none.
-fn empty_lists(node: &mut Value) {
-    let Some(drivers) = node.pointer_mut("/spec/drivers") else { return };
-    if drivers.as_array().is_some_and(Vec::is_empty) {
-        *drivers = Value::Null;
+/// A list that is there and empty is told as none.
+fn empty_list(object: &mut Value, place: &str) {
+    if let Some(list) = object.pointer_mut(place).filter(|list| list.as_array().is_some_and(Vec::is_empty)) {
+        *list = Value::Null;
     }
-    for driver in drivers.as_array_mut().into_iter().flatten() {
+}
+
+fn empty_lists(node: &mut Value) {
+    empty_list(node, "/spec/drivers");
+    for driver in node.pointer_mut("/spec/drivers").and_then(Value::as_array_mut).into_iter().flatten() {
         if driver.get("topologyKeys").and_then(Value::as_array).is_some_and(Vec::is_empty) {
             driver["topologyKeys"] = Value::Null;
         }

@@ -12,7 +12,7 @@ use store::{Batch, Entry, StoreError};
 
 use crate::admission::{self, Ask};
 use crate::catalog::Resource;
-use crate::checks::{check_account, check_create, check_grants, check_namespace_lives, checked_namespace, namespace_guard};
+use crate::checks::{check_account, check_create, check_grants, check_namespace_lives, check_signer, checked_namespace, namespace_guard};
 use crate::converter::fields::Applying;
 use crate::object::{self, finalizers, meta, meta_mut};
 use crate::request::{FieldValidation, WriteOptions};
@@ -232,6 +232,7 @@ pub(crate) async fn change_applied(
         {
             check_grants(call, &new)?;
         }
+        check_signer(call, part, &old, &new)?;
         admission::validate(server, &ask, Some(&new), Some(&old), &mut warnings).await?;
         if same_but_for_times(&old, &new) {
             return Ok((old, warnings));

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::Subject;
 use super::faults::{Faults, child, list, set, text};
 use super::metrics::{self, Groups};
-use crate::conversion;
+use crate::autoscalers;
 use crate::names::Rule;
 
 /// The longest time over which what was wanted is remembered, and the longest period of a policy, in seconds.
@@ -23,7 +23,7 @@ pub(crate) fn check(subject: &Subject<'_>, faults: &mut Faults) {
     let second = |object: &Value| {
         let mut object = object.clone();
         if subject.resource.version == "v1" {
-            conversion::autoscaler(&mut object, true);
+            autoscalers::to_second(&mut object);
         }
         object.get("spec").cloned().unwrap_or_default()
     };

@@ -51,6 +51,9 @@ VolumeAttachmentSource PersistentVolumeName InlineVolumeSpec
 CSINodeDriver Name NodeID TopologyKeys Allocatable
 VolumeNodeResources Count
 CertificateSigningRequestCondition Type Status Reason Message LastUpdateTime LastTransitionTime
+HorizontalPodAutoscalerBehavior ScaleUp ScaleDown
+HPAScalingRules StabilizationWindowSeconds SelectPolicy Policies Tolerance
+HPAScalingPolicy Type Value PeriodSeconds
 PodDisruptionBudgetSpec MinAvailable Selector MaxUnavailable UnhealthyPodEvictionPolicy
 Toleration Key Operator Value Effect TolerationSeconds
 Taint Key Value Effect TimeAdded

@@ -14,7 +14,7 @@ mod csr_conditions;
 mod discovery;
 mod event;
 mod faults;
-mod inner;
+pub(crate) mod inner;
 mod job;
 mod job_policies;
 mod metadata;
