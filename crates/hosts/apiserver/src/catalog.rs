@@ -170,7 +170,10 @@ impl Resource {
         } else if self.kind == "Event" {
             crate::conversion::event(object, self.group == "events.k8s.io");
         } else if self.kind == "HorizontalPodAutoscaler" {
-            crate::conversion::autoscaler(object, self.version == "v2");
+            match self.version.as_str() {
+                "v1" => crate::autoscalers::to_first(object),
+                _ => crate::autoscalers::to_second(object),
+            }
         }
     }
 

@@ -141,6 +141,37 @@ pub(crate) fn check_grants(call: &Call, object: &Value) -> ApiResult<()> {
     Err(ApiError::forbidden(resource, meta(object, "name"), &why))
 }
 
+/// Requests for certificates are decided and signed only by those who may so for their signer, by its name or by its domain
+/// (kubernetes `plugin/pkg/admission/certificates`).
+pub(crate) fn check_signer(call: &Call, subresource: &str, old: &Value, new: &Value) -> ApiResult<()> {
+    let resource = &call.resource;
+    if resource.kind != "CertificateSigningRequest" || resource.custom.is_some() {
+        return Ok(());
+    }
+    let (verb, touched) = match subresource {
+        "approval" => ("approve", true),
+        "status" => ("sign", ["certificate", "conditions"].iter().any(|name| old["status"].get(*name) != new["status"].get(*name))),
+        _ => return Ok(()),
+    };
+    let signer = old.pointer("/spec/signerName").and_then(Value::as_str).unwrap_or_default();
+    let domain = format!("{}/*", signer.split('/').next().unwrap_or_default());
+    let rules = call.server.rules();
+    let may = [signer, domain.as_str()].into_iter().any(|name| {
+        let attributes = rbac::Attributes {
+            verb: verb.to_owned(),
+            group: resource.group.clone(),
+            resource: "signers".to_owned(),
+            name: name.to_owned(),
+            ..rbac::Attributes::default()
+        };
+        rules.allows(&call.caller, &attributes)
+    });
+    if !touched || may {
+        return Ok(());
+    }
+    Err(ApiError::forbidden(resource, meta(old, "name"), &format!("user not permitted to {verb} requests with signerName {signer:?}")))
+}
+
 /// What only those may who may do everything.
 fn everything() -> [rbac::Attributes; 2] {
     let any = || "*".to_owned();

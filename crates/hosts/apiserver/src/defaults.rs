@@ -35,12 +35,13 @@ pub(crate) fn native(resource: &Resource, value: &mut Value) {
             if let Some(spec) = object(value, "spec") {
                 fill(spec, "persistentVolumeReclaimPolicy", json!("Retain"));
                 fill(spec, "volumeMode", json!("Filesystem"));
-                if let Some(Value::Object(path)) = spec.get_mut("hostPath") {
-                    fill(path, "type", json!(""));
-                }
+                volume_sources(spec);
             }
         }
         ("", "Node") => {
+            if let Some(spec) = object(value, "spec") {
+                ranges(spec);
+            }
             if let Some(status) = object(value, "status")
                 && let Some(capacity) = status.get("capacity").cloned()
             {
@@ -55,19 +56,7 @@ pub(crate) fn native(resource: &Resource, value: &mut Value) {
         ("", "LimitRange") => limit_range(value),
         ("", "PodTemplate" | "ReplicationController") | ("apps" | "batch", _) => workload_defaults::fill_in(&resource.kind, value),
         ("networking.k8s.io", "NetworkPolicy") => network_policy(value),
-        ("autoscaling", _) if resource.version == "v1" => {
-            if let Some(spec) = object(value, "spec") {
-                fill(spec, "minReplicas", json!(1));
-            }
-        }
-        ("autoscaling", _) => {
-            if let Some(spec) = object(value, "spec") {
-                fill(spec, "minReplicas", json!(1));
-                let cpu =
-                    json!([{"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}}]);
-                fill(spec, "metrics", cpu);
-            }
-        }
+        ("autoscaling", _) => autoscaler(resource, value),
         ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding") => binding(value),
         ("networking.k8s.io", "IngressClass") => {
             if let Some(Value::Object(parameters)) = value.pointer_mut("/spec/parameters") {
@@ -79,6 +68,11 @@ pub(crate) fn native(resource: &Resource, value: &mut Value) {
             fill_in(port, "protocol", json!("TCP"));
         }),
         ("scheduling.k8s.io", _) => fill_in(value, "preemptionPolicy", json!("PreemptLowerPriority")),
+        ("storage.k8s.io", "VolumeAttachment") => {
+            if let Some(Value::Object(spec)) = value.pointer_mut("/spec/source/inlineVolumeSpec") {
+                volume_sources(spec);
+            }
+        }
         ("storage.k8s.io", "CSIDriver") => {
             if let Some(spec) = object(value, "spec") {
                 fill(spec, "attachRequired", json!(true));
@@ -109,6 +103,25 @@ pub(crate) fn native(resource: &Resource, value: &mut Value) {
     }
 }
 
+/// Returns the lists that are there and empty, and that for this reason are not filled in, by the objects they stand in.
+pub(crate) fn chosen_none(resource: &Resource, value: &Value) -> Vec<(String, &'static str)> {
+    if resource.group != "autoscaling" || resource.custom.is_some() {
+        return Vec::new();
+    }
+    let places = ["scaleUp", "scaleDown"].into_iter().map(|direction| format!("/spec/behavior/{direction}"));
+    let empty = |place: &String| value.pointer(place).and_then(|rules| rules.get("policies")).is_some_and(|list| *list == json!([]));
+    places.filter(empty).map(|place| (place, "policies")).collect()
+}
+
+/// Takes out again what was filled into those.
+pub(crate) fn clear(chosen: &[(String, &'static str)], value: &mut Value) {
+    for (place, name) in chosen {
+        if let Some(Value::Object(map)) = value.pointer_mut(place) {
+            map.remove(*name);
+        }
+    }
+}
+
 fn fill_in(value: &mut Value, name: &str, default: Value) {
     if let Value::Object(map) = value {
         fill(map, name, default);
@@ -117,6 +130,62 @@ fn fill_in(value: &mut Value, name: &str, default: Value) {
 
 fn each<'a>(value: &'a mut Value, name: &str) -> impl Iterator<Item = &'a mut Value> {
     value.get_mut(name).and_then(Value::as_array_mut).into_iter().flatten()
+}
+
+/// The first of a Node's ranges and the range alone are the same (kubernetes `pkg/apis/core/v1/conversion.go`).
+fn ranges(spec: &mut Map<String, Value>) {
+    let alone = spec.get("podCIDR").filter(|range| range.as_str().is_some_and(|range| !range.is_empty())).cloned();
+    let first = spec.get("podCIDRs").and_then(|all| all.get(0)).cloned();
+    match (alone, first) {
+        (Some(alone), first) if first.as_ref() != Some(&alone) => drop(spec.insert("podCIDRs".to_owned(), json!([alone]))),
+        (None, Some(first)) => drop(spec.insert("podCIDR".to_owned(), first)),
+        _ => {}
+    }
+}
+
+/// What a volume's place leaves open (kubernetes `pkg/apis/core/v1/zz_generated.defaults.go`).
+fn volume_sources(spec: &mut Map<String, Value>) {
+    const OPEN: &[(&str, &[(&str, &str)])] = &[
+        ("hostPath", &[("type", "")]),
+        ("rbd", &[("pool", "rbd"), ("user", "admin"), ("keyring", "/etc/ceph/keyring")]),
+        ("iscsi", &[("iscsiInterface", "default")]),
+        ("azureDisk", &[("cachingMode", "ReadWrite"), ("fsType", "ext4"), ("kind", "Shared")]),
+        ("scaleIO", &[("storageMode", "ThinProvisioned"), ("fsType", "xfs")]),
+    ];
+    for (source, fields) in OPEN {
+        let Some(Value::Object(map)) = spec.get_mut(*source) else { continue };
+        fields.iter().for_each(|(name, value)| fill(map, name, json!(value)));
+        if *source == "azureDisk" {
+            fill(map, "readOnly", json!(false));
+        }
+    }
+}
+
+/// Follows kubernetes `pkg/apis/autoscaling/v2/defaults.go`; version 1 knows only how busy the processors may be.
+fn autoscaler(resource: &Resource, value: &mut Value) {
+    let others = crate::autoscalers::has_other_metrics(value);
+    let Some(spec) = object(value, "spec") else { return };
+    fill(spec, "minReplicas", json!(1));
+    if resource.version == "v1" {
+        if !others {
+            fill(spec, "targetCPUUtilizationPercentage", json!(80));
+        }
+        return;
+    }
+    let cpu = json!([{"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}}]);
+    fill(spec, "metrics", cpu);
+    let Some(Value::Object(behavior)) = spec.get_mut("behavior") else { return };
+    let policy = |kind: &str, value: i32| json!({"type": kind, "value": value, "periodSeconds": 15});
+    for (direction, window, policies) in
+        [("scaleUp", Some(0), json!([policy("Pods", 4), policy("Percent", 100)])), ("scaleDown", None, json!([policy("Percent", 100)]))]
+    {
+        let Some(rules) = ensure(behavior, direction) else { continue };
+        if let Some(window) = window {
+            fill(rules, "stabilizationWindowSeconds", json!(window));
+        }
+        fill(rules, "selectPolicy", json!("Max"));
+        fill(rules, "policies", policies);
+    }
 }
 
 fn claim(value: &mut Value) {

@@ -12,9 +12,11 @@ use crate::{decode, defaults, typed};
 /// Fits a decoded body into its kind and fills in what it leaves out. Returns warnings.
 pub(crate) fn fit(resource: &Resource, document: &Document, validation: FieldValidation) -> ApiResult<(Value, Vec<String>)> {
     let (mut object, mut warnings) = decode::coerce(resource, document, validation)?;
+    let chosen = defaults::chosen_none(resource, &object);
     in_go_form(resource, &mut object);
     if resource.custom.is_none() {
         defaults::native(resource, &mut object);
+        defaults::clear(&chosen, &mut object);
         in_go_form(resource, &mut object);
     }
     warnings.extend(unique_owners(&mut object));

@@ -57,6 +57,7 @@ pub(crate) async fn settle(server: &Arc<Server>, key: &str, object: &Value) -> A
     if !meta(object, "deletionTimestamp").is_empty() {
         queue.waiting.insert(key.to_owned());
     }
+    queue.waiting.extend(protection::class_keys(&server.store, key));
     run(server, queue).await
 }
 
@@ -120,6 +121,7 @@ fn enqueue(server: &Arc<Server>, resource: &Resource, key: &str, outcome: &Outco
     } else if resource.kind == "Pod" {
         queue.waiting.extend(protection::claim_keys(object));
     }
+    queue.waiting.extend(protection::class_keys(&server.store, key));
     let lasting = (resource.kind == "ServiceAccount" && meta(object, "name") == "default")
         || (resource.kind == "ConfigMap" && meta(object, "name") == "kube-root-ca.crt");
     if lasting && resource.custom.is_none() {
@@ -246,6 +248,9 @@ async fn waiting(server: &Arc<Server>, key: &str, queue: &mut Queue) -> ApiResul
                 "CustomResourceDefinition" => empty_definition(server, &catalog, &mut new, queue),
                 "PersistentVolumeClaim" if protection::claim_is_free(&server.store, &old) => drop_finalizer(&mut new, protection::CLAIM),
                 "PersistentVolume" if protection::volume_is_free(&old) => drop_finalizer(&mut new, protection::VOLUME),
+                "VolumeAttributesClass" if protection::class_is_free(&server.store, &old) => {
+                    drop_finalizer(&mut new, protection::ATTRIBUTES);
+                }
                 _ => {}
             }
         }

@@ -1,6 +1,6 @@
 //! Kubernetes' own kinds: one line each.
 
-use Generation::{Never, Spec, SpecAndAnnotations};
+use Generation::{First, Later, Never, Spec, SpecAndAnnotations};
 use Scope::{Cluster, Namespaced};
 use k8s_openapi::api::{
     admissionregistration, apps, autoscaling, batch, certificates, coordination, core, discovery, events, flowcontrol, networking, node,
@@ -23,6 +23,10 @@ pub(crate) enum Scope {
 pub(crate) enum Generation {
     /// There is none.
     Never,
+    /// It stays the first.
+    First,
+    /// Those of the spec, of which none has been counted at first.
+    Later,
     /// Those of the spec (of everything but metadata and status).
     Spec,
     /// Those of the spec and of the annotations.
@@ -165,7 +169,7 @@ kinds! {
     "rbac.authorization.k8s.io" "v1" "clusterroles" "ClusterRole" NO, NO, Cluster, NO, Never, rbac::v1::ClusterRole;
     "rbac.authorization.k8s.io" "v1" "rolebindings" "RoleBinding" NO, NO, Namespaced, NO, Never, rbac::v1::RoleBinding;
     "rbac.authorization.k8s.io" "v1" "roles" "Role" NO, NO, Namespaced, NO, Never, rbac::v1::Role;
-    "storage.k8s.io" "v1" "csidrivers" "CSIDriver" NO, NO, Cluster, NO, Never, storage::v1::CSIDriver;
+    "storage.k8s.io" "v1" "csidrivers" "CSIDriver" NO, NO, Cluster, NO, Later, storage::v1::CSIDriver;
     "storage.k8s.io" "v1" "csinodes" "CSINode" NO, NO, Cluster, NO, Never, storage::v1::CSINode;
     "storage.k8s.io" "v1" "csistoragecapacities" "CSIStorageCapacity" NO, NO, Namespaced, NO, Never, storage::v1::CSIStorageCapacity;
     "storage.k8s.io" "v1" "storageclasses" "StorageClass" &["sc"], NO, Cluster, NO, Never, storage::v1::StorageClass;
@@ -180,7 +184,7 @@ kinds! {
     "admissionregistration.k8s.io" "v1" "validatingadmissionpolicies" "ValidatingAdmissionPolicy" NO, EXTENSIONS, Cluster, STATUS, Spec, admissionregistration::v1::ValidatingAdmissionPolicy;
     "admissionregistration.k8s.io" "v1" "validatingadmissionpolicybindings" "ValidatingAdmissionPolicyBinding" NO, EXTENSIONS, Cluster, NO, Spec, admissionregistration::v1::ValidatingAdmissionPolicyBinding;
     "apiextensions.k8s.io" "v1" "customresourcedefinitions" "CustomResourceDefinition" &["crd", "crds"], EXTENSIONS, Cluster, STATUS, Spec, apiextensions::v1::CustomResourceDefinition;
-    "scheduling.k8s.io" "v1" "priorityclasses" "PriorityClass" &["pc"], NO, Cluster, NO, Spec, scheduling::v1::PriorityClass;
+    "scheduling.k8s.io" "v1" "priorityclasses" "PriorityClass" &["pc"], NO, Cluster, NO, First, scheduling::v1::PriorityClass;
     "coordination.k8s.io" "v1" "leases" "Lease" NO, NO, Namespaced, NO, Never, coordination::v1::Lease;
     "node.k8s.io" "v1" "runtimeclasses" "RuntimeClass" NO, NO, Cluster, NO, Never, node::v1::RuntimeClass;
     "discovery.k8s.io" "v1" "endpointslices" "EndpointSlice" NO, NO, Namespaced, NO, Spec, discovery::v1::EndpointSlice;

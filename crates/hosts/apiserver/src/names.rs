@@ -52,6 +52,8 @@ pub(crate) enum Rule {
     Label1035,
     /// No `/` and `%`, not `.` or `..`.
     Segment,
+    /// Whatever it is.
+    Any,
 }
 
 /// Returns what is wrong with a name.
@@ -60,7 +62,7 @@ pub(crate) fn faults(rule: Rule, name: &str) -> Vec<String> {
     let most = match rule {
         Rule::Subdomain => 253,
         Rule::Label | Rule::Label1035 => 63,
-        Rule::Segment => usize::MAX,
+        Rule::Segment | Rule::Any => usize::MAX,
     };
     if name.len() > most {
         found.push(format!("must be no more than {most} characters"));
@@ -77,7 +79,7 @@ pub(crate) fn faults(rule: Rule, name: &str) -> Vec<String> {
         }
         Rule::Segment if name == "." || name == ".." => found.push(format!("may not be '{name}'")),
         Rule::Segment => found.extend(['/', '%'].iter().filter(|one| name.contains(**one)).map(|one| format!("may not contain '{one}'"))),
-        Rule::Subdomain | Rule::Label | Rule::Label1035 => {}
+        Rule::Subdomain | Rule::Label | Rule::Label1035 | Rule::Any => {}
     }
     found
 }

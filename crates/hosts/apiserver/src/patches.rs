@@ -195,7 +195,7 @@ fn undecodable(resource: &Resource, patch: &Patch, object: &Value, strict: &[Str
 /// Takes out of a configuration what this endpoint ignores.
 fn strip(resource: &Resource, subresource: &str, config: &mut Value) {
     let Value::Object(map) = config else { return };
-    if subresource == "status" {
+    if matches!(subresource, "status" | "approval") {
         map.retain(|name, _| matches!(name.as_str(), "apiVersion" | "kind" | "metadata" | "status"));
     } else if resource.subresources.status {
         map.remove("status");
@@ -268,7 +268,7 @@ fn check_config(call: &Call, config: &mut Value) -> ApiResult<()> {
 
 /// Returns the fields that this endpoint ignores.
 fn reset(resource: &Resource, subresource: &str, config: &Value) -> FieldSet {
-    if subresource == "status" {
+    if matches!(subresource, "status" | "approval") {
         let mut set = FieldSet::path(&["metadata"]);
         for name in config.as_object().into_iter().flat_map(|map| map.keys()).filter(|name| *name != "status") {
             set.union(&FieldSet::path(&[name]));

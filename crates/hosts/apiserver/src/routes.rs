@@ -12,7 +12,7 @@ use model::Caller;
 use serde_json::json;
 
 use crate::audit::Trail;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Resource};
 use crate::deadline::Deadline;
 use crate::rbac::Attributes;
 use crate::request::{Place, Query, WriteOptions, place, verb};
@@ -217,7 +217,7 @@ async fn dispatch(call: &Call, method: Method) -> ApiResult<Response> {
     }
     match place.subresource.as_str() {
         "" => whole(call, &method).await,
-        "status" if resource.subresources.status => match method {
+        part if (part == "status" && resource.subresources.status) || is_decision(resource, part) => match method {
             Method::GET | Method::HEAD => read::get(call).await,
             Method::PUT => write::update(call).await,
             Method::PATCH => patches::answer(call).await,
@@ -241,6 +241,11 @@ async fn dispatch(call: &Call, method: Method) -> ApiResult<Response> {
         }
         _ => Err(ApiError::no_such_way()),
     }
+}
+
+/// Tells whether this is where requests for certificates are decided.
+fn is_decision(resource: &Resource, part: &str) -> bool {
+    part == "approval" && resource.custom.is_none() && resource.subresources.others.iter().any(|one| one == "approval")
 }
 
 async fn whole(call: &Call, method: &Method) -> ApiResult<Response> {

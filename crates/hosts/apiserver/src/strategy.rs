@@ -6,7 +6,7 @@ use crate::catalog::Resource;
 use crate::crd;
 use crate::kinds::Generation;
 use crate::object::{self, meta, meta_mut};
-use crate::{gates, pods, services};
+use crate::{gates, pods, reset, services};
 
 /// Metadata that only the server writes.
 const SYSTEM: &[&str] = &["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "resourceVersion"];
@@ -41,7 +41,7 @@ pub(crate) fn identify(object: &mut Value, now: &str) {
 
 /// Prepares a new object of its kind.
 pub(crate) fn prepare_create(resource: &Resource, object: &mut Value, now: &str) {
-    if resource.generation != Generation::Never {
+    if !matches!(resource.generation, Generation::Never | Generation::Later) {
         meta_mut(object).insert("generation".to_owned(), json!(1));
     }
     if resource.subresources.status
@@ -54,6 +54,7 @@ pub(crate) fn prepare_create(resource: &Resource, object: &mut Value, now: &str)
         return;
     }
     gates::drop_disabled(resource, object, None);
+    reset::on_create(resource, object);
     match (resource.group.as_str(), resource.kind.as_str()) {
         ("", "Namespace") => {
             // A name that was made up is known only now.
@@ -81,6 +82,7 @@ pub(crate) fn prepare_create(resource: &Resource, object: &mut Value, now: &str)
             object["status"] = json!({"phase": "Pending", "lastPhaseTransitionTime": now});
             protect(object, crate::protection::VOLUME);
         }
+        ("storage.k8s.io", "VolumeAttributesClass") => protect(object, crate::protection::ATTRIBUTES),
         ("", "Node") => {
             taint(object);
             return;
@@ -208,6 +210,7 @@ pub(crate) fn prepare_update(resource: &Resource, subresource: &str, old: &Value
     new = match subresource {
         "status" => with_status_of(resource, old, new),
         "finalize" => with_finalizers_of(old, &new),
+        "approval" => reset::with_decisions_of(old, new),
         "binding" => new,
         "ephemeralcontainers" => pods::with_added(old, &new),
         "resize" => with_resources_of(old, &new),
@@ -215,6 +218,7 @@ pub(crate) fn prepare_update(resource: &Resource, subresource: &str, old: &Value
     };
     if resource.custom.is_none() {
         gates::drop_disabled(resource, &mut new, Some(old));
+        reset::on_update(resource, subresource, old, &mut new);
         match (resource.group.as_str(), resource.kind.as_str()) {
             ("", "Namespace") => label_namespace(&mut new),
             ("", "Service") if subresource.is_empty() => {
@@ -335,8 +339,8 @@ fn counts(resource: &Resource, old: &Value, new: &Value) -> bool {
         part(old) != part(new)
     };
     match resource.generation {
-        Generation::Never => false,
-        Generation::Spec => differs(&["metadata", "status", "apiVersion"]),
+        Generation::Never | Generation::First => false,
+        Generation::Spec | Generation::Later => differs(&["metadata", "status", "apiVersion"]),
         Generation::Everything => differs(&["metadata", "apiVersion"]),
         Generation::SpecAndAnnotations => {
             differs(&["metadata", "status", "apiVersion"]) || object::pairs(old, "annotations") != object::pairs(new, "annotations")

@@ -12,13 +12,13 @@ use store::{Batch, Entry, StoreError};
 
 use crate::admission::{self, Ask};
 use crate::catalog::Resource;
-use crate::checks::{check_account, check_create, check_grants, check_namespace_lives, checked_namespace, namespace_guard};
+use crate::checks::{check_account, check_create, check_grants, check_namespace_lives, check_signer, checked_namespace, namespace_guard};
 use crate::converter::fields::Applying;
 use crate::object::{self, finalizers, meta, meta_mut};
 use crate::request::{FieldValidation, WriteOptions};
 use crate::status::{ApiError, ApiResult};
 use crate::typed;
-use crate::{Server, bootstrap, converter, decode, delete, kinds, patches, pods, strategy, token, validation};
+use crate::{Server, bootstrap, converter, decode, delete, kinds, patches, pods, reset, strategy, token, validation};
 
 pub(crate) use crate::call::Call;
 pub(crate) use crate::fit::{fit, in_go_form, refit, refit_applied};
@@ -100,6 +100,7 @@ pub(crate) async fn create_object(
             meta_mut(&mut new).insert("name".to_owned(), json!(format!("{base}{}", object::suffix())));
         }
         strategy::prepare_create(resource, &mut new, &now);
+        reset::name_requester(resource, &call.caller, &mut new);
         in_go_form(resource, &mut new);
         let violations = validation::check(resource, "", &new, None, warnings);
         if !violations.is_empty() {
@@ -222,6 +223,7 @@ pub(crate) async fn change_applied(
         tidy_ownership(&mut object);
         let part = if subresource == "scale" { "" } else { subresource };
         let mut new = strategy::prepare_update(resource, part, &old, object);
+        reset::date_conditions(resource, part, &old, &mut new, &now);
         in_go_form(resource, &mut new);
         if ownership == Ownership::Track {
             converter::fields::track(server, resource, &old, &mut new, call.writer(options, subresource, &now)).await?;
@@ -242,6 +244,7 @@ pub(crate) async fn change_applied(
         {
             check_grants(call, &new)?;
         }
+        check_signer(call, part, &old, &new)?;
         admission::validate(server, &ask, Some(&new), Some(&old), &mut warnings).await?;
         if same_but_for_times(&old, &new) {
             return Ok((old, warnings));

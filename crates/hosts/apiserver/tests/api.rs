@@ -24,6 +24,10 @@ mod agreement;
 mod audit;
 #[path = "api/bounds.rs"]
 mod bounds;
+#[path = "api/cases.rs"]
+mod cases;
+#[path = "api/completed.rs"]
+mod completed;
 #[path = "api/conversion.rs"]
 mod conversion;
 #[path = "api/deadline.rs"]
@@ -34,10 +38,18 @@ mod definitions;
 mod events;
 #[path = "api/jobs.rs"]
 mod jobs;
+#[path = "api/machines.rs"]
+mod machines;
 #[path = "api/pods.rs"]
 mod pods;
+#[path = "api/scaling.rs"]
+mod scaling;
+#[path = "api/storage_kinds.rs"]
+mod storage_kinds;
 #[path = "api/tokens.rs"]
 mod tokens;
+#[path = "api/volumes.rs"]
+mod volumes;
 
 struct Still;
 

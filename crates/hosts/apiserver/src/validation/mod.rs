@@ -3,27 +3,41 @@
 //! Read first: [`check`], then the file of the kind.
 
 mod autoscaling;
+mod certificates;
+mod cidr;
+mod claim;
 mod claim_spec;
 mod coordination;
 mod core;
 mod cron_job;
+mod csi;
+mod csr_conditions;
 mod daemon_set;
 mod discovery;
 mod event;
 mod faults;
+pub(crate) mod inner;
 mod job;
 mod job_policies;
 mod metadata;
+mod metrics;
 mod networking;
 mod node;
+mod node_selector;
 mod pod;
 mod pod_warnings;
 mod policy;
 mod rbac;
+mod resources;
+mod runtime_class;
 mod scheduling;
 mod service;
 mod stateful_set;
+mod statuses;
 mod storage;
+mod volume;
+mod volume_sources;
+mod warnings;
 mod workloads;
 
 use schema::{Cause, Violation, validate, validate_all};
@@ -69,7 +83,7 @@ pub(crate) fn check(
     subresource: &str,
     object: &Value,
     old: Option<&Value>,
-    warnings: &mut Vec<String>,
+    let_pass: &mut Vec<String>,
 ) -> Vec<Violation> {
     let subject = Subject { resource, subresource, object, old };
     let mut faults = Faults(Vec::new(), resource.form());
@@ -80,18 +94,20 @@ pub(crate) fn check(
     if subresource == "status" {
         subject.metadata_update(&mut faults);
         if let Some(definition) = &resource.custom {
-            custom(&subject, definition, &mut faults, warnings);
+            custom(&subject, definition, &mut faults, let_pass);
+        } else {
+            statuses::check(&subject, &mut faults);
         }
         return faults.0;
     }
     if let Some(definition) = &resource.custom {
         subject.metadata(&mut faults);
-        custom(&subject, definition, &mut faults, warnings);
+        custom(&subject, definition, &mut faults, let_pass);
         return faults.0;
     }
     if resource.kind == "CustomResourceDefinition" {
         let before = old.map(crd::warnings).unwrap_or_default();
-        warnings.extend(crd::warnings(object).into_iter().filter(|warning| !before.contains(warning)));
+        let_pass.extend(crd::warnings(object).into_iter().filter(|warning| !before.contains(warning)));
     }
     native(&subject, &mut faults);
     if faults.0.is_empty() && old.is_none() {
@@ -99,7 +115,8 @@ pub(crate) fn check(
         metadata::create(resource, object, Rule::Segment, &mut faults);
     }
     if faults.0.is_empty() {
-        warnings.extend(pod_warnings::of(&subject));
+        let_pass.extend(pod_warnings::of(&subject));
+        let_pass.extend(warnings::of(&subject));
     }
     faults.0
 }
@@ -159,7 +176,9 @@ fn native(subject: &Subject<'_>, faults: &mut Faults) {
         ("networking.k8s.io", _) => networking::check(subject, faults),
         ("discovery.k8s.io", _) => discovery::check(subject, faults),
         ("coordination.k8s.io", _) => coordination::check(subject, faults),
-        ("scheduling.k8s.io" | "node.k8s.io", _) => scheduling::check(subject, faults),
+        ("scheduling.k8s.io", _) => scheduling::check(subject, faults),
+        ("node.k8s.io", _) => runtime_class::check(subject, faults),
+        ("certificates.k8s.io", _) => certificates::check(subject, faults),
         ("rbac.authorization.k8s.io", _) => rbac::check(subject, faults),
         _ => by_schema(subject, faults),
     }

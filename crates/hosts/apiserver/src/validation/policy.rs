@@ -1,16 +1,18 @@
 //! PodDisruptionBudget. Follows kubernetes `pkg/apis/policy/validation/validation.go`.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Subject;
 use super::faults::{Faults, set};
+use super::inner;
+use crate::typed::Type;
 
 /// Checks a PodDisruptionBudget.
 pub(crate) fn check(subject: &Subject<'_>, faults: &mut Faults) {
     let spec = subject.spec();
     if set(spec, "minAvailable").is_some() && set(spec, "maxUnavailable").is_some() {
-        let shown = json!({"minAvailable": spec["minAvailable"], "maxUnavailable": spec["maxUnavailable"]});
-        faults.invalid("spec", &shown, "minAvailable and maxUnavailable cannot be both set");
+        let shown = inner::shown(&Type::Struct("policy.v1.PodDisruptionBudgetSpec"), spec);
+        faults.wrong("spec", &format!("{shown}: minAvailable and maxUnavailable cannot be both set"));
     }
     for field in ["minAvailable", "maxUnavailable"] {
         if let Some(value) = set(spec, field) {

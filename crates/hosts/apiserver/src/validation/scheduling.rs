@@ -1,56 +1,55 @@
-//! PriorityClass and RuntimeClass. Follows kubernetes `pkg/apis/scheduling/validation/validation.go` and
-//! `pkg/apis/node/validation/validation.go`.
+//! PriorityClass. Follows kubernetes `pkg/apis/scheduling/validation/validation.go`.
 
 use serde_json::{Value, json};
 
 use super::Subject;
-use super::faults::{Faults, text};
-use crate::names::Rule;
+use super::faults::{Faults, set};
 use crate::object::meta;
 
-/// Checks an object of these kinds.
+/// Those of the system, with their values.
+const SYSTEM: &[(&str, i64)] = &[("system-node-critical", 2_000_001_000), ("system-cluster-critical", 2_000_000_000)];
+/// The highest value that others may have.
+const HIGHEST: i64 = 1_000_000_000;
+
+/// Checks a PriorityClass.
 pub(crate) fn check(subject: &Subject<'_>, faults: &mut Faults) {
-    let Subject { object, old, .. } = *subject;
-    if old.is_some() {
-        subject.metadata_update(faults);
-    } else {
+    let object = subject.object;
+    let Some(old) = subject.old else {
         subject.metadata(faults);
+        return created(object, faults);
+    };
+    subject.metadata_update(faults);
+    if object.get("value") != old.get("value") {
+        faults.forbidden("value", "may not be changed in an update.");
     }
-    if subject.resource.kind == "RuntimeClass" {
-        return runtime(object, old, faults);
-    }
+    faults.immutable(object, old, &["preemptionPolicy"]);
+}
+
+fn created(object: &Value, faults: &mut Faults) {
     let name = meta(object, "name");
     let value = object.get("value").and_then(Value::as_i64).unwrap_or(0);
-    if old.is_none() {
-        if name.starts_with("system-") && !matches!(name, "system-node-critical" | "system-cluster-critical") {
-            let why = format!(
-                "priority class names with 'system-' prefix are reserved for system use only. error: {name} is not a known system priority class"
-            );
-            faults.forbidden("metadata.name", &why);
-        } else if value > 1_000_000_000 && !name.starts_with("system-") {
-            faults.forbidden("value", "maximum allowed value of a user defined priority is 1000000000");
+    if name.starts_with("system-") {
+        let why = "priority class names with 'system-' prefix are reserved for system use only. error: ";
+        if let Some(wrong) = system(object, name, value) {
+            faults.forbidden("metadata.name", &format!("{why}{wrong}"));
         }
+    } else if value > HIGHEST {
+        faults.forbidden("value", &format!("maximum allowed value of a user defined priority is {HIGHEST}"));
     }
-    if let Some(old) = old {
-        if object.get("value") != old.get("value") {
-            faults.forbidden("value", "may not be changed in an update.");
-        }
-        faults.immutable(object, old, &["preemptionPolicy"]);
-    }
-    let policy = text(object, "preemptionPolicy");
-    if old.is_none() && !matches!(policy, "" | "PreemptLowerPriority" | "Never") {
-        faults.not_supported("preemptionPolicy", &json!(policy), &["Never", "PreemptLowerPriority"]);
+    match set(object, "preemptionPolicy").and_then(Value::as_str) {
+        None | Some("PreemptLowerPriority" | "Never") => {}
+        Some("") => faults.required("preemptionPolicy", ""),
+        Some(other) => faults.not_supported("preemptionPolicy", &json!(other), &["PreemptLowerPriority", "Never"]),
     }
 }
 
-fn runtime(object: &Value, old: Option<&Value>, faults: &mut Faults) {
-    let handler = text(object, "handler");
-    if let Some(old) = old {
-        return faults.immutable(object, old, &["handler"]);
+fn system(object: &Value, name: &str, value: i64) -> Option<String> {
+    let Some((_, own)) = SYSTEM.iter().find(|(known, _)| *known == name) else {
+        return Some(format!("{name} is not a known system priority class"));
+    };
+    if *own != value {
+        return Some(format!("value of {name} PriorityClass must be {own}"));
     }
-    if handler.is_empty() {
-        faults.required("handler", "");
-    } else {
-        faults.name("handler", Rule::Label, handler);
-    }
+    let default = object.get("globalDefault") == Some(&json!(true));
+    default.then(|| format!("globalDefault of {name} PriorityClass must be false"))
 }

@@ -1,198 +1,161 @@
-//! PersistentVolume, PersistentVolumeClaim, and the kinds of `storage.k8s.io`.
-//! Follows kubernetes `pkg/apis/core/validation/validation.go` and `pkg/apis/storage/validation/validation.go`.
+//! PersistentVolume, PersistentVolumeClaim, and the kinds of `storage.k8s.io`. Follows kubernetes
+//! `pkg/apis/storage/validation/validation.go`; read on in `volume`, `claim` and `csi`.
 
 use serde_json::{Value, json};
 
 use super::Subject;
 use super::faults::{Faults, list, set, text};
-use crate::names::Rule;
+use super::{claim, csi, inner, node_selector, volume};
+use crate::names::{self, Rule};
+use crate::typed::Type;
 
-const MODES: &[&str] = &["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"];
-/// What of a volume's spec is no place where it lies.
-const PLAIN: &[&str] = &[
-    "capacity",
-    "accessModes",
-    "claimRef",
-    "persistentVolumeReclaimPolicy",
-    "storageClassName",
-    "mountOptions",
-    "volumeMode",
-    "nodeAffinity",
-    "volumeAttributesClassName",
-];
+/// Parameters may be so many, and with their names so many bytes.
+const MOST_PARAMETERS: usize = 512;
+const PARAMETER_BYTES: usize = 256 * 1024;
 
 /// Checks an object of these kinds.
 pub(crate) fn check(subject: &Subject<'_>, faults: &mut Faults) {
-    subject.metadata_update(faults);
-    if subject.old.is_none() || subject.resource.group.is_empty() {
-        subject.metadata(faults);
-    }
     match subject.resource.kind.as_str() {
-        "PersistentVolume" => volume(subject, faults),
-        "PersistentVolumeClaim" => claim(subject, faults),
+        "PersistentVolume" => volume::check(subject, faults),
+        "PersistentVolumeClaim" => claim::check(subject, faults),
         "StorageClass" => class(subject, faults),
-        "VolumeAttachment" => {
-            if text(subject.spec(), "attacher").is_empty() {
-                faults.required("spec.attacher", "");
-            }
-            if text(subject.spec(), "nodeName").is_empty() {
-                faults.required("spec.nodeName", "");
-            }
+        "VolumeAttachment" => attachment(subject, faults),
+        "VolumeAttributesClass" => attributes_class(subject, faults),
+        "CSIDriver" => csi::driver(subject, faults),
+        "CSINode" => csi::node(subject, faults),
+        "CSIStorageCapacity" => capacity(subject, faults),
+        _ => {
+            subject.metadata_update(faults);
+            subject.metadata(faults);
         }
-        "VolumeAttributesClass" => {
-            if text(subject.object, "driverName").is_empty() {
-                faults.required("driverName", "");
-            }
-            if subject.object.get("parameters").and_then(Value::as_object).is_none_or(serde_json::Map::is_empty) {
-                faults.required("parameters", "must contain at least one key/value pair");
-            }
-        }
-        "CSIStorageCapacity" if text(subject.object, "storageClassName").is_empty() => faults.required("storageClassName", ""),
-        _ => {}
     }
 }
 
-fn modes(spec: &Value, why: &str, faults: &mut Faults) {
-    let modes = list(spec, "accessModes");
-    if modes.is_empty() {
-        faults.required("spec.accessModes", why);
+fn provisioner(object: &Value, field: &str, faults: &mut Faults) {
+    let name = text(object, field).to_lowercase();
+    if name.is_empty() {
+        return faults.required(field, "");
     }
-    let (mut alone, mut others) = (false, false);
-    for mode in modes {
-        let name = mode.as_str().unwrap_or_default();
-        if !MODES.contains(&name) {
-            faults.not_supported("spec.accessModes", mode, MODES);
+    names::key_faults(&name).iter().for_each(|why| faults.invalid(field, &json!(name), why));
+}
+
+fn parameters(object: &Value, faults: &mut Faults) {
+    let all = object.get("parameters").and_then(Value::as_object);
+    if all.is_some_and(|all| all.len() > MOST_PARAMETERS) {
+        return faults.too_long("parameters", MOST_PARAMETERS as u64);
+    }
+    let mut size = 0;
+    for (name, value) in all.into_iter().flatten() {
+        if name.is_empty() {
+            faults.invalid("parameters", &json!(""), "field can not be empty.");
         }
-        alone |= name == "ReadWriteOncePod";
-        others |= name != "ReadWriteOncePod";
+        size += name.len() + value.as_str().map_or(0, str::len);
     }
-    if alone && others {
-        faults.forbidden("spec.accessModes", "may not use ReadWriteOncePod with other access modes");
-    }
-}
-
-fn positive(field: &str, amount: &Value, faults: &mut Faults) {
-    if amount.as_str().and_then(crate::quantity::nanos).is_some_and(|nanos| nanos <= 0) {
-        faults.invalid(field, amount, "must be greater than zero");
-    }
-}
-
-fn volume(subject: &Subject<'_>, faults: &mut Faults) {
-    let spec = subject.spec();
-    modes(spec, "", faults);
-    let capacity = spec.get("capacity").and_then(Value::as_object).filter(|map| !map.is_empty());
-    if capacity.is_none() {
-        faults.required("spec.capacity", "");
-    }
-    if capacity.is_none_or(|map| !map.contains_key("storage") || map.len() > 1) {
-        let shown = spec.get("capacity").unwrap_or(&Value::Null);
-        faults.not_supported("spec.capacity", shown, &["storage"]);
-    }
-    for (name, amount) in capacity.into_iter().flatten() {
-        positive(&format!("spec.capacity[{name}]"), amount, faults);
-    }
-    faults.one_of_if_set(spec, "spec", "persistentVolumeReclaimPolicy", &["Delete", "Recycle", "Retain"]);
-    let places: Vec<&String> = spec
-        .as_object()
-        .into_iter()
-        .flatten()
-        .filter(|(name, value)| !PLAIN.contains(&name.as_str()) && !value.is_null())
-        .map(|(name, _)| name)
-        .collect();
-    for more in places.iter().skip(1) {
-        faults.forbidden(&format!("spec.{more}"), "may not specify more than 1 volume type");
-    }
-    match places.first().map(|name| name.as_str()) {
-        None => faults.required("spec", "must specify a volume type"),
-        Some(name @ ("hostPath" | "local")) if text(&spec[name], "path").is_empty() => faults.required(&format!("spec.{name}.path"), ""),
-        Some("csi") => {
-            for field in ["driver", "volumeHandle"] {
-                if text(&spec["csi"], field).is_empty() {
-                    faults.required(&format!("spec.csi.{field}"), "");
-                }
-            }
-        }
-        Some(_) => {}
-    }
-    storage_class(spec, faults);
-    faults.one_of_if_set(spec, "spec", "volumeMode", &["Block", "Filesystem"]);
-    let Some(old) = subject.old.and_then(|old| old.get("spec")) else { return };
-    let source = |spec: &Value| {
-        let map = spec.as_object().cloned().unwrap_or_default();
-        map.into_iter().filter(|(name, _)| !PLAIN.contains(&name.as_str())).collect::<serde_json::Map<_, _>>()
-    };
-    if source(old) != source(spec) {
-        faults.forbidden("spec.persistentvolumesource", "spec.persistentvolumesource is immutable after creation");
-    }
-    if old.get("volumeMode") != spec.get("volumeMode") {
-        faults.invalid("volumeMode", spec.get("volumeMode").unwrap_or(&Value::Null), "field is immutable");
-    }
-}
-
-fn storage_class(spec: &Value, faults: &mut Faults) {
-    let class = text(spec, "storageClassName");
-    if !class.is_empty() {
-        faults.name("spec.storageClassName", Rule::Subdomain, class);
-    }
-}
-
-fn claim(subject: &Subject<'_>, faults: &mut Faults) {
-    let spec = subject.spec();
-    modes(spec, "at least 1 access mode is required", faults);
-    faults.selector("spec.selector", set(spec, "selector"));
-    match spec.pointer("/resources/requests/storage") {
-        None => faults.required("spec.resources[storage]", ""),
-        Some(amount) => positive("spec.resources[storage]", amount, faults),
-    }
-    storage_class(spec, faults);
-    faults.one_of_if_set(spec, "spec", "volumeMode", &["Block", "Filesystem"]);
-    let Some(old) = subject.old.and_then(|old| old.get("spec")) else { return };
-    let fixed = |spec: &Value| {
-        let mut spec = spec.clone();
-        if let Value::Object(map) = &mut spec {
-            map.remove("resources");
-            map.remove("volumeAttributesClassName");
-            // A claim is bound once.
-            if text(old, "volumeName").is_empty() {
-                map.remove("volumeName");
-            }
-        }
-        spec
-    };
-    if fixed(spec) != fixed(old) {
-        let why = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims";
-        faults.forbidden("spec", why);
-    }
-    let amount = |spec: &Value| spec.pointer("/resources/requests/storage").and_then(Value::as_str).and_then(crate::quantity::nanos);
-    if amount(spec) < amount(old) {
-        faults.forbidden("spec.resources.requests.storage", "field can not be less than status.capacity");
+    if size > PARAMETER_BYTES {
+        faults.too_long("parameters", PARAMETER_BYTES as u64);
     }
 }
 
 fn class(subject: &Subject<'_>, faults: &mut Faults) {
     let object = subject.object;
-    let provisioner = text(object, "provisioner");
-    if provisioner.is_empty() {
-        faults.required("provisioner", "");
-    } else {
-        let why = crate::names::key_faults(&provisioner.to_lowercase());
-        why.iter().for_each(|why| faults.invalid("provisioner", &json!(provisioner), why));
-    }
+    subject.metadata(faults);
+    provisioner(object, "provisioner", faults);
+    parameters(object, faults);
     faults.one_of_if_set(object, "", "reclaimPolicy", &["Delete", "Retain"]);
-    match text(object, "volumeBindingMode") {
-        "" => faults.required("volumeBindingMode", ""),
-        "Immediate" | "WaitForFirstConsumer" => {}
-        other => faults.not_supported("volumeBindingMode", &json!(other), &["Immediate", "WaitForFirstConsumer"]),
+    let modes = &["Immediate", "WaitForFirstConsumer"];
+    match set(object, "volumeBindingMode") {
+        None => faults.required("volumeBindingMode", ""),
+        Some(mode) if !modes.contains(&mode.as_str().unwrap_or_default()) => faults.not_supported("volumeBindingMode", mode, modes),
+        Some(_) => {}
     }
+    node_selector::topologies(list(object, "allowedTopologies"), "allowedTopologies", faults);
     let Some(old) = subject.old else { return };
-    for (field, what) in [
-        ("parameters", "updates to parameters are forbidden."),
-        ("provisioner", "updates to provisioner are forbidden."),
-        ("reclaimPolicy", "updates to reclaimPolicy are forbidden."),
-    ] {
-        if object.get(field) != old.get(field) {
-            faults.forbidden(field, what);
+    subject.metadata_update(faults);
+    for field in ["parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"] {
+        faults.immutable(object, old, &[field]);
+    }
+}
+
+fn attributes_class(subject: &Subject<'_>, faults: &mut Faults) {
+    let object = subject.object;
+    subject.metadata_update(faults);
+    for field in ["driverName", "parameters"] {
+        if subject.old.is_some_and(|old| old.get(field) != object.get(field)) {
+            faults.forbidden(field, &format!("updates to {field} are forbidden."));
         }
     }
-    faults.immutable(object, old, &["volumeBindingMode"]);
+    subject.metadata(faults);
+    provisioner(object, "driverName", faults);
+    parameters(object, faults);
+    if object.get("parameters").and_then(Value::as_object).is_none_or(serde_json::Map::is_empty) {
+        faults.required("parameters", "must contain at least one key/value pair");
+    }
+}
+
+fn capacity(subject: &Subject<'_>, faults: &mut Faults) {
+    let object = subject.object;
+    subject.metadata(faults);
+    faults.selector("nodeTopology", set(object, "nodeTopology"));
+    faults.name("storageClassName", Rule::Subdomain, text(object, "storageClassName"));
+    if let Some(amount) = set(object, "capacity").filter(|one| one.as_str().and_then(crate::quantity::nanos).is_some_and(|nanos| nanos < 0))
+    {
+        faults.invalid("capacity", amount, "must be greater than or equal to 0");
+    }
+    let Some(old) = subject.old else { return };
+    subject.metadata_update(faults);
+    let (was, is) = (set(old, "nodeTopology"), set(object, "nodeTopology"));
+    if was != is {
+        let form = Type::Struct("meta.v1.LabelSelector");
+        faults.invalid_struct("nodeTopology", &form, is.unwrap_or(&Value::Null), "field is immutable");
+    }
+    faults.immutable(object, old, &["storageClassName"]);
+}
+
+/// Checks a VolumeAttachment.
+pub(crate) fn attachment(subject: &Subject<'_>, faults: &mut Faults) {
+    let spec = subject.spec();
+    subject.metadata(faults);
+    csi::driver_name(text(spec, "attacher"), "spec.attacher", faults);
+    let source = spec.get("source").unwrap_or(&Value::Null);
+    let (named, inline) = (set(source, "persistentVolumeName").and_then(Value::as_str), set(source, "inlineVolumeSpec"));
+    match (named, inline) {
+        (None, None) => faults.required("spec.source", "must specify exactly one of inlineVolumeSpec and persistentVolumeName"),
+        (Some(_), Some(_)) => faults.forbidden("spec.source", "must specify exactly one of inlineVolumeSpec and persistentVolumeName"),
+        (Some(""), None) => faults.required("spec.source.persistentVolumeName", "must specify non empty persistentVolumeName"),
+        (Some(_), None) => {}
+        (None, Some(inline)) => {
+            volume::spec(inline, "", volume::Place::Attachment, "spec.source.inlineVolumeSpec", false, faults);
+        }
+    }
+    faults.name("spec.nodeName", Rule::Subdomain, text(spec, "nodeName"));
+    attached(subject.object.get("status").unwrap_or(&Value::Null), faults);
+    if let Some(name) = named {
+        faults.name("spec.source.persistentVolumeName", Rule::Subdomain, name);
+    }
+    if let Some(old) = subject.old
+        && old.get("spec").unwrap_or(&Value::Null) != spec
+    {
+        let shown = inner::shown(&Type::Struct("storage.v1.VolumeAttachmentSpec"), spec);
+        faults.wrong("spec", &format!("{shown}: field is immutable"));
+    }
+}
+
+/// What the attaching has come to.
+fn attached(status: &Value, faults: &mut Faults) {
+    const MOST: usize = 256 * 1024;
+    let told = status.get("attachmentMetadata").and_then(Value::as_object).into_iter().flatten();
+    let size: usize = told.map(|(name, value)| name.len() + value.as_str().map_or(0, str::len)).sum();
+    if size > MOST {
+        faults.too_long("status.attachmentMetadata", MOST as u64);
+    }
+    for field in ["attachError", "detachError"] {
+        let Some(error) = set(status, field) else { continue };
+        if text(error, "message").len() > 1024 {
+            // Upstream tells another bound than it keeps.
+            faults.too_long(&format!("status.{field}.message"), MOST as u64);
+        }
+        if let Some(code) = set(error, "errorCode").filter(|code| code.as_i64().is_some_and(|code| code < 0)) {
+            faults.invalid(&format!("status.{field}.errorCode"), code, "must be between 0 and 2147483647, inclusive");
+        }
+    }
 }
