@@ -48,6 +48,8 @@ pub(crate) enum Rule {
     Label1035,
     /// No `/` and `%`, not `.` or `..`.
     Segment,
+    /// An address of the internet, written in the one canonical way.
+    Address,
 }
 
 /// Returns what is wrong with a name.
@@ -56,7 +58,7 @@ pub(crate) fn faults(rule: Rule, name: &str) -> Vec<String> {
     let most = match rule {
         Rule::Subdomain => 253,
         Rule::Label | Rule::Label1035 => 63,
-        Rule::Segment => usize::MAX,
+        Rule::Segment | Rule::Address => usize::MAX,
     };
     if name.len() > most {
         found.push(format!("must be no more than {most} characters"));
@@ -70,6 +72,7 @@ pub(crate) fn faults(rule: Rule, name: &str) -> Vec<String> {
         }
         Rule::Segment if name == "." || name == ".." => found.push(format!("may not be '{name}'")),
         Rule::Segment => found.extend(['/', '%'].iter().filter(|one| name.contains(**one)).map(|one| format!("may not contain '{one}'"))),
+        Rule::Address => found.extend(crate::validation::address::canonical_fault(name)),
         Rule::Subdomain | Rule::Label | Rule::Label1035 => {}
     }
     found

@@ -129,6 +129,13 @@ impl Faults {
         names::faults(rule, name).iter().for_each(|why| self.invalid(field, &json!(name), why));
     }
 
+    /// A name that may have a domain in front, when it is there.
+    pub fn qualified(&mut self, field: &str, name: Option<&Value>) {
+        if let Some(name) = name.and_then(Value::as_str) {
+            names::key_faults(name).iter().for_each(|why| self.invalid(field, &json!(name), why));
+        }
+    }
+
     /// Labels, at one place.
     pub fn labels(&mut self, field: &str, labels: Option<&Value>) {
         for (key, value) in labels.and_then(Value::as_object).into_iter().flatten() {

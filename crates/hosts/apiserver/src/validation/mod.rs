@@ -2,25 +2,40 @@
 //!
 //! Read first: [`check`], then the file of the kind.
 
+pub(crate) mod address;
 mod autoscaling;
+mod config_map;
 mod coordination;
 mod core;
 mod cron_job;
 mod discovery;
+mod endpoints;
 mod event;
 mod faults;
+mod ingress;
+mod ingress_class;
+mod ip_address;
 mod job;
 mod job_policies;
+mod limit_range;
 mod metadata;
+mod network_policy;
 mod networking;
 mod node;
 mod pod;
 mod pod_parts;
 mod pod_update;
 mod policy;
+mod quota;
 mod rbac;
+mod resource_names;
 mod scheduling;
+mod secret;
 mod service;
+pub(crate) mod service_addresses;
+mod service_cidr;
+mod service_ports;
+mod service_warnings;
 mod storage;
 mod workloads;
 
@@ -30,7 +45,7 @@ use serde_json::Value;
 use crate::catalog::{Custom, Resource};
 use crate::names::Rule;
 use crate::{admission, crd};
-use faults::Faults;
+pub(crate) use faults::Faults;
 
 /// What a kind's own rules look at.
 pub(crate) struct Subject<'a> {
@@ -90,6 +105,9 @@ pub(crate) fn check(
         warnings.extend(crd::warnings(object).into_iter().filter(|warning| !before.contains(warning)));
     }
     native(&subject, &mut faults);
+    if faults.0.is_empty() {
+        warnings.extend(unusual(&subject));
+    }
     if faults.0.is_empty() && old.is_none() {
         // Kinds that do not look at their metadata themselves (AS `pkg/registry/rest/create.go` `BeforeCreate`).
         metadata::create(resource, object, Rule::Segment, &mut faults);
@@ -127,10 +145,23 @@ fn custom(subject: &Subject<'_>, definition: &Custom, faults: &mut Faults, warni
     warnings.extend(let_pass);
 }
 
+/// Says what is unusual about an object that is let pass.
+fn unusual(subject: &Subject<'_>) -> Vec<String> {
+    match (subject.resource.group.as_str(), subject.resource.kind.as_str()) {
+        ("", "Service") => service_warnings::of(subject.object),
+        ("", "Endpoints") => endpoints::warnings(subject.object),
+        ("", "Secret") => secret::warnings(subject.object),
+        ("discovery.k8s.io", "EndpointSlice") => discovery::warnings(subject),
+        ("networking.k8s.io", "Ingress") => ingress::warnings(subject),
+        ("networking.k8s.io", "NetworkPolicy") => network_policy::warnings(subject.spec()),
+        _ => Vec::new(),
+    }
+}
+
 fn rule(resource: &Resource) -> Rule {
     match (resource.group.as_str(), resource.kind.as_str()) {
-        ("", "Namespace") | ("apps", "StatefulSet") => Rule::Label,
-        ("", "Service") => Rule::Label1035,
+        ("", "Namespace" | "Service") | ("apps", "StatefulSet") => Rule::Label,
+        ("networking.k8s.io", "IPAddress") => Rule::Address,
         ("rbac.authorization.k8s.io", _) => Rule::Segment,
         _ => Rule::Subdomain,
     }
