@@ -5,7 +5,10 @@ use serde_json::{Map, Value, json};
 use crate::catalog::Resource;
 
 fn fill(map: &mut Map<String, Value>, name: &str, value: Value) {
-    map.entry(name).or_insert(value);
+    let field = map.entry(name).or_insert(Value::Null);
+    if field.is_null() {
+        *field = value;
+    }
 }
 
 fn object<'a>(parent: &'a mut Value, name: &str) -> Option<&'a mut Map<String, Value>> {

@@ -45,7 +45,6 @@ pub(crate) fn is_subdomain(text: &str) -> bool {
 pub(crate) enum Rule {
     Subdomain,
     Label,
-    Label1035,
     /// No `/` and `%`, not `.` or `..`.
     Segment,
     /// An address of the internet, written in the one canonical way.
@@ -57,7 +56,7 @@ pub(crate) fn faults(rule: Rule, name: &str) -> Vec<String> {
     let mut found = Vec::new();
     let most = match rule {
         Rule::Subdomain => 253,
-        Rule::Label | Rule::Label1035 => 63,
+        Rule::Label => 63,
         Rule::Segment | Rule::Address => usize::MAX,
     };
     if name.len() > most {
@@ -65,15 +64,15 @@ pub(crate) fn faults(rule: Rule, name: &str) -> Vec<String> {
     }
     match rule {
         Rule::Subdomain if !name.split('.').all(label_form) => found.push(SUBDOMAIN.to_owned()),
-        Rule::Label | Rule::Label1035 if name.contains('.') => found.push("must not contain dots".to_owned()),
-        Rule::Label if !label_form(name) => found.push(LABEL.to_owned()),
-        Rule::Label1035 if !(label_form(name) && name.starts_with(|first: char| first.is_ascii_lowercase())) => {
-            found.push(LABEL_1035.to_owned())
+        Rule::Label if !label_form(name) => {
+            // What is right but for its dots is told so.
+            let dotted = name.split('.').all(label_form);
+            found.push(if dotted { "must not contain dots" } else { LABEL }.to_owned());
         }
         Rule::Segment if name == "." || name == ".." => found.push(format!("may not be '{name}'")),
         Rule::Segment => found.extend(['/', '%'].iter().filter(|one| name.contains(**one)).map(|one| format!("may not contain '{one}'"))),
         Rule::Address => found.extend(crate::validation::address::canonical_fault(name)),
-        Rule::Subdomain | Rule::Label | Rule::Label1035 => {}
+        Rule::Subdomain | Rule::Label => {}
     }
     found
 }

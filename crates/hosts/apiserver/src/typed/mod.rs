@@ -15,4 +15,4 @@ pub(crate) use protobuf::{Fault, encode, from_protobuf};
 pub(crate) use read::{Unread, read};
 pub(crate) use table::{Struct, Type, by_kind, by_name};
 pub(crate) use unstructured::{fault as unstructured_fault, printed};
-pub(crate) use write::{encoded, in_go_order, in_gos_names, put_struct, write};
+pub(crate) use write::{encoded, in_go_order, in_gos_names, put_struct, stored, write};

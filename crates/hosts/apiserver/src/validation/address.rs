@@ -114,7 +114,9 @@ impl Range {
 
     fn canonical(self) -> String {
         match self.first() {
-            IpAddr::V6(six) if six.to_ipv4_mapped().is_some() => format!("{}/{}", IpAddr::V6(six).to_canonical(), self.bits.saturating_sub(96)),
+            IpAddr::V6(six) if six.to_ipv4_mapped().is_some() => {
+                format!("{}/{}", IpAddr::V6(six).to_canonical(), self.bits.saturating_sub(96))
+            }
             first => format!("{first}/{}", self.bits),
         }
     }

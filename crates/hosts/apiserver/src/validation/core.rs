@@ -63,7 +63,10 @@ mod tests {
             faults.0.iter().map(schema::Violation::sentence).collect::<Vec<_>>()
         };
         assert!(told("kubernetes").is_empty() && told("example.com/a").is_empty());
-        assert_eq!(told("Foo"), ["spec.finalizers: Invalid value: \"Foo\": name is neither a standard finalizer name nor is it fully qualified"]);
+        assert_eq!(
+            told("Foo"),
+            ["spec.finalizers: Invalid value: \"Foo\": name is neither a standard finalizer name nor is it fully qualified"]
+        );
         assert_eq!(told("Bad Name").len(), 2);
     }
 }

@@ -89,16 +89,15 @@ mod tests {
 
     #[test]
     fn subsets_have_addresses_and_ports() {
-        let valid = json!({"addresses": [{"ip": "10.1.2.3", "hostname": "h", "nodeName": "a.b"}], "ports": [{"port": 80, "protocol": "TCP"}]});
+        let valid =
+            json!({"addresses": [{"ip": "10.1.2.3", "hostname": "h", "nodeName": "a.b"}], "ports": [{"port": 80, "protocol": "TCP"}]});
         assert!(told(&valid).is_empty());
-        let wrong = json!({"addresses": [{"ip": "v1"}, {"ip": "127.0.0.1"}], "ports": [{"port": 80, "protocol": "TCP", "appProtocol": "a/b/c"}]});
+        let wrong =
+            json!({"addresses": [{"ip": "v1"}, {"ip": "127.0.0.1"}], "ports": [{"port": 80, "protocol": "TCP", "appProtocol": "a/b/c"}]});
         let wrong = told(&wrong);
         assert_eq!(wrong[0], "s.addresses[0].ip: Invalid value: \"v1\": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
         assert_eq!(wrong[1], "s.addresses[0].ip: Invalid value: \"v1\": must be a valid IP address");
-        assert_eq!(
-            wrong[2],
-            "s.addresses[1].ip: Invalid value: \"127.0.0.1\": may not be in the loopback range (127.0.0.0/8, ::1/128)"
-        );
+        assert_eq!(wrong[2], "s.addresses[1].ip: Invalid value: \"127.0.0.1\": may not be in the loopback range (127.0.0.0/8, ::1/128)");
         assert!(wrong[3].starts_with("s.ports[0].appProtocol: Invalid value: \"a/b/c\": a valid label key must consist of"));
         assert_eq!(told(&json!({})), ["s: Required value: must specify `addresses` or `notReadyAddresses`"]);
     }

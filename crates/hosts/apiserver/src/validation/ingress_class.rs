@@ -78,10 +78,22 @@ mod tests {
         for (parameters, wanted) in [
             (json!({"kind": "K", "name": "n", "scope": "Cluster"}), None),
             (json!({"kind": "K", "name": "n", "scope": "Namespace", "namespace": "x"}), None),
-            (json!({"kind": "K", "name": "n", "scope": "Cluster", "namespace": ""}), Some("namespace: Forbidden: `parameters.scope` is set to 'Cluster'")),
-            (json!({"kind": "K", "name": "n", "scope": "Namespace"}), Some("namespace: Required value: `parameters.scope` is set to 'Namespace'")),
-            (json!({"kind": "K", "name": "n", "scope": "Namespace", "namespace": "a.b"}), Some("namespace: Invalid value: \"a.b\": must not contain dots")),
-            (json!({"kind": "K", "name": "n", "scope": "x"}), Some("scope: Unsupported value: \"x\": supported values: \"Cluster\", \"Namespace\"")),
+            (
+                json!({"kind": "K", "name": "n", "scope": "Cluster", "namespace": ""}),
+                Some("namespace: Forbidden: `parameters.scope` is set to 'Cluster'"),
+            ),
+            (
+                json!({"kind": "K", "name": "n", "scope": "Namespace"}),
+                Some("namespace: Required value: `parameters.scope` is set to 'Namespace'"),
+            ),
+            (
+                json!({"kind": "K", "name": "n", "scope": "Namespace", "namespace": "a.b"}),
+                Some("namespace: Invalid value: \"a.b\": must not contain dots"),
+            ),
+            (
+                json!({"kind": "K", "name": "n", "scope": "x"}),
+                Some("scope: Unsupported value: \"x\": supported values: \"Cluster\", \"Namespace\""),
+            ),
         ] {
             let mut faults = Faults::default();
             super::parameters(&parameters, &mut faults);

@@ -164,10 +164,7 @@ mod tests {
                 json!({"type": "Container", "max": {"cpu": "2"}, "min": {"cpu": "1"}, "maxLimitRequestRatio": {"cpu": "3"}}),
                 vec!["maxLimitRequestRatio[cpu]: Invalid value: \"3\": ratio 3 is greater than max/min = 2.000000"],
             ),
-            (
-                json!({"type": "Pod", "default": {"cpu": "1"}}),
-                vec!["default: Forbidden: may not be specified when `type` is 'Pod'"],
-            ),
+            (json!({"type": "Pod", "default": {"cpu": "1"}}), vec!["default: Forbidden: may not be specified when `type` is 'Pod'"]),
             (json!({"type": "x"}), vec!["type: Invalid value: \"x\": must be a standard limit type or fully qualified"]),
             (
                 json!({"type": "PersistentVolumeClaim", "min": {"a": "1"}}),

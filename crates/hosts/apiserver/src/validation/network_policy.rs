@@ -141,8 +141,14 @@ mod tests {
         let field = "spec.ingress[0].from[0].ipBlock";
         for (block, wanted) in [
             (json!({}), "cidr: Required value"),
-            (json!({"cidr": "x", "except": ["y"]}), "cidr: Invalid value: \"x\": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"),
-            (json!({"cidr": "10.0.0.0/8", "except": ["10.0.0.0/8"]}), "except[0]: Invalid value: \"10.0.0.0/8\": must be a strict subset of `cidr`"),
+            (
+                json!({"cidr": "x", "except": ["y"]}),
+                "cidr: Invalid value: \"x\": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)",
+            ),
+            (
+                json!({"cidr": "10.0.0.0/8", "except": ["10.0.0.0/8"]}),
+                "except[0]: Invalid value: \"10.0.0.0/8\": must be a strict subset of `cidr`",
+            ),
             (json!({"cidr": "10.1.0.0/8"}), "cidr: Invalid value: \"10.1.0.0/8\": must not have bits set beyond the prefix length"),
         ] {
             assert_eq!(told(&from(&block), None), [format!("{field}.{wanted}")]);

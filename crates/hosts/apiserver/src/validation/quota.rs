@@ -155,14 +155,20 @@ mod tests {
         let of = |one: Value| told(&json!({"scopeSelector": {"matchExpressions": [one]}}));
         let field = "spec.scopeSelector.matchExpressions";
         assert!(of(json!({"scopeName": "PriorityClass", "operator": "In", "values": ["x"]})).is_empty());
-        assert_eq!(of(json!({"scopeName": "x", "operator": "Exists"})), [format!("{field}.scopeName: Invalid value: \"x\": unsupported scope")]);
+        assert_eq!(
+            of(json!({"scopeName": "x", "operator": "Exists"})),
+            [format!("{field}.scopeName: Invalid value: \"x\": unsupported scope")]
+        );
         assert_eq!(
             of(json!({"scopeName": "PriorityClass", "operator": "Exists", "values": ["x"]})),
             [format!(
                 "{field}.values: Invalid value: [\"x\"]: must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector"
             )]
         );
-        assert_eq!(of(json!({"scopeName": "PriorityClass"})), [format!("{field}.operator: Invalid value: \"\": not a valid selector operator")]);
+        assert_eq!(
+            of(json!({"scopeName": "PriorityClass"})),
+            [format!("{field}.operator: Invalid value: \"\": not a valid selector operator")]
+        );
     }
 
     #[test]
@@ -172,6 +178,9 @@ mod tests {
             amount(name, &json!(value), "f", &mut faults);
         }
         let told: Vec<String> = faults.0.iter().map(schema::Violation::sentence).collect();
-        assert_eq!(told, ["f: Invalid value: \"500m\": must be an integer", "f: Invalid value: \"-1\": must be greater than or equal to 0"]);
+        assert_eq!(
+            told,
+            ["f: Invalid value: \"500m\": must be an integer", "f: Invalid value: \"-1\": must be greater than or equal to 0"]
+        );
     }
 }

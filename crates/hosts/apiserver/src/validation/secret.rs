@@ -155,11 +155,7 @@ mod tests {
             (block("CERTIFICATE"), block("RSA PRIVATE KEY"), None),
             (encode("abc"), encode("abc"), Some("tls: failed to find any PEM data in certificate input")),
             (block("CERTIFICATE"), encode("abc"), Some("tls: failed to find any PEM data in key input")),
-            (
-                block("CERTIFICATE"),
-                block("CERTIFICATE"),
-                Some("tls: found a certificate rather than a key in the PEM for the private key"),
-            ),
+            (block("CERTIFICATE"), block("CERTIFICATE"), Some("tls: found a certificate rather than a key in the PEM for the private key")),
         ] {
             let told = warnings(&json!({"type": "kubernetes.io/tls", "data": {"tls.crt": certificate, "tls.key": key}}));
             assert_eq!(told.first().map(String::as_str), wanted);

@@ -19,7 +19,7 @@ pub(crate) fn check(subject: &Subject<'_>, faults: &mut Faults) {
     let mut ungiven = Faults::default();
     service_addresses::unavailable(spec, old, &mut ungiven);
     if ungiven.0.is_empty() {
-        service_ports::unavailable(spec, &mut ungiven);
+        service_ports::unavailable(spec, old, &mut ungiven);
     }
     if !ungiven.0.is_empty() {
         faults.0 = ungiven.0;
@@ -246,7 +246,9 @@ mod tests {
     #[test]
     fn what_only_some_types_have_is_refused_elsewhere() {
         assert!(told(class, json!({"type": "LoadBalancer", "loadBalancerClass": "a.b/c"})).is_empty());
-        assert!(told(external_policy, json!({"type": "ClusterIP", "externalIPs": ["1.2.3.4"], "externalTrafficPolicy": "Local"})).is_empty());
+        assert!(
+            told(external_policy, json!({"type": "ClusterIP", "externalIPs": ["1.2.3.4"], "externalTrafficPolicy": "Local"})).is_empty()
+        );
         assert_eq!(
             told(class, json!({"type": "ClusterIP", "loadBalancerClass": ""})),
             ["spec.loadBalancerClass: Forbidden: may only be used when `type` is 'LoadBalancer'"]
@@ -261,13 +263,17 @@ mod tests {
         );
         assert_eq!(
             told(internal_policy, json!({"type": "ClusterIP", "internalTrafficPolicy": "Local", "trafficDistribution": "x"})),
-            ["spec.trafficDistribution: Unsupported value: \"x\": supported values: \"PreferClose\", \"PreferSameZone\", \"PreferSameNode\""]
+            [
+                "spec.trafficDistribution: Unsupported value: \"x\": supported values: \"PreferClose\", \"PreferSameZone\", \"PreferSameNode\""
+            ]
         );
     }
 
     #[test]
     fn clients_are_remembered_for_a_day_at_most() {
-        let of = |time: i64| told(affinity, json!({"sessionAffinity": "ClientIP", "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": time}}}));
+        let of = |time: i64| {
+            told(affinity, json!({"sessionAffinity": "ClientIP", "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": time}}}))
+        };
         assert!(of(86_400).is_empty());
         assert_eq!(
             of(0),

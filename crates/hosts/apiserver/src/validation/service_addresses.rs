@@ -124,8 +124,7 @@ fn valid(all: &[Value], old: &Value, faults: &mut Faults) -> bool {
 }
 
 fn stacked(spec: &Value, all: &[Value], faults: &mut Faults) {
-    let six: Vec<bool> =
-        all.iter().map(|one| one.as_str().and_then(address::sloppy).is_some_and(|address| address.is_ipv6())).collect();
+    let six: Vec<bool> = all.iter().map(|one| one.as_str().and_then(address::sloppy).is_some_and(|address| address.is_ipv6())).collect();
     if all.len() > 1 && six.iter().all(|one| *one == six[0]) {
         faults.invalid(ADDRESSES, &json!(all), "may specify no more than one IP for each IP family");
     }
@@ -202,7 +201,10 @@ mod tests {
             assert!(told(valid).is_empty());
         }
         for (spec, wanted) in [
-            (json!({"clusterIPs": ["10.0.0.1"]}), "clusterIPs: Invalid value: [\"10.0.0.1\"]: must be empty when `clusterIP` is not specified"),
+            (
+                json!({"clusterIPs": ["10.0.0.1"]}),
+                "clusterIPs: Invalid value: [\"10.0.0.1\"]: must be empty when `clusterIP` is not specified",
+            ),
             (
                 json!({"clusterIP": "x", "clusterIPs": ["x"]}),
                 "clusterIPs[0]: Invalid value: \"x\": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)",

@@ -63,8 +63,16 @@ mod tests {
             (json!(["10.0.0.0/16", "2001:db8::/64"]), None, vec![]),
             (json!(["10.0.0.0/16", "2001:db8::/64"]), Some(&one), vec![]),
             (json!([]), None, vec!["spec.cidrs: Required value: at least one CIDR required"]),
-            (json!(["2001:DB8::/64"]), None, vec!["spec.cidrs[0]: Invalid value: \"2001:DB8::/64\": must be in canonical form (\"2001:db8::/64\")"]),
-            (json!(["x"]), None, vec!["spec.cidrs[0]: Invalid value: \"x\": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"]),
+            (
+                json!(["2001:DB8::/64"]),
+                None,
+                vec!["spec.cidrs[0]: Invalid value: \"2001:DB8::/64\": must be in canonical form (\"2001:db8::/64\")"],
+            ),
+            (
+                json!(["x"]),
+                None,
+                vec!["spec.cidrs[0]: Invalid value: \"x\": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"],
+            ),
             (json!([]), Some(&one), vec!["spec.cidrs: Invalid value: []: field is immutable"]),
             (json!(["10.0.0.0/8"]), Some(&one), vec!["spec.cidrs[0]: Invalid value: \"10.0.0.0/8\": field is immutable"]),
         ] {
