@@ -51,7 +51,7 @@ pub(crate) fn allocate(old: Option<&Value>, service: &mut Value) {
     }
     let Some(spec) = spec_of(service) else { return };
     if is_given_node_ports(spec) {
-        give_node_ports(spec);
+        give_node_ports(old.is_none(), spec);
     }
     if has_health_check(spec) {
         spec.entry("healthCheckNodePort").or_insert_with(node_port);
@@ -62,14 +62,15 @@ fn node_port() -> Value {
     json!(rand::rng().random_range(30000..=32767))
 }
 
-/// Gives ports of nodes; protocols that share a port share that of the nodes.
-fn give_node_ports(spec: &mut Spec) {
-    let key = |port: &Spec| port.get("port").cloned();
-    let asked = ports(spec).filter_map(|port| Some((key(port), port.get("nodePort").filter(|number| !is_zero(number))?.clone())));
-    let mut given: Vec<(Option<Value>, Value)> = asked.collect();
+/// Gives ports of nodes; at first protocols that share a port share that of the nodes.
+fn give_node_ports(shared: bool, spec: &mut Spec) {
+    let key = |port: &Spec| port.get("port").filter(|_| shared).cloned();
+    let asked = ports(spec).filter_map(|port| Some((key(port)?, port.get("nodePort").filter(|number| !is_zero(number))?.clone())));
+    let mut given: Vec<(Value, Value)> = asked.collect();
     for port in ports(spec).filter(|port| port.get("nodePort").is_none_or(is_zero)) {
-        let number = given.iter().find(|(one, _)| *one == key(port)).map_or_else(node_port, |(_, number)| number.clone());
-        given.push((key(port), number.clone()));
+        let key = key(port);
+        let number = given.iter().find(|(one, _)| Some(one) == key.as_ref()).map_or_else(node_port, |(_, number)| number.clone());
+        given.extend(key.map(|key| (key, number.clone())));
         port.insert("nodePort".to_owned(), number);
     }
 }
@@ -209,7 +210,7 @@ mod tests {
         inside["type"] = json!("ClusterIP");
         let inside = updated(&old, inside);
         let names: Vec<&String> = inside.as_object().expect("a spec").keys().collect();
-        assert_eq!(names, ["clusterIP", "clusterIPs", "ports", "type"]);
+        assert_eq!(names, ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "ports", "type"]);
         assert_eq!(inside["ports"][0], json!({"port": 80, "protocol": "TCP"}));
         // What the update changes is what its user wants, right or wrong.
         let mut wrong = old["spec"].clone();

@@ -28,6 +28,9 @@ pub(super) fn allocate(old: Option<&Value>, spec: &mut Value) {
         let before = old.and_then(|old| old.get("ipFamilyPolicy")).cloned();
         spec["ipFamilyPolicy"] = before.unwrap_or_else(|| json!(if free { "RequireDualStack" } else { "SingleStack" }));
     }
+    if let Some(old) = old.filter(|_| spec["ipFamilyPolicy"] == "SingleStack") {
+        cut(old, spec);
+    }
     let mut faults = crate::validation::Faults::default();
     unavailable(spec, old, &mut faults);
     if !faults.0.is_empty() {
@@ -52,6 +55,19 @@ fn drop_needless(spec: &mut Value) {
     let known = matches!(spec.get("internalTrafficPolicy").and_then(Value::as_str), Some("Cluster" | "Local"));
     if let (true, "ExternalName", Value::Object(map)) = (known, spec["type"].clone().as_str().unwrap_or_default(), spec) {
         map.remove("internalTrafficPolicy");
+    }
+}
+
+/// Whoever had two families and now asks for one keeps the first.
+fn cut(old: &Value, spec: &mut Value) {
+    let same = old.get("clusterIP") == spec.get("clusterIP");
+    for (name, kept) in [("clusterIPs", same), ("ipFamilies", true)] {
+        if let Some(Value::Array(list)) = spec.get_mut(name)
+            && kept
+            && old.get(name).and_then(Value::as_array) == Some(list)
+        {
+            list.truncate(1);
+        }
     }
 }
 
@@ -113,6 +129,14 @@ mod tests {
         assert_eq!(given(None, impossible.clone()), impossible);
         let outside = given(None, json!({"type": "ExternalName", "internalTrafficPolicy": "Cluster"}));
         assert_eq!(outside, json!({"type": "ExternalName"}));
+    }
+
+    #[test]
+    fn an_update_may_ask_for_one_family() {
+        let old = given(None, json!({"type": "ClusterIP", "clusterIP": "None"}));
+        let mut one = old.clone();
+        one["ipFamilyPolicy"] = json!("SingleStack");
+        assert_eq!(given(Some(&old), one)["ipFamilies"], json!(["IPv4"]));
     }
 
     #[test]

@@ -20,8 +20,8 @@ pub(super) fn unavailable(spec: &Value, old: Option<&Value>, faults: &mut Faults
         if !number.as_i64().is_some_and(|number| (30_000..=32_767).contains(&number)) {
             return faults.invalid(&field, number, RANGE);
         }
-        // Protocols may share a port.
-        if given.iter().any(|(other, of)| *other == number && *of != port.get("port")) {
+        // Protocols may share a port; an update is not asked.
+        if old.is_none() && given.iter().any(|(other, of)| *other == number && *of != port.get("port")) {
             return faults.invalid(&field, number, "provided port is already allocated");
         }
         given.push((number, port.get("port")));
