@@ -36,6 +36,8 @@ mod events;
 mod jobs;
 #[path = "api/pods.rs"]
 mod pods;
+#[path = "api/services.rs"]
+mod services;
 #[path = "api/tokens.rs"]
 mod tokens;
 

@@ -19,6 +19,9 @@ fn is_empty(spec: &Value, name: &str) -> bool {
 /// Brings both ways of writing an address together, and gives families and an address. What asks for the impossible is left as
 /// it is, for validation to refuse.
 pub(super) fn allocate(old: Option<&Value>, spec: &mut Value) {
+    if !spec.is_object() {
+        return;
+    }
     agree(old, spec);
     if spec["type"] == "ExternalName" || is_held(old, spec) {
         return drop_needless(spec);

@@ -3,11 +3,14 @@
 
 use serde_json::{Value, json};
 
-use super::faults::{Faults, list};
+use super::faults::{Faults, list, text};
 use super::{Subject, config_map, endpoints, limit_range, pod, quota, secret};
 use crate::names;
+use crate::object::meta;
 
 pub(crate) use super::resource_names::standard as resource_name;
+
+const KEEPERS: &str = "spec.finalizers";
 
 /// Checks an object of these kinds.
 pub(crate) fn check(subject: &Subject<'_>, faults: &mut Faults) {
@@ -19,6 +22,9 @@ pub(crate) fn check(subject: &Subject<'_>, faults: &mut Faults) {
     match (kind, old) {
         ("ConfigMap", _) => config_map::check(subject, faults),
         ("Secret", _) => secret::check(subject, faults),
+        ("Namespace", Some(_)) if subject.subresource == "finalize" => {
+            keepers(subject.spec(), |index| format!("{KEEPERS}[{index}]"), faults)
+        }
         ("Namespace", Some(_)) => {}
         ("ResourceQuota", Some(_)) => quota::check(subject, faults),
         _ => {
@@ -34,19 +40,29 @@ fn beyond_metadata(kind: &str, subject: &Subject<'_>, object: &Value, faults: &m
         "Endpoints" => endpoints::check(subject, faults),
         "ResourceQuota" => quota::check(subject, faults),
         "LimitRange" => limit_range::check(subject.spec(), faults),
-        "Namespace" => keepers(subject.spec(), faults),
+        "Namespace" => keepers(subject.spec(), |_| KEEPERS.to_owned(), faults),
         _ => {}
     }
 }
 
+/// Checks the status of a namespace: it goes when it is being deleted, and only then.
+pub(super) fn phase(object: &Value, faults: &mut Faults) {
+    let phase = object.get("status").map(|status| text(status, "phase")).unwrap_or_default();
+    let (wanted, when) =
+        if meta(object, "deletionTimestamp").is_empty() { ("Active", "is empty") } else { ("Terminating", "is not empty") };
+    if phase != wanted {
+        // Upstream writes the field like this.
+        faults.invalid("status.Phase", &json!(phase), &format!("may only be '{wanted}' if `deletionTimestamp` {when}"));
+    }
+}
+
 /// Who keeps a namespace from going.
-fn keepers(spec: &Value, faults: &mut Faults) {
-    const FIELD: &str = "spec.finalizers";
-    for one in list(spec, "finalizers") {
-        let name = one.as_str().unwrap_or_default();
-        names::key_faults(name).iter().for_each(|why| faults.invalid(FIELD, one, why));
+fn keepers(spec: &Value, field: impl Fn(usize) -> String, faults: &mut Faults) {
+    for (index, one) in list(spec, "finalizers").iter().enumerate() {
+        let (name, field) = (one.as_str().unwrap_or_default(), field(index));
+        names::key_faults(name).iter().for_each(|why| faults.invalid(&field, one, why));
         if !name.contains('/') && !matches!(name, "kubernetes" | "orphan" | "foregroundDeletion") {
-            faults.invalid(FIELD, &json!(name), "name is neither a standard finalizer name nor is it fully qualified");
+            faults.invalid(&field, &json!(name), "name is neither a standard finalizer name nor is it fully qualified");
         }
     }
 }
@@ -56,10 +72,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_namespace_goes_when_it_is_deleted() {
+        let told = |object: Value| {
+            let mut faults = Faults::default();
+            phase(&object, &mut faults);
+            faults.0.iter().map(schema::Violation::sentence).collect::<Vec<_>>()
+        };
+        assert!(told(json!({"status": {"phase": "Active"}})).is_empty());
+        assert!(told(json!({"metadata": {"deletionTimestamp": "t"}, "status": {"phase": "Terminating"}})).is_empty());
+        let early = "status.Phase: Invalid value: \"Terminating\": may only be 'Active' if `deletionTimestamp` is empty";
+        assert_eq!(told(json!({"status": {"phase": "Terminating"}})), [early]);
+    }
+
+    #[test]
     fn keepers_of_a_namespace_are_qualified() {
         let told = |name: &str| {
             let mut faults = Faults::default();
-            keepers(&json!({"finalizers": [name]}), &mut faults);
+            keepers(&json!({"finalizers": [name]}), |_| KEEPERS.to_owned(), &mut faults);
             faults.0.iter().map(schema::Violation::sentence).collect::<Vec<_>>()
         };
         assert!(told("kubernetes").is_empty() && told("example.com/a").is_empty());

@@ -18,6 +18,7 @@ mod ip_address;
 mod job;
 mod job_policies;
 mod limit_range;
+mod load_balancer;
 mod metadata;
 mod network_policy;
 mod networking;
@@ -92,6 +93,11 @@ pub(crate) fn check(
         subject.metadata_update(&mut faults);
         if let Some(definition) = &resource.custom {
             custom(&subject, definition, &mut faults, warnings);
+        } else {
+            native_status(&subject, &mut faults);
+            if faults.0.is_empty() && matches!(resource.kind.as_str(), "Service" | "Ingress") {
+                warnings.extend(load_balancer::warnings(object));
+            }
         }
         return faults.0;
     }
@@ -164,6 +170,16 @@ fn rule(resource: &Resource) -> Rule {
         ("networking.k8s.io", "IPAddress") => Rule::Address,
         ("rbac.authorization.k8s.io", _) => Rule::Segment,
         _ => Rule::Subdomain,
+    }
+}
+
+fn native_status(subject: &Subject<'_>, faults: &mut Faults) {
+    match (subject.resource.group.as_str(), subject.resource.kind.as_str()) {
+        ("", "Namespace") => core::phase(subject.object, faults),
+        ("", "ResourceQuota") => quota::status(subject.object, faults),
+        ("", "Service") => load_balancer::of_service(subject, faults),
+        ("networking.k8s.io", "Ingress") => load_balancer::of_ingress(subject, faults),
+        _ => {}
     }
 }
 

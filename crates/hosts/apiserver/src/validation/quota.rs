@@ -15,14 +15,9 @@ const COMPUTE: &[&str] = &["cpu", "memory", "limits.cpu", "limits.memory", "requ
 /// Checks the spec; the scopes stay what they were.
 pub(crate) fn check(subject: &Subject<'_>, faults: &mut Faults) {
     let spec = subject.spec();
-    let hard: Vec<(&str, &Value)> =
-        spec.get("hard").and_then(Value::as_object).into_iter().flatten().map(|(name, amount)| (name.as_str(), amount)).collect();
-    for (name, amount) in &hard {
-        let field = format!("spec.hard[{name}]");
-        resource_names::of_quota(name, &field, faults);
-        self::amount(name, amount, &field, faults);
-    }
-    let bounded: Vec<&str> = hard.iter().map(|(name, _)| *name).filter(|name| resource_names::is_of_quotas(name)).collect();
+    amounts(spec, "spec", "hard", faults);
+    let hard = spec.get("hard").and_then(Value::as_object).into_iter().flatten();
+    let bounded: Vec<&str> = hard.map(|(name, _)| name.as_str()).filter(|name| resource_names::is_of_quotas(name)).collect();
     scopes(spec, &bounded, faults);
     if let Some(selector) = set(spec, "scopeSelector") {
         self::selector(spec, selector, &bounded, faults);
@@ -33,6 +28,21 @@ pub(crate) fn check(subject: &Subject<'_>, faults: &mut Faults) {
     };
     if subject.old.is_some_and(|old| names(old) != names(subject.object)) {
         faults.invalid("spec.scopes", spec.get("scopes").unwrap_or(&Value::Null), "field is immutable");
+    }
+}
+
+/// Checks what is counted.
+pub(super) fn status(object: &Value, faults: &mut Faults) {
+    let status = object.get("status").unwrap_or(&Value::Null);
+    amounts(status, "status", "hard", faults);
+    amounts(status, "status", "used", faults);
+}
+
+fn amounts(part: &Value, path: &str, field: &str, faults: &mut Faults) {
+    for (name, value) in part.get(field).and_then(Value::as_object).into_iter().flatten() {
+        let field = format!("{path}.{field}[{name}]");
+        resource_names::of_quota(name, &field, faults);
+        amount(name, value, &field, faults);
     }
 }
 
