@@ -377,7 +377,8 @@ pub(crate) async fn update(call: &Call) -> ApiResult<Response> {
     }
     let creates = resource.custom.is_none()
         && call.place.subresource.is_empty()
-        && (matches!(resource.kind.as_str(), "Lease" | "Event" | "Service") || resource.group == "rbac.authorization.k8s.io");
+        && (matches!(resource.kind.as_str(), "Endpoints" | "Event" | "Lease" | "LimitRange" | "RuntimeClass" | "Service")
+            || resource.group == "rbac.authorization.k8s.io");
     if creates && call.server.store.get(&call.key()).is_none() {
         check_create(call)?;
         meta_mut(&mut object).remove("resourceVersion");

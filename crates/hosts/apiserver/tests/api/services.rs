@@ -67,6 +67,9 @@ async fn smaller_kinds_are_completed() {
     let world = World::new();
     let limits = ok(world.post(&format!("{CORE}/limitranges"), json!({"spec": {"limits": []}})).await);
     assert_eq!((limits["metadata"]["name"].as_str().map(str::len), &limits["spec"]["limits"]), (Some(36), &Value::Null));
+    // An update makes what is not there of some kinds.
+    let (code, _) = world.put(&format!("{CORE}/limitranges/l"), json!({"metadata": {"name": "l"}, "spec": {"limits": []}})).await;
+    assert_eq!(code, 201);
     let account = json!({"metadata": {"name": "a"}, "secrets": [{"name": "s", "namespace": "x"}]});
     assert_eq!(ok(world.post(&format!("{CORE}/serviceaccounts"), account).await)["secrets"], json!([{"name": "s"}]));
     let class = json!({"metadata": {"name": "c"}, "spec": {"controller": "a.b/c", "parameters": {"kind": "K", "name": "n"}}});
