@@ -108,8 +108,9 @@ impl Range {
         self.address.is_ipv4() == other.address.is_ipv4() && self.bits < other.bits && cut.first() == self.first()
     }
 
+    /// Tells whether it is of IPv4, in either way of writing.
     pub fn is_ipv4(self) -> bool {
-        self.address.is_ipv4()
+        self.address.to_canonical().is_ipv4()
     }
 
     fn canonical(self) -> String {
@@ -174,13 +175,13 @@ pub(crate) fn warn_range(field: &str, text: &str) -> Vec<String> {
     let Some(range) = Range::sloppy(text) else { return Vec::new() };
     let (mut found, canonical) = (Vec::new(), range.canonical());
     if range.first() != range.address {
-        let alone = format!("{}/{}", range.address.to_canonical(), if range.is_ipv4() { 32 } else { 128 });
+        let alone = format!("{}/{}", range.address.to_canonical(), if range.address.is_ipv4() { 32 } else { 128 });
         found.push(format!("{field}: CIDR value {text:?} is ambiguous in this context (should be {canonical:?} or {alone:?}?)"));
     }
     if !Range::is_strict(text) || is_mapped(range.address) {
         found.push(format!("{field}: non-standard CIDR value {text:?} is invalid: use {canonical:?}"));
     }
-    if found.is_empty() && !range.is_ipv4() && canonical != text {
+    if found.is_empty() && range.address.is_ipv6() && canonical != text {
         found.push(format!("{field}: IPv6 CIDR value {text:?} should be in RFC 5952 canonical format ({canonical:?})"));
     }
     found
