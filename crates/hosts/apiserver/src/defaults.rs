@@ -6,7 +6,10 @@ use crate::catalog::Resource;
 use crate::{pod_defaults, workload_defaults};
 
 fn fill(map: &mut Map<String, Value>, name: &str, value: Value) {
-    map.entry(name).or_insert(value);
+    let field = map.entry(name).or_insert(Value::Null);
+    if field.is_null() {
+        *field = value;
+    }
 }
 
 fn object<'a>(parent: &'a mut Value, name: &str) -> Option<&'a mut Map<String, Value>> {
@@ -22,6 +25,7 @@ pub(crate) fn native(resource: &Resource, value: &mut Value) {
     match (resource.group.as_str(), resource.kind.as_str()) {
         ("", "Pod") => pod_defaults::pod(value),
         ("", "Service") => service(value),
+        ("", "ServiceAccount") => account(value),
         ("", "Secret") => {
             if let Value::Object(map) = value {
                 fill(map, "type", json!("Opaque"));
@@ -63,10 +67,7 @@ pub(crate) fn native(resource: &Resource, value: &mut Value) {
                 fill(parameters, "scope", json!("Cluster"));
             }
         }
-        ("discovery.k8s.io", _) => each(value, "ports").for_each(|port| {
-            fill_in(port, "name", json!(""));
-            fill_in(port, "protocol", json!("TCP"));
-        }),
+        ("discovery.k8s.io", _) => endpoint_slice(value),
         ("scheduling.k8s.io", _) => fill_in(value, "preemptionPolicy", json!("PreemptLowerPriority")),
         ("storage.k8s.io", "VolumeAttachment") => {
             if let Some(Value::Object(spec)) = value.pointer_mut("/spec/source/inlineVolumeSpec") {
@@ -230,16 +231,13 @@ fn service(value: &mut Value) {
     let Some(spec) = object(value, "spec") else { return };
     fill(spec, "type", json!("ClusterIP"));
     fill(spec, "sessionAffinity", json!("None"));
-    if spec.get("sessionAffinity") == Some(&json!("ClientIP")) {
-        fill(spec, "sessionAffinityConfig", json!({"clientIP": {"timeoutSeconds": 10800}}));
-    }
+    affinity(spec);
     let kind = spec.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
-    if kind != "ExternalName" {
-        fill(spec, "ipFamilies", json!(["IPv4"]));
-        fill(spec, "ipFamilyPolicy", json!("SingleStack"));
+    let outside = spec.get("externalIPs").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
+    if matches!(kind.as_str(), "ClusterIP" | "NodePort" | "LoadBalancer") {
         fill(spec, "internalTrafficPolicy", json!("Cluster"));
     }
-    if kind == "NodePort" || kind == "LoadBalancer" {
+    if kind == "NodePort" || kind == "LoadBalancer" || (kind == "ClusterIP" && outside) {
         fill(spec, "externalTrafficPolicy", json!("Cluster"));
     }
     if kind == "LoadBalancer" {
@@ -248,20 +246,55 @@ fn service(value: &mut Value) {
     for port in spec.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
         if let Value::Object(port) = port {
             fill(port, "protocol", json!("TCP"));
-            if let Some(number) = port.get("port").cloned()
-                && port.get("targetPort").is_none_or(|target| *target == json!(0) || *target == json!(""))
-            {
+            if port.get("targetPort").is_none_or(|target| *target == json!(0) || *target == json!("")) {
+                let number = port.get("port").cloned().unwrap_or(json!(0));
                 port.insert("targetPort".to_owned(), number);
+            }
+        }
+    }
+    if kind == "LoadBalancer" {
+        for ingress in value.pointer_mut("/status/loadBalancer/ingress").and_then(Value::as_array_mut).into_iter().flatten() {
+            if ingress.get("ip").is_some() {
+                fill_in(ingress, "ipMode", json!("VIP"));
             }
         }
     }
 }
 
+/// Clients are remembered for three hours, or not at all.
+fn affinity(spec: &mut Map<String, Value>) {
+    let remembered = spec.get("sessionAffinityConfig").and_then(|config| config.get("clientIP")?.get("timeoutSeconds")).cloned();
+    match spec.get("sessionAffinity").and_then(Value::as_str) {
+        Some("None") => drop(spec.remove("sessionAffinityConfig")),
+        Some("ClientIP") if remembered.is_none_or(|time| time.is_null()) => {
+            spec.insert("sessionAffinityConfig".to_owned(), json!({"clientIP": {"timeoutSeconds": 10800}}));
+        }
+        _ => {}
+    }
+}
+
+/// An account names the Secrets of its own namespace.
+fn account(value: &mut Value) {
+    for secret in each(value, "secrets").filter_map(Value::as_object_mut) {
+        secret.retain(|field, _| field == "name");
+    }
+}
+
+fn endpoint_slice(value: &mut Value) {
+    for port in each(value, "ports") {
+        fill_in(port, "name", json!(""));
+        fill_in(port, "protocol", json!("TCP"));
+    }
+    // A field of the first version, which nobody may write in this one.
+    each(value, "endpoints").filter_map(Value::as_object_mut).for_each(|endpoint| drop(endpoint.remove("deprecatedTopology")));
+}
+
 fn network_policy(value: &mut Value) {
     let Some(spec) = object(value, "spec") else { return };
-    if !spec.contains_key("policyTypes") {
+    let empty = |spec: &Map<String, Value>, name: &str| spec.get(name).and_then(Value::as_array).is_none_or(Vec::is_empty);
+    if empty(spec, "policyTypes") {
         let mut types = vec!["Ingress"];
-        if spec.contains_key("egress") {
+        if !empty(spec, "egress") {
             types.push("Egress");
         }
         spec.insert("policyTypes".to_owned(), json!(types));

@@ -44,6 +44,13 @@ pub(crate) fn in_go_form(resource: &Resource, object: &mut Value) {
     }
 }
 
+/// Brings an object into the form in which upstream's store gives it back. Definitions are stored as JSON, which keeps more.
+pub(crate) fn in_stored_form(resource: &Resource, object: &mut Value) {
+    if let Some(form) = resource.form().filter(|_| resource.group != "apiextensions.k8s.io") {
+        typed::stored(form, object);
+    }
+}
+
 fn unique_owners(object: &mut Value) -> Option<String> {
     let list = object.pointer_mut("/metadata/ownerReferences").and_then(Value::as_array_mut)?;
     let (mut kept, mut twice) = (std::collections::HashSet::new(), Vec::new());

@@ -1,6 +1,6 @@
 //! Kubernetes' own kinds: one line each.
 
-use Generation::{First, Later, Never, Spec, SpecAndAnnotations};
+use Generation::{First, Later, Never, Spec, SpecAndAnnotations, SpecAndLabels};
 use Scope::{Cluster, Namespaced};
 use k8s_openapi::api::{
     admissionregistration, apps, autoscaling, batch, certificates, coordination, core, discovery, events, flowcontrol, networking, node,
@@ -29,6 +29,8 @@ pub(crate) enum Generation {
     Later,
     /// Those of the spec (of everything but metadata and status).
     Spec,
+    /// Those of the spec and of the labels.
+    SpecAndLabels,
     /// Those of the spec and of the annotations.
     SpecAndAnnotations,
     /// Those of everything but metadata.
@@ -187,7 +189,7 @@ kinds! {
     "scheduling.k8s.io" "v1" "priorityclasses" "PriorityClass" &["pc"], NO, Cluster, NO, First, scheduling::v1::PriorityClass;
     "coordination.k8s.io" "v1" "leases" "Lease" NO, NO, Namespaced, NO, Never, coordination::v1::Lease;
     "node.k8s.io" "v1" "runtimeclasses" "RuntimeClass" NO, NO, Cluster, NO, Never, node::v1::RuntimeClass;
-    "discovery.k8s.io" "v1" "endpointslices" "EndpointSlice" NO, NO, Namespaced, NO, Spec, discovery::v1::EndpointSlice;
+    "discovery.k8s.io" "v1" "endpointslices" "EndpointSlice" NO, NO, Namespaced, NO, SpecAndLabels, discovery::v1::EndpointSlice;
     "flowcontrol.apiserver.k8s.io" "v1" "flowschemas" "FlowSchema" NO, NO, Cluster, STATUS, Spec, flowcontrol::v1::FlowSchema;
     "flowcontrol.apiserver.k8s.io" "v1" "prioritylevelconfigurations" "PriorityLevelConfiguration" NO, NO, Cluster, STATUS, Spec, flowcontrol::v1::PriorityLevelConfiguration;
     "resource.k8s.io" "v1" "deviceclasses" "DeviceClass" NO, NO, Cluster, NO, Spec, resource::v1::DeviceClass;

@@ -54,6 +54,8 @@ pub(crate) enum Rule {
     Segment,
     /// Whatever it is.
     Any,
+    /// An address of the internet, written in the one canonical way.
+    Address,
 }
 
 /// Returns what is wrong with a name.
@@ -62,7 +64,7 @@ pub(crate) fn faults(rule: Rule, name: &str) -> Vec<String> {
     let most = match rule {
         Rule::Subdomain => 253,
         Rule::Label | Rule::Label1035 => 63,
-        Rule::Segment | Rule::Any => usize::MAX,
+        Rule::Segment | Rule::Any | Rule::Address => usize::MAX,
     };
     if name.len() > most {
         found.push(format!("must be no more than {most} characters"));
@@ -79,6 +81,7 @@ pub(crate) fn faults(rule: Rule, name: &str) -> Vec<String> {
         }
         Rule::Segment if name == "." || name == ".." => found.push(format!("may not be '{name}'")),
         Rule::Segment => found.extend(['/', '%'].iter().filter(|one| name.contains(**one)).map(|one| format!("may not contain '{one}'"))),
+        Rule::Address => found.extend(crate::validation::address::canonical_fault(name)),
         Rule::Subdomain | Rule::Label | Rule::Label1035 | Rule::Any => {}
     }
     found

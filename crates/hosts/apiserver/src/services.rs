@@ -1,6 +1,8 @@
 //! What the server gives a Service, what an update leaves as it was, and what a Service of another type has no use for.
 //! Read first: [`allocate`], [`carry_over`]. Kubernetes `pkg/registry/core/service/{storage/alloc,strategy,storage/storage}.go`.
 
+mod addresses;
+
 use rand::Rng as _;
 use serde_json::{Map, Value, json};
 
@@ -11,10 +13,15 @@ fn kind(spec: &Spec) -> &str {
 }
 
 fn has_address(spec: &Spec) -> bool {
-    matches!(kind(spec), "ClusterIP" | "NodePort" | "LoadBalancer")
+    kind(spec) != "ExternalName"
 }
 
 fn has_node_ports(spec: &Spec) -> bool {
+    matches!(kind(spec), "NodePort" | "LoadBalancer")
+}
+
+/// Tells whether ports of nodes are given that nobody asked for.
+fn is_given_node_ports(spec: &Spec) -> bool {
     kind(spec) == "NodePort" || (kind(spec) == "LoadBalancer" && spec.get("allocateLoadBalancerNodePorts") != Some(&json!(false)))
 }
 
@@ -25,7 +32,7 @@ fn has_health_check(spec: &Spec) -> bool {
 
 fn is_reached_from_outside(spec: &Spec) -> bool {
     let addresses = spec.get("externalIPs").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
-    matches!(kind(spec), "NodePort" | "LoadBalancer") || (kind(spec) == "ClusterIP" && addresses)
+    has_node_ports(spec) || (kind(spec) == "ClusterIP" && addresses)
 }
 
 fn spec_of(service: &mut Value) -> Option<&mut Spec> {
@@ -37,53 +44,79 @@ fn ports(spec: &mut Spec) -> impl Iterator<Item = &mut Spec> {
 }
 
 /// Gives a Service what it needs and has not got. Nothing routes to its address here; it is there because clients expect one.
-pub(crate) fn allocate(service: &mut Value) {
-    let Some(spec) = spec_of(service).filter(|spec| has_address(spec)) else { return };
-    let node_port = || json!(rand::rng().random_range(30000..=32767));
-    let address = match spec.get("clusterIP").and_then(Value::as_str).filter(|address| !address.is_empty()) {
-        Some(address) => address.to_owned(),
-        None => {
-            let mut random = rand::rng();
-            format!("10.96.{}.{}", random.random_range(0..=255), random.random_range(2..=254))
-        }
-    };
-    spec.insert("clusterIPs".to_owned(), json!([address]));
-    spec.insert("clusterIP".to_owned(), json!(address));
+pub(crate) fn allocate(old: Option<&Value>, service: &mut Value) {
+    let old = old.and_then(|old| old.get("spec"));
+    if let Some(value) = service.get_mut("spec") {
+        addresses::allocate(old, value);
+    }
+    let Some(spec) = spec_of(service) else { return };
+    if is_given_node_ports(spec) {
+        give_node_ports(old.is_none(), spec);
+    }
     if has_health_check(spec) {
         spec.entry("healthCheckNodePort").or_insert_with(node_port);
     }
-    if has_node_ports(spec) {
-        for port in ports(spec).filter(|port| port.get("nodePort").is_none_or(is_zero)) {
-            port.insert("nodePort".to_owned(), node_port());
-        }
+}
+
+fn node_port() -> Value {
+    json!(rand::rng().random_range(30000..=32767))
+}
+
+/// Gives ports of nodes; at first protocols that share a port share that of the nodes.
+fn give_node_ports(shared: bool, spec: &mut Spec) {
+    let key = |port: &Spec| port.get("port").filter(|_| shared).cloned();
+    let asked = ports(spec).filter_map(|port| Some((key(port)?, port.get("nodePort").filter(|number| !is_zero(number))?.clone())));
+    let mut given: Vec<(Value, Value)> = asked.collect();
+    for port in ports(spec).filter(|port| port.get("nodePort").is_none_or(is_zero)) {
+        let key = key(port);
+        let number = given.iter().find(|(one, _)| Some(one) == key.as_ref()).map_or_else(node_port, |(_, number)| number.clone());
+        given.extend(key.map(|key| (key, number.clone())));
+        port.insert("nodePort".to_owned(), number);
     }
 }
 
-/// Completes an update: what was given before stays, where the update says nothing of it; what only another type has goes, where the
-/// update leaves it as it was.
+/// Completes an update: what was given before stays, where the update says nothing of it.
 pub(crate) fn carry_over(old: &Value, new: &mut Value) {
     let (Some(before), Some(now)) = (old.get("spec").and_then(Value::as_object), spec_of(new)) else { return };
-    let either = |has: fn(&Spec) -> bool, now: &Spec| (has(before), has(now));
-    match either(has_address, now) {
-        (true, true) => keep(before, now, &["clusterIP", "clusterIPs"]),
-        (true, false) => drop_same(before, now, &["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"]),
-        _ => {}
+    let both = |has: fn(&Spec) -> bool, now: &Spec| has(before) && has(now);
+    if both(has_address, now) {
+        keep(before, now, &["clusterIP", "clusterIPs"]);
     }
-    match either(has_node_ports, now) {
-        (true, true) => keep_node_ports(before, now),
-        (true, false) if node_ports(before) == node_ports(now) => ports(now).for_each(|port| drop(port.remove("nodePort"))),
-        _ => {}
+    if both(has_node_ports, now) {
+        keep_node_ports(before, now);
     }
-    match either(has_health_check, now) {
-        (true, true) => keep(before, now, &["healthCheckNodePort"]),
-        (true, false) => drop_same(before, now, &["healthCheckNodePort"]),
-        _ => {}
+    if both(has_health_check, now) {
+        keep(before, now, &["healthCheckNodePort"]);
     }
-    if either(|spec| kind(spec) == "LoadBalancer", now) == (true, false) {
+}
+
+/// Takes away what only a Service of the old type has, where the update leaves it as it was.
+pub(crate) fn drop_unused(old: &Value, new: &mut Value) {
+    let (Some(before), Some(now)) = (old.get("spec").and_then(Value::as_object), spec_of(new)) else { return };
+    let no_longer = |has: fn(&Spec) -> bool, now: &Spec| has(before) && !has(now);
+    if no_longer(has_address, now) {
+        if before.get("clusterIP") == now.get("clusterIP") {
+            drop_same(before, now, &["clusterIPs", "clusterIP"]);
+        }
+        drop_same(before, now, &["ipFamilies", "ipFamilyPolicy"]);
+    }
+    let known = node_ports(before);
+    if no_longer(has_node_ports, now) && node_ports(now).iter().all(|number| known.contains(number)) {
+        ports(now).for_each(|port| drop(port.remove("nodePort")));
+    }
+    if no_longer(has_health_check, now) {
+        drop_same(before, now, &["healthCheckNodePort"]);
+    }
+    if no_longer(|spec| kind(spec) == "LoadBalancer", now) {
         drop_same(before, now, &["allocateLoadBalancerNodePorts", "loadBalancerClass"]);
     }
-    if either(is_reached_from_outside, now) == (true, false) {
+    if no_longer(is_reached_from_outside, now) {
         drop_same(before, now, &["externalTrafficPolicy"]);
+    }
+    if kind(now) != "LoadBalancer"
+        && let Some(status) = new.get_mut("status").and_then(Value::as_object_mut)
+    {
+        status.insert("loadBalancer".to_owned(), json!({}));
     }
 }
 
@@ -108,17 +141,21 @@ fn drop_same(before: &Spec, now: &mut Spec, names: &[&str]) {
     }
 }
 
-fn node_ports(spec: &Spec) -> Vec<Option<&Value>> {
-    spec.get("ports").and_then(Value::as_array).into_iter().flatten().map(|port| port.get("nodePort")).collect()
+fn node_ports(spec: &Spec) -> Vec<Value> {
+    let ports = spec.get("ports").and_then(Value::as_array).into_iter().flatten();
+    ports.filter_map(|port| port.get("nodePort")).filter(|number| !is_zero(number)).cloned().collect()
 }
 
+/// A port keeps its number by its name, unless another one has taken it.
 fn keep_node_ports(before: &Spec, now: &mut Spec) {
+    let (old, new) = (node_ports(before), node_ports(now));
+    let taken: Vec<Value> = old.into_iter().filter(|number| new.contains(number)).collect();
     let known: Vec<&Value> = before.get("ports").and_then(Value::as_array).into_iter().flatten().collect();
-    for port in ports(now) {
-        let same = |other: &&&Value| other.get("port") == port.get("port") && other.get("protocol") == port.get("protocol");
-        let number = known.iter().find(same).and_then(|other| other.get("nodePort"));
-        if let Some(number) = number.filter(|_| port.get("nodePort").is_none_or(is_zero)) {
-            port.insert("nodePort".to_owned(), number.clone());
+    for port in ports(now).filter(|port| port.get("nodePort").is_none_or(is_zero)) {
+        let same = |other: &&&Value| other.get("name") == port.get("name");
+        let number = known.iter().rev().find(same).and_then(|other| other.get("nodePort")).cloned();
+        if let Some(number) = number.filter(|number| !taken.contains(number)) {
+            port.insert("nodePort".to_owned(), number);
         }
     }
 }
@@ -130,13 +167,14 @@ mod tests {
     fn updated(old: &Value, spec: Value) -> Value {
         let mut new = json!({"spec": spec});
         carry_over(old, &mut new);
-        allocate(&mut new);
+        allocate(Some(old), &mut new);
+        drop_unused(old, &mut new);
         new["spec"].take()
     }
 
     fn service(spec: Value) -> Value {
         let mut service = json!({"spec": spec});
-        allocate(&mut service);
+        allocate(None, &mut service);
         service
     }
 
@@ -172,7 +210,7 @@ mod tests {
         inside["type"] = json!("ClusterIP");
         let inside = updated(&old, inside);
         let names: Vec<&String> = inside.as_object().expect("a spec").keys().collect();
-        assert_eq!(names, ["clusterIP", "clusterIPs", "ports", "type"]);
+        assert_eq!(names, ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "ports", "type"]);
         assert_eq!(inside["ports"][0], json!({"port": 80, "protocol": "TCP"}));
         // What the update changes is what its user wants, right or wrong.
         let mut wrong = old["spec"].clone();

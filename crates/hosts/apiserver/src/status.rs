@@ -90,6 +90,8 @@ impl ApiError {
 
     /// The object is wrong: every fault in one answer.
     pub fn invalid(group: &str, kind: &str, name: &str, violations: &[Violation]) -> Self {
+        // Upstream has one kind of Events inside, that of the older group.
+        let group = if group == "events.k8s.io" { "" } else { group };
         // What is found twice is told once, though each is a cause.
         let mut told = HashSet::new();
         let sentences: Vec<String> = violations.iter().map(Violation::sentence).filter(|sentence| told.insert(sentence.clone())).collect();

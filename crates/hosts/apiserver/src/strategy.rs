@@ -70,9 +70,12 @@ pub(crate) fn prepare_create(resource: &Resource, object: &mut Value, now: &str)
             object["status"] = json!({"phase": "Pending", "qosClass": quality(object)});
             pods::prepare(object, now);
         }
+        ("", "LimitRange") if meta(object, "name").is_empty() => {
+            meta_mut(object).insert("name".to_owned(), json!(object::uid()));
+        }
         ("", "Service") => {
             object["status"] = json!({"loadBalancer": {}});
-            services::allocate(object);
+            services::allocate(None, object);
         }
         ("", "PersistentVolumeClaim") => {
             object["status"] = json!({"phase": "Pending"});
@@ -223,7 +226,8 @@ pub(crate) fn prepare_update(resource: &Resource, subresource: &str, old: &Value
             ("", "Namespace") => label_namespace(&mut new),
             ("", "Service") if subresource.is_empty() => {
                 services::carry_over(old, &mut new);
-                services::allocate(&mut new);
+                services::allocate(Some(old), &mut new);
+                services::drop_unused(old, &mut new);
             }
             ("", "Pod") => keep(
                 old,
@@ -341,6 +345,9 @@ fn counts(resource: &Resource, old: &Value, new: &Value) -> bool {
     match resource.generation {
         Generation::Never | Generation::First => false,
         Generation::Spec | Generation::Later => differs(&["metadata", "status", "apiVersion"]),
+        Generation::SpecAndLabels => {
+            differs(&["metadata", "status", "apiVersion"]) || object::pairs(old, "labels") != object::pairs(new, "labels")
+        }
         Generation::Everything => differs(&["metadata", "apiVersion"]),
         Generation::SpecAndAnnotations => {
             differs(&["metadata", "status", "apiVersion"]) || object::pairs(old, "annotations") != object::pairs(new, "annotations")

@@ -21,7 +21,7 @@ use crate::typed;
 use crate::{Server, bootstrap, converter, decode, delete, kinds, patches, pods, reset, strategy, token, validation};
 
 pub(crate) use crate::call::Call;
-pub(crate) use crate::fit::{fit, in_go_form, refit, refit_applied};
+pub(crate) use crate::fit::{fit, in_go_form, in_stored_form, refit, refit_applied};
 
 /// How often a write that depends on no revision starts over when somebody else wrote first.
 const TRIES: usize = 5;
@@ -112,6 +112,7 @@ pub(crate) async fn create_object(
         if resource.kind == "Secret" && resource.custom.is_none() {
             token::fill(server, &mut new);
         }
+        in_stored_form(resource, &mut new);
         if options.dry_run {
             if server.store.get(&resource.key(&namespace, meta(&new, "name"))).is_some() {
                 return Err(taken(&new));
@@ -246,6 +247,7 @@ pub(crate) async fn change_applied(
         }
         check_signer(call, part, &old, &new)?;
         admission::validate(server, &ask, Some(&new), Some(&old), &mut warnings).await?;
+        in_stored_form(resource, &mut new);
         if same_but_for_times(&old, &new) {
             return Ok((old, warnings));
         }
@@ -346,6 +348,13 @@ pub(crate) async fn bind(call: &Call) -> ApiResult<Response> {
     let options = call.options("CreateOptions", false)?;
     let binding = decode::body(&call.headers, &call.body, "Binding")?.value();
     let node = binding.pointer("/target/name").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let stated = meta(&binding, "namespace");
+    if !stated.is_empty() && stated != call.place.namespace {
+        return Err(ApiError::bad_request("the namespace of the provided object does not match the namespace sent on the request"));
+    }
+    if meta(&binding, "name") != call.place.name {
+        return Err(ApiError::bad_request("name in URL does not match name in Binding object"));
+    }
     if binding.get("kind").is_some_and(|kind| kind != "Binding") || node.is_empty() {
         return Err(ApiError::bad_request("the body of the request must be a Binding with target.name"));
     }

@@ -46,6 +46,8 @@ mod pods;
 mod scaling;
 #[path = "api/storage_kinds.rs"]
 mod storage_kinds;
+#[path = "api/services.rs"]
+mod services;
 #[path = "api/tokens.rs"]
 mod tokens;
 #[path = "api/volumes.rs"]

@@ -50,10 +50,38 @@ fn inside(form: &Type, value: &mut Value) {
         }
         (Type::Map(inner), Value::Object(map)) => map.values_mut().for_each(|one| {
             if one.is_null() {
-                *one = zero(inner);
+                // Bytes that are nothing are stored as none.
+                *one = if matches!(inner.base(), Type::Bytes) { json!("") } else { zero(inner) };
             }
             inside(inner, one);
         }),
+        _ => {}
+    }
+}
+
+/// Brings an object into the form in which the store gives it back: a list or map without entries is nothing there.
+pub(crate) fn stored(form: &'static Struct, value: &mut Value) {
+    let Value::Object(map) = value else { return };
+    for field in form.members() {
+        let Some(value) = map.get_mut(field.name) else { continue };
+        let empty = value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(Map::is_empty);
+        if empty && matches!(field.form.base(), Type::List(_) | Type::Map(_)) {
+            *value = Value::Null;
+        } else {
+            stored_inside(&field.form, value);
+        }
+    }
+}
+
+fn stored_inside(form: &Type, value: &mut Value) {
+    match (form.base(), value) {
+        (Type::Struct(name), value) => {
+            if let Some(inner) = by_name(name) {
+                stored(inner, value);
+            }
+        }
+        (Type::List(inner), Value::Array(list)) => list.iter_mut().for_each(|one| stored_inside(inner, one)),
+        (Type::Map(inner), Value::Object(map)) => map.values_mut().for_each(|one| stored_inside(inner, one)),
         _ => {}
     }
 }
@@ -281,6 +309,13 @@ mod tests {
             encoded(&json!({"kind": "Widget", "apiVersion": "example.com/v1"})),
             b"{\"apiVersion\":\"example.com/v1\",\"kind\":\"Widget\"}\n"
         );
+    }
+
+    #[test]
+    fn what_is_stored_without_entries_is_nothing() {
+        let mut value = json!({"rules": [{"verbs": [], "apiGroups": [""]}], "aggregationRule": {"clusterRoleSelectors": []}});
+        stored(by_kind("rbac.authorization.k8s.io/v1", "ClusterRole").expect("a kind"), &mut value);
+        assert_eq!(value, json!({"rules": [{"verbs": null, "apiGroups": [""]}], "aggregationRule": {"clusterRoleSelectors": null}}));
     }
 
     #[test]

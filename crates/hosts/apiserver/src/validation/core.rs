@@ -1,260 +1,101 @@
-//! ConfigMap, Secret, ServiceAccount, Namespace, ResourceQuota, LimitRange, Endpoints, PodTemplate.
+//! The kinds of the core group that are neither Pods, Services nor Nodes: when they check their metadata, and what beyond them.
 //! Follows kubernetes `pkg/apis/core/validation/validation.go`.
 
-use base64::Engine as _;
-use schema::Violation;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::Subject;
-use super::faults::{Faults, list, set, text};
-use super::pod;
+use super::faults::{Faults, list, text};
+use super::{Subject, config_map, endpoints, limit_range, pod, quota, secret};
 use crate::names;
-use crate::object::pairs;
+use crate::object::meta;
 
-/// The most that a ConfigMap or Secret may hold.
-const MOST: usize = 1024 * 1024;
+pub(crate) use super::resource_names::standard as resource_name;
+
+const KEEPERS: &str = "spec.finalizers";
 
 /// Checks an object of these kinds.
 pub(crate) fn check(subject: &Subject<'_>, faults: &mut Faults) {
     let Subject { object, old, .. } = *subject;
-    subject.metadata_update(faults);
-    match subject.resource.kind.as_str() {
-        "ConfigMap" => {
-            frozen(object, old, &["data", "binaryData"], faults);
-            subject.metadata(faults);
-            config_map(object, faults);
-        }
-        "Secret" => {
-            if let Some(old) = old {
-                faults.immutable(object, old, &["type"]);
-            }
-            frozen(object, old, &["data"], faults);
-            subject.metadata(faults);
-            secret(object, faults);
-        }
-        "Namespace" if old.is_some() => {}
-        "PodTemplate" => {
-            subject.metadata(faults);
-            pod::template(object.get("template").unwrap_or(&Value::Null), "template", faults);
-        }
-        "Endpoints" => {
-            subject.metadata(faults);
-            endpoints(object, faults);
-        }
-        "ResourceQuota" => {
-            subject.metadata(faults);
-            quota(subject, faults);
-        }
-        "LimitRange" => {
-            subject.metadata(faults);
-            limits(object, faults);
-        }
-        _ => subject.metadata(faults),
+    let kind = subject.resource.kind.as_str();
+    if kind != "LimitRange" {
+        subject.metadata_update(faults);
     }
-}
-
-fn frozen(object: &Value, old: Option<&Value>, fields: &[&str], faults: &mut Faults) {
-    const WHY: &str = "field is immutable when `immutable` is set";
-    let Some(old) = old.filter(|old| old.get("immutable") == Some(&json!(true))) else { return };
-    if object.get("immutable") != Some(&json!(true)) {
-        faults.forbidden("immutable", WHY);
-    }
-    for field in fields {
-        if object.get(*field) != old.get(*field) {
-            faults.forbidden(field, WHY);
+    match (kind, old) {
+        ("ConfigMap", _) => config_map::check(subject, faults),
+        ("Secret", _) => secret::check(subject, faults),
+        ("Namespace", Some(_)) if subject.subresource == "finalize" => {
+            keepers(subject.spec(), |index| format!("{KEEPERS}[{index}]"), faults)
+        }
+        ("Namespace", Some(_)) => {}
+        ("ResourceQuota", Some(_)) => quota::check(subject, faults),
+        _ => {
+            subject.metadata(faults);
+            beyond_metadata(kind, subject, object, faults);
         }
     }
 }
 
-fn key(field: &str, key: &str, faults: &mut Faults) {
-    if let Some(why) = names::config_key_fault(key) {
-        faults.invalid(&format!("{field}[{key}]"), &json!(key), &why);
-    }
-}
-
-fn config_map(object: &Value, faults: &mut Faults) {
-    let empty = Map::new();
-    let map = |name: &str| object.get(name).and_then(Value::as_object).unwrap_or(&empty);
-    let mut size = 0;
-    for (name, value) in map("data") {
-        key("data", name, faults);
-        if map("binaryData").contains_key(name) {
-            faults.invalid(&format!("data[{name}]"), &json!(name), "duplicate of key present in binaryData");
-        }
-        size += value.as_str().map_or(0, str::len);
-    }
-    for (name, value) in map("binaryData") {
-        key("binaryData", name, faults);
-        size += decoded(value);
-    }
-    if size > MOST {
-        faults.0.push(Violation::too_long("", MOST as u64));
-    }
-}
-
-/// Returns how many bytes a text of base64 stands for.
-fn decoded(value: &Value) -> usize {
-    value.as_str().and_then(|text| base64::engine::general_purpose::STANDARD.decode(text).ok()).map_or(0, |bytes| bytes.len())
-}
-
-fn secret(object: &Value, faults: &mut Faults) {
-    let mut size = 0;
-    for (name, value) in object.get("data").and_then(Value::as_object).into_iter().flatten() {
-        key("data", name, faults);
-        size += decoded(value);
-    }
-    if size > MOST {
-        faults.0.push(Violation::too_long("data", MOST as u64));
-    }
-    let has = |key: &str| object.get("data").is_some_and(|data| data.get(key).is_some());
-    let mut needs = |key: &str| {
-        if !has(key) {
-            faults.required(&format!("data[{key}]"), "");
-        }
-    };
-    match text(object, "type") {
-        "kubernetes.io/service-account-token" => {
-            let account =
-                pairs(object, "annotations").and_then(|all| all.get("kubernetes.io/service-account.name")).and_then(Value::as_str);
-            if account.unwrap_or_default().is_empty() {
-                faults.required("metadata.annotations[kubernetes.io/service-account.name]", "");
-            }
-        }
-        "kubernetes.io/dockerconfigjson" => docker(object, ".dockerconfigjson", faults),
-        "kubernetes.io/dockercfg" => docker(object, ".dockercfg", faults),
-        "kubernetes.io/ssh-auth" => needs("ssh-privatekey"),
-        "kubernetes.io/tls" => {
-            needs("tls.crt");
-            needs("tls.key");
-        }
-        "kubernetes.io/basic-auth" if !has("username") && !has("password") => {
-            faults.required("data[username]", "");
-            faults.required("data[password]", "");
-        }
+fn beyond_metadata(kind: &str, subject: &Subject<'_>, object: &Value, faults: &mut Faults) {
+    match kind {
+        "PodTemplate" => pod::template(object.get("template").unwrap_or(&Value::Null), "template", faults),
+        "Endpoints" => endpoints::check(subject, faults),
+        "ResourceQuota" => quota::check(subject, faults),
+        "LimitRange" => limit_range::check(subject.spec(), faults),
+        "Namespace" => keepers(subject.spec(), |_| KEEPERS.to_owned(), faults),
         _ => {}
     }
 }
 
-fn docker(object: &Value, name: &str, faults: &mut Faults) {
-    let field = format!("data[{name}]");
-    let Some(value) = object.get("data").and_then(|data| data.get(name)) else { return faults.required(&field, "") };
-    let bytes = value.as_str().and_then(|text| base64::engine::general_purpose::STANDARD.decode(text).ok()).unwrap_or_default();
-    match crate::typed::json::parse(&bytes) {
-        Ok(crate::typed::json::Node::Map(_) | crate::typed::json::Node::Null) => {}
-        Ok(other) => {
-            let why = format!("json: cannot unmarshal {} into Go value of type map[string]interface {{}}", other.word());
-            faults.invalid(&field, &json!("<secret contents redacted>"), &why);
-        }
-        Err(why) => faults.invalid(&field, &json!("<secret contents redacted>"), &why),
+/// Checks the status of a namespace: it goes when it is being deleted, and only then.
+pub(super) fn phase(object: &Value, faults: &mut Faults) {
+    let phase = object.get("status").map(|status| text(status, "phase")).unwrap_or_default();
+    let (wanted, when) =
+        if meta(object, "deletionTimestamp").is_empty() { ("Active", "is empty") } else { ("Terminating", "is not empty") };
+    if phase != wanted {
+        // Upstream writes the field like this.
+        faults.invalid("status.Phase", &json!(phase), &format!("may only be '{wanted}' if `deletionTimestamp` {when}"));
     }
 }
 
-fn endpoints(object: &Value, faults: &mut Faults) {
-    for (index, subset) in list(object, "subsets").iter().enumerate() {
-        let here = format!("subsets[{index}]");
-        if list(subset, "addresses").is_empty() && list(subset, "notReadyAddresses").is_empty() {
-            faults.required(&here, "must specify `addresses` or `notReadyAddresses`");
-        }
-        for name in ["addresses", "notReadyAddresses"] {
-            for (at, address) in list(subset, name).iter().enumerate() {
-                super::discovery::address(&format!("{here}.{name}[{at}].ip"), text(address, "ip"), faults);
-            }
-        }
-        let ports = list(subset, "ports");
-        for (at, port) in ports.iter().enumerate() {
-            let here = format!("{here}.ports[{at}]");
-            let name = text(port, "name");
-            if ports.len() > 1 && name.is_empty() {
-                faults.required(&format!("{here}.name"), "");
-            } else if !name.is_empty() {
-                faults.name(&format!("{here}.name"), names::Rule::Label, name);
-            }
-            faults.port_number(&format!("{here}.port"), port.get("port").unwrap_or(&Value::Null));
-            faults.one_of(port, &here, "protocol", &["SCTP", "TCP", "UDP"]);
+/// Who keeps a namespace from going.
+fn keepers(spec: &Value, field: impl Fn(usize) -> String, faults: &mut Faults) {
+    for (index, one) in list(spec, "finalizers").iter().enumerate() {
+        let (name, field) = (one.as_str().unwrap_or_default(), field(index));
+        names::key_faults(name).iter().for_each(|why| faults.invalid(&field, one, why));
+        if !name.contains('/') && !matches!(name, "kubernetes" | "orphan" | "foregroundDeletion") {
+            faults.invalid(&field, &json!(name), "name is neither a standard finalizer name nor is it fully qualified");
         }
     }
 }
 
-const QUOTA_SCOPES: &[&str] =
-    &["Terminating", "NotTerminating", "BestEffort", "NotBestEffort", "PriorityClass", "CrossNamespacePodAffinity"];
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn quota(subject: &Subject<'_>, faults: &mut Faults) {
-    let spec = subject.spec();
-    for (name, amount) in spec.get("hard").and_then(Value::as_object).into_iter().flatten() {
-        let field = format!("spec.hard[{name}]");
-        resource_name(name, &field, faults);
-        if amount.as_str().is_some_and(|text| text.starts_with('-')) {
-            faults.invalid(&field, amount, "must be greater than or equal to 0");
-        }
+    #[test]
+    fn a_namespace_goes_when_it_is_deleted() {
+        let told = |object: Value| {
+            let mut faults = Faults::default();
+            phase(&object, &mut faults);
+            faults.0.iter().map(schema::Violation::sentence).collect::<Vec<_>>()
+        };
+        assert!(told(json!({"status": {"phase": "Active"}})).is_empty());
+        assert!(told(json!({"metadata": {"deletionTimestamp": "t"}, "status": {"phase": "Terminating"}})).is_empty());
+        let early = "status.Phase: Invalid value: \"Terminating\": may only be 'Active' if `deletionTimestamp` is empty";
+        assert_eq!(told(json!({"status": {"phase": "Terminating"}})), [early]);
     }
-    for scope in list(spec, "scopes") {
-        if !QUOTA_SCOPES.contains(&scope.as_str().unwrap_or_default()) {
-            faults.invalid("spec.scopes", spec.get("scopes").unwrap_or(&Value::Null), "unsupported scope");
-        }
-    }
-    if let Some(old) = subject.old
-        && old.pointer("/spec/scopes") != spec.get("scopes")
-    {
-        faults.invalid("spec.scopes", spec.get("scopes").unwrap_or(&Value::Null), "field is immutable");
-    }
-}
 
-/// The name of something that is counted or measured.
-pub(crate) fn resource_name(name: &str, field: &str, faults: &mut Faults) {
-    let wrong = names::key_faults(name);
-    wrong.iter().for_each(|why| faults.invalid(field, &json!(name), why));
-    if wrong.is_empty()
-        && !name.contains('/')
-        && !STANDARD.contains(&name)
-        && !name.starts_with("hugepages-")
-        && !name.starts_with("requests.hugepages-")
-    {
-        faults.invalid(field, &json!(name), "must be a standard resource type or fully qualified");
-    }
-}
-
-const STANDARD: &[&str] = &[
-    "cpu",
-    "memory",
-    "ephemeral-storage",
-    "requests.cpu",
-    "requests.memory",
-    "requests.ephemeral-storage",
-    "limits.cpu",
-    "limits.memory",
-    "limits.ephemeral-storage",
-    "pods",
-    "resourcequotas",
-    "services",
-    "replicationcontrollers",
-    "secrets",
-    "configmaps",
-    "persistentvolumeclaims",
-    "storage",
-    "requests.storage",
-    "services.nodeports",
-    "services.loadbalancers",
-];
-
-fn limits(object: &Value, faults: &mut Faults) {
-    let mut seen: Vec<&str> = Vec::new();
-    for (index, limit) in object.pointer("/spec/limits").and_then(Value::as_array).into_iter().flatten().enumerate() {
-        let here = format!("spec.limits[{index}]");
-        let kind = text(limit, "type");
-        names::key_faults(kind).iter().for_each(|why| faults.invalid(&format!("{here}.type"), &json!(kind), why));
-        if seen.contains(&kind) {
-            faults.duplicate(&format!("{here}.type"), &json!(kind));
-        }
-        seen.push(kind);
-        if kind == "Pod" {
-            for (name, field) in [("default", "default"), ("defaultRequest", "defaultRequest")] {
-                if set(limit, name).is_some() {
-                    faults.forbidden(&format!("{here}.{field}"), "may not be specified when `type` is 'Pod'");
-                }
-            }
-        }
-        if kind == "PersistentVolumeClaim" && limit.pointer("/min/storage").is_none() && limit.pointer("/max/storage").is_none() {
-            faults.required(&format!("{here}.limits"), "either minimum or maximum storage value is required, but neither was provided");
-        }
+    #[test]
+    fn keepers_of_a_namespace_are_qualified() {
+        let told = |name: &str| {
+            let mut faults = Faults::default();
+            keepers(&json!({"finalizers": [name]}), |_| KEEPERS.to_owned(), &mut faults);
+            faults.0.iter().map(schema::Violation::sentence).collect::<Vec<_>>()
+        };
+        assert!(told("kubernetes").is_empty() && told("example.com/a").is_empty());
+        assert_eq!(
+            told("Foo"),
+            ["spec.finalizers: Invalid value: \"Foo\": name is neither a standard finalizer name nor is it fully qualified"]
+        );
+        assert_eq!(told("Bad Name").len(), 2);
     }
 }

@@ -130,7 +130,7 @@ impl Faults {
             self.invalid(field, &value, "must be no more than 15 characters");
         }
         let lower = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        if !name.bytes().all(|byte| lower(byte) || byte == b'-') {
+        if name.is_empty() || !name.bytes().all(|byte| lower(byte) || byte == b'-') {
             self.invalid(field, &value, "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)");
         }
         if !name.bytes().any(|byte| byte.is_ascii_lowercase()) {
@@ -155,6 +155,13 @@ impl Faults {
     /// A name that must follow a rule.
     pub fn name(&mut self, field: &str, rule: names::Rule, name: &str) {
         names::faults(rule, name).iter().for_each(|why| self.invalid(field, &json!(name), why));
+    }
+
+    /// A name that may have a domain in front, when it is there.
+    pub fn qualified(&mut self, field: &str, name: Option<&Value>) {
+        if let Some(name) = name.and_then(Value::as_str) {
+            names::key_faults(name).iter().for_each(|why| self.invalid(field, &json!(name), why));
+        }
     }
 
     /// Labels, at one place.

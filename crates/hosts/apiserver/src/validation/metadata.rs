@@ -15,7 +15,11 @@ pub(crate) fn create(resource: &Resource, object: &Value, rule: Rule, faults: &m
     let generate = meta(object, "generateName");
     if !generate.is_empty() {
         // What is made up ends differently.
-        let whole = if matches!(rule, Rule::Segment) { generate.to_owned() } else { format!("{}x", generate.trim_end_matches('-')) };
+        let whole = if matches!(rule, Rule::Segment | Rule::Address) {
+            generate.to_owned()
+        } else {
+            format!("{}x", generate.trim_end_matches('-'))
+        };
         names::faults(rule, &whole).iter().for_each(|why| faults.invalid("metadata.generateName", &json!(generate), why));
     }
     let name = meta(object, "name");

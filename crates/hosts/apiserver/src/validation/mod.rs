@@ -2,11 +2,13 @@
 //!
 //! Read first: [`check`], then the file of the kind.
 
+pub(crate) mod address;
 mod autoscaling;
 mod certificates;
 mod cidr;
 mod claim;
 mod claim_spec;
+mod config_map;
 mod coordination;
 mod core;
 mod cron_job;
@@ -14,24 +16,38 @@ mod csi;
 mod csr_conditions;
 mod daemon_set;
 mod discovery;
+mod endpoints;
 mod event;
 mod faults;
+mod ingress;
+mod ingress_class;
 pub(crate) mod inner;
+mod ip_address;
 mod job;
 mod job_policies;
+mod limit_range;
+mod load_balancer;
 mod metadata;
 mod metrics;
+mod network_policy;
 mod networking;
 mod node;
 mod node_selector;
 mod pod;
 mod pod_warnings;
 mod policy;
+mod quota;
 mod rbac;
+mod resource_names;
 mod resources;
 mod runtime_class;
 mod scheduling;
+mod secret;
 mod service;
+pub(crate) mod service_addresses;
+mod service_cidr;
+mod service_ports;
+mod service_warnings;
 mod stateful_set;
 mod statuses;
 mod storage;
@@ -46,7 +62,7 @@ use serde_json::Value;
 use crate::catalog::{Custom, Resource};
 use crate::names::Rule;
 use crate::{admission, crd};
-use faults::Faults;
+pub(crate) use faults::Faults;
 
 /// What a kind's own rules look at.
 pub(crate) struct Subject<'a> {
@@ -97,6 +113,10 @@ pub(crate) fn check(
             custom(&subject, definition, &mut faults, let_pass);
         } else {
             statuses::check(&subject, &mut faults);
+            native_status(&subject, &mut faults);
+            if faults.0.is_empty() && matches!(resource.kind.as_str(), "Service" | "Ingress") {
+                let_pass.extend(load_balancer::warnings(object));
+            }
         }
         return faults.0;
     }
@@ -110,6 +130,9 @@ pub(crate) fn check(
         let_pass.extend(crd::warnings(object).into_iter().filter(|warning| !before.contains(warning)));
     }
     native(&subject, &mut faults);
+    if faults.0.is_empty() {
+        let_pass.extend(unusual(&subject));
+    }
     if faults.0.is_empty() && old.is_none() {
         // Kinds that do not look at their metadata themselves (AS `pkg/registry/rest/create.go` `BeforeCreate`).
         metadata::create(resource, object, Rule::Segment, &mut faults);
@@ -151,12 +174,35 @@ fn custom(subject: &Subject<'_>, definition: &Custom, faults: &mut Faults, warni
     warnings.extend(let_pass);
 }
 
+/// Says what is unusual about an object that is let pass.
+fn unusual(subject: &Subject<'_>) -> Vec<String> {
+    match (subject.resource.group.as_str(), subject.resource.kind.as_str()) {
+        ("", "Service") => service_warnings::of(subject.object),
+        ("", "Endpoints") => endpoints::warnings(subject.object),
+        ("", "Secret") => secret::warnings(subject.object),
+        ("discovery.k8s.io", "EndpointSlice") => discovery::warnings(subject),
+        ("networking.k8s.io", "Ingress") => ingress::warnings(subject),
+        ("networking.k8s.io", "NetworkPolicy") => network_policy::warnings(subject.spec()),
+        _ => Vec::new(),
+    }
+}
+
 fn rule(resource: &Resource) -> Rule {
     match (resource.group.as_str(), resource.kind.as_str()) {
-        ("", "Namespace") | ("apps", "StatefulSet") => Rule::Label,
-        ("", "Service") => Rule::Label1035,
+        ("", "Namespace" | "Service") | ("apps", "StatefulSet") => Rule::Label,
+        ("networking.k8s.io", "IPAddress") => Rule::Address,
         ("rbac.authorization.k8s.io", _) => Rule::Segment,
         _ => Rule::Subdomain,
+    }
+}
+
+fn native_status(subject: &Subject<'_>, faults: &mut Faults) {
+    match (subject.resource.group.as_str(), subject.resource.kind.as_str()) {
+        ("", "Namespace") => core::phase(subject.object, faults),
+        ("", "ResourceQuota") => quota::status(subject.object, faults),
+        ("", "Service") => load_balancer::of_service(subject, faults),
+        ("networking.k8s.io", "Ingress") => load_balancer::of_ingress(subject, faults),
+        _ => {}
     }
 }
 

@@ -4,7 +4,7 @@ use schema::{Cause, Violation};
 use serde_json::{Value, json};
 
 use super::Subject;
-use super::faults::{Faults, list, text};
+use super::faults::{Faults, list, set, text};
 use crate::names::{self, Rule};
 
 const GROUP: &str = "rbac.authorization.k8s.io";
@@ -16,6 +16,9 @@ pub(crate) fn check(subject: &Subject<'_>, faults: &mut Faults) {
     if !resource.kind.ends_with("Binding") {
         for (index, rule) in list(object, "rules").iter().enumerate() {
             policy(rule, resource.namespaced, &format!("rules[{index}]"), faults);
+        }
+        if let Some(rule) = set(object, "aggregationRule") {
+            aggregation(rule, faults);
         }
         subject.metadata_update(faults);
         return;
@@ -72,8 +75,21 @@ fn policy(rule: &Value, namespaced: bool, path: &str, faults: &mut Faults) {
     if !filled("resources") {
         faults.required(&format!("{path}.resources"), "resource rules must supply at least one resource");
     }
-    if filled("resourceNames") && list(rule, "resources").len() > 1 {
-        faults.required(&format!("{path}.resourceNames"), "resource names cannot apply to multiple resources");
+}
+
+/// Whose rules a ClusterRole gathers.
+fn aggregation(rule: &Value, faults: &mut Faults) {
+    const FIELD: &str = "aggregationRule.clusterRoleSelectors";
+    let selectors = list(rule, "clusterRoleSelectors");
+    if selectors.is_empty() {
+        faults.required(FIELD, "at least one clusterRoleSelector required if aggregationRule is non-nil");
+    }
+    for (index, selector) in selectors.iter().enumerate() {
+        let (field, before) = (format!("{FIELD}[{index}]"), faults.0.len());
+        faults.selector(&field, Some(selector));
+        if faults.0.len() > before {
+            faults.invalid(&field, &Value::Null, "invalid label selector.");
+        }
     }
 }
 
@@ -95,14 +111,60 @@ fn bound(subject: &Value, namespaced: bool, path: &str, faults: &mut Faults) {
                 faults.required(&format!("{path}.namespace"), "");
             }
         }
-        kind @ ("User" | "Group") => {
-            if name.is_empty() {
-                faults.invalid(&format!("{path}.name"), &json!(name), &format!("{} name cannot be empty", kind.to_lowercase()));
-            }
+        "User" | "Group" => {
             if group != GROUP {
                 faults.not_supported(&format!("{path}.apiGroup"), &json!(group), &[GROUP]);
             }
         }
         kind => faults.not_supported(&format!("{path}.kind"), &json!(kind), &["ServiceAccount", "User", "Group"]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(check: impl FnOnce(&mut Faults)) -> Vec<String> {
+        let mut faults = Faults::default();
+        check(&mut faults);
+        faults.0.iter().map(Violation::sentence).collect()
+    }
+
+    #[test]
+    fn rules_name_what_they_allow() {
+        let several = json!({"verbs": ["get"], "apiGroups": [""], "resources": ["pods", "pods/log"], "resourceNames": ["x"]});
+        assert!(told(|faults| policy(&several, true, "r", faults)).is_empty());
+        assert_eq!(
+            told(|faults| policy(&json!({}), true, "r", faults)),
+            [
+                "r.verbs: Required value: verbs must contain at least one value",
+                "r.apiGroups: Required value: resource rules must supply at least one api group",
+                "r.resources: Required value: resource rules must supply at least one resource",
+            ]
+        );
+    }
+
+    #[test]
+    fn gathered_roles_are_selected() {
+        assert!(told(|faults| aggregation(&json!({"clusterRoleSelectors": [{"matchLabels": {"a": "b"}}]}), faults)).is_empty());
+        let field = "aggregationRule.clusterRoleSelectors";
+        let none = told(|faults| aggregation(&json!({}), faults));
+        assert_eq!(none, [format!("{field}: Required value: at least one clusterRoleSelector required if aggregationRule is non-nil")]);
+        let wrong = json!({"clusterRoleSelectors": [{"matchExpressions": [{"key": "a", "operator": "b"}]}]});
+        assert_eq!(
+            told(|faults| aggregation(&wrong, faults)),
+            [
+                format!("{field}[0].matchExpressions[0].operator: Invalid value: \"b\": not a valid selector operator"),
+                format!("{field}[0]: Invalid value: null: invalid label selector."),
+            ]
+        );
+    }
+
+    #[test]
+    fn subjects_have_names() {
+        assert_eq!(told(|faults| bound(&json!({"kind": "User", "apiGroup": GROUP}), true, "s", faults)), ["s.name: Required value"]);
+        let account = json!({"kind": "ServiceAccount", "name": "a"});
+        assert!(told(|faults| bound(&account, true, "s", faults)).is_empty());
+        assert_eq!(told(|faults| bound(&account, false, "s", faults)), ["s.namespace: Required value"]);
     }
 }

@@ -1,0 +1,153 @@
+//! Addresses of Services and their families: one of IPv4 for each that wants one.
+//! Follows kubernetes `pkg/registry/core/service/storage/{alloc,storage}.go`.
+
+use rand::Rng as _;
+use serde_json::{Value, json};
+
+use crate::validation::service_addresses::unavailable;
+
+fn is_empty(spec: &Value, name: &str) -> bool {
+    match spec.get(name) {
+        None | Some(Value::Null) => true,
+        Some(Value::String(text)) => text.is_empty(),
+        Some(Value::Array(list)) => list.is_empty(),
+        Some(Value::Object(map)) => map.is_empty(),
+        Some(_) => false,
+    }
+}
+
+/// Brings both ways of writing an address together, and gives families and an address. What asks for the impossible is left as
+/// it is, for validation to refuse.
+pub(super) fn allocate(old: Option<&Value>, spec: &mut Value) {
+    if !spec.is_object() {
+        return;
+    }
+    agree(old, spec);
+    if spec["type"] == "ExternalName" || is_held(old, spec) {
+        return drop_needless(spec);
+    }
+    let free = spec["clusterIP"] == "None" && is_empty(spec, "selector");
+    if is_empty(spec, "ipFamilyPolicy") && spec.get("ipFamilyPolicy").is_none_or(Value::is_null) {
+        let before = old.and_then(|old| old.get("ipFamilyPolicy")).cloned();
+        spec["ipFamilyPolicy"] = before.unwrap_or_else(|| json!(if free { "RequireDualStack" } else { "SingleStack" }));
+    }
+    if let Some(old) = old.filter(|_| spec["ipFamilyPolicy"] == "SingleStack") {
+        cut(old, spec);
+    }
+    let mut faults = crate::validation::Faults::default();
+    unavailable(spec, old, &mut faults);
+    if !faults.0.is_empty() {
+        return;
+    }
+    if is_empty(spec, "ipFamilies") {
+        spec["ipFamilies"] = json!(["IPv4"]);
+    }
+    if free && spec["ipFamilyPolicy"] != "SingleStack" {
+        complete(spec);
+    }
+    if is_empty(spec, "clusterIPs") {
+        let mut random = rand::rng();
+        let address = format!("10.96.{}.{}", random.random_range(0..=255), random.random_range(2..=254));
+        spec["clusterIPs"] = json!([address]);
+        spec["clusterIP"] = json!(address);
+    }
+}
+
+/// Whoever is not of the cluster has no policy inside of it; upstream forgets it when it is read.
+fn drop_needless(spec: &mut Value) {
+    let known = matches!(spec.get("internalTrafficPolicy").and_then(Value::as_str), Some("Cluster" | "Local"));
+    if let (true, "ExternalName", Value::Object(map)) = (known, spec["type"].clone().as_str().unwrap_or_default(), spec) {
+        map.remove("internalTrafficPolicy");
+    }
+}
+
+/// Whoever had two families and now asks for one keeps the first.
+fn cut(old: &Value, spec: &mut Value) {
+    let same = old.get("clusterIP") == spec.get("clusterIP");
+    for (name, kept) in [("clusterIPs", same), ("ipFamilies", true)] {
+        if let Some(Value::Array(list)) = spec.get_mut(name)
+            && kept
+            && old.get(name).and_then(Value::as_array) == Some(list)
+        {
+            list.truncate(1);
+        }
+    }
+}
+
+/// Both families, the one that was asked for first.
+fn complete(spec: &mut Value) {
+    if let Some(Value::Array(families)) = spec.get_mut("ipFamilies")
+        && let [only] = &families[..]
+    {
+        let other = if *only == json!("IPv4") { "IPv6" } else { "IPv4" };
+        families.push(json!(other));
+    }
+}
+
+/// Tells whether a Service that prefers two families has what it had.
+fn is_held(old: Option<&Value>, spec: &Value) -> bool {
+    let Some(old) = old else { return false };
+    let same = |name: &str| old.get(name) == spec.get(name);
+    spec["ipFamilyPolicy"] == "PreferDualStack" && ["type", "ipFamilyPolicy", "clusterIP", "clusterIPs", "ipFamilies"].into_iter().all(same)
+}
+
+/// One address and a list of them say the same; who writes the one alone means both.
+fn agree(old: Option<&Value>, spec: &mut Value) {
+    let Some(old) = old else {
+        if !is_empty(spec, "clusterIP") && is_empty(spec, "clusterIPs") {
+            spec["clusterIPs"] = json!([spec["clusterIP"]]);
+        }
+        return;
+    };
+    let same = old.get("clusterIP").unwrap_or(&json!("")) == spec.get("clusterIP").unwrap_or(&json!(""));
+    let list = old.get("clusterIPs").filter(|list| list.as_array().is_some_and(|list| !list.is_empty()));
+    match (same, list) {
+        (true, Some(list)) if is_empty(spec, "clusterIPs") => spec["clusterIPs"] = list.clone(),
+        (false, list) if list == spec.get("clusterIPs") => {
+            spec["clusterIPs"] = if is_empty(spec, "clusterIP") { json!([]) } else { json!([spec["clusterIP"]]) };
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(old: Option<&Value>, mut spec: Value) -> Value {
+        allocate(old, &mut spec);
+        spec
+    }
+
+    #[test]
+    fn families_are_those_of_the_cluster_unless_nobody_routes() {
+        let plain = given(None, json!({"type": "ClusterIP", "selector": {"a": "b"}}));
+        assert_eq!((&plain["ipFamilies"], &plain["ipFamilyPolicy"]), (&json!(["IPv4"]), &json!("SingleStack")));
+        assert_eq!(plain["clusterIPs"], json!([plain["clusterIP"]]));
+        let headless = given(None, json!({"type": "ClusterIP", "clusterIP": "None", "selector": {"a": "b"}}));
+        assert_eq!((&headless["ipFamilies"], &headless["clusterIPs"]), (&json!(["IPv4"]), &json!(["None"])));
+        let free = given(None, json!({"type": "ClusterIP", "clusterIP": "None"}));
+        assert_eq!((&free["ipFamilies"], &free["ipFamilyPolicy"]), (&json!(["IPv4", "IPv6"]), &json!("RequireDualStack")));
+        let impossible = json!({"type": "ClusterIP", "ipFamilies": ["IPv6"], "ipFamilyPolicy": "SingleStack"});
+        assert_eq!(given(None, impossible.clone()), impossible);
+        let outside = given(None, json!({"type": "ExternalName", "internalTrafficPolicy": "Cluster"}));
+        assert_eq!(outside, json!({"type": "ExternalName"}));
+    }
+
+    #[test]
+    fn an_update_may_ask_for_one_family() {
+        let old = given(None, json!({"type": "ClusterIP", "clusterIP": "None"}));
+        let mut one = old.clone();
+        one["ipFamilyPolicy"] = json!("SingleStack");
+        assert_eq!(given(Some(&old), one)["ipFamilies"], json!(["IPv4"]));
+    }
+
+    #[test]
+    fn an_update_keeps_its_policy_and_may_clear_its_address() {
+        let old = given(None, json!({"type": "ClusterIP", "ipFamilyPolicy": "PreferDualStack"}));
+        assert_eq!(given(Some(&old), json!({"type": "ClusterIP", "clusterIP": old["clusterIP"]}))["ipFamilyPolicy"], "PreferDualStack");
+        let mut other = old.clone();
+        other["clusterIP"] = json!("10.96.9.9");
+        assert_eq!(given(Some(&old), other)["clusterIPs"], json!(["10.96.9.9"]));
+    }
+}
