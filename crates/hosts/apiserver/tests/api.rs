@@ -44,10 +44,10 @@ mod machines;
 mod pods;
 #[path = "api/scaling.rs"]
 mod scaling;
-#[path = "api/storage_kinds.rs"]
-mod storage_kinds;
 #[path = "api/services.rs"]
 mod services;
+#[path = "api/storage_kinds.rs"]
+mod storage_kinds;
 #[path = "api/tokens.rs"]
 mod tokens;
 #[path = "api/volumes.rs"]

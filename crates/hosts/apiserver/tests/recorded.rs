@@ -77,11 +77,15 @@ async fn answers_are_those_of_the_original() {
     let router = ApiServer::new(options).expect("starts").router();
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}});
     assert_eq!(ask(&router, Method::POST, "/api/v1/namespaces", &namespace).await.0, 201);
-    let mut known: BTreeMap<&str, usize> =
-        include_str!("recorded/known.txt").lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(|line| (line, 0)).collect();
+    let mut known: BTreeMap<&str, usize> = include_str!("recorded/known.txt")
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(|line| (line, 0))
+        .collect();
     let subjects = questions::subjects();
     let all = questions::questions(&subjects);
-    let answers: Vec<Value> = include_str!("recorded/answers.jsonl").lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let answers: Vec<Value> =
+        include_str!("recorded/answers.jsonl").lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!(all.len(), answers.len(), "record the answers anew");
     let (mut base, mut live, mut wrong) = (Value::Null, Value::Null, Vec::new());
     for (question, wanted) in all.iter().zip(&answers) {
@@ -93,7 +97,8 @@ async fn answers_are_those_of_the_original() {
         } else {
             let differs = beyond(&base, &given);
             // The original broke off: any well-formed refusal is better.
-            let broken = wanted.get("/status") == Some(&json!([0])) && given["status"].as_u64().is_some_and(|status| (400..500).contains(&status));
+            let broken =
+                wanted.get("/status") == Some(&json!([0])) && given["status"].as_u64().is_some_and(|status| (400..500).contains(&status));
             (differs != *wanted && !broken).then_some(differs)
         };
         let Some(differing) = differing else { continue };

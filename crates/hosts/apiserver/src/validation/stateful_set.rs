@@ -12,8 +12,15 @@ use crate::object::meta;
 use crate::typed::Type;
 
 /// What of a spec may change.
-const FREE: &[&str] =
-    &["replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit", "persistentVolumeClaimRetentionPolicy", "minReadySeconds"];
+const FREE: &[&str] = &[
+    "replicas",
+    "ordinals",
+    "template",
+    "updateStrategy",
+    "revisionHistoryLimit",
+    "persistentVolumeClaimRetentionPolicy",
+    "minReadySeconds",
+];
 
 /// Checks a spec, and against what it was.
 pub(super) fn check(spec: &Value, old: Option<&Value>, faults: &mut Faults) {

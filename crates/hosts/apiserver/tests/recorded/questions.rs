@@ -113,17 +113,30 @@ fn instead(value: &Value) -> Vec<Option<Value>> {
 }
 
 impl Question {
-    /// Returns the object as it is sent; `live` is what is there.
+    /// Returns the object as it is sent: changed from what was created, or from what is there.
     pub fn body(&self, subject: &Subject, live: Option<&Value>) -> Value {
-        let mut body = subject.object.clone();
+        let mut body = live.unwrap_or(&subject.object).clone();
+        if live.is_some()
+            && let Value::Object(map) = &mut body
+        {
+            map.remove("status");
+            map["metadata"].as_object_mut().map(|metadata| metadata.remove("managedFields"));
+        }
         if let Some((parent, last)) = self.at.rsplit_once('/') {
             let last = last.replace("~1", "/").replace("~0", "~");
             match (body.pointer_mut(parent), &self.to) {
                 (Some(Value::Object(map)), Some(to)) => drop(map.insert(last, to.clone())),
                 (Some(Value::Object(map)), None) => drop(map.remove(&last)),
-                (Some(Value::Array(list)), Some(to)) => list[last.parse::<usize>().expect("a place")] = to.clone(),
-                (Some(Value::Array(list)), None) => drop(list.remove(last.parse().expect("a place"))),
-                _ => unreachable!("the place is in the object"),
+                (Some(Value::Array(list)), to) => {
+                    let index: usize = last.parse().expect("a place");
+                    match to {
+                        Some(to) if index < list.len() => list[index] = to.clone(),
+                        None if index < list.len() => drop(list.remove(index)),
+                        _ => {}
+                    }
+                }
+                // What is there may lack what was left empty.
+                _ => {}
             }
         }
         if let (Some(live), Some(Value::Object(metadata))) = (live, body.get_mut("metadata")) {

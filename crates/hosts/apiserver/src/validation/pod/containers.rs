@@ -76,7 +76,8 @@ pub(super) fn initial(spec: &Value, path: &str, frame: &Frame<'_>, faults: &mut 
 
 /// Checks the containers that were added to a running Pod.
 pub(super) fn ephemeral(spec: &Value, path: &str, frame: &Frame<'_>, faults: &mut Faults) {
-    let others: HashSet<&str> = ["containers", "initContainers"].iter().flat_map(|kind| list(spec, kind)).map(|one| text(one, "name")).collect();
+    let others: HashSet<&str> =
+        ["containers", "initContainers"].iter().flat_map(|kind| list(spec, kind)).map(|one| text(one, "name")).collect();
     let mut names = others.clone();
     for (index, one) in list(spec, "ephemeralContainers").iter().enumerate() {
         let (here, name) = (format!("{path}.ephemeralContainers[{index}]"), text(one, "name"));

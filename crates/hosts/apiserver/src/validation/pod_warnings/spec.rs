@@ -75,7 +75,10 @@ fn app_armor(value: &str) -> Option<Value> {
     match value {
         "unconfined" => Some(json!({"type": "Unconfined"})),
         "runtime/default" => Some(json!({"type": "RuntimeDefault"})),
-        _ => value.strip_prefix("localhost/").filter(|file| !file.is_empty()).map(|file| json!({"type": "Localhost", "localhostProfile": file})),
+        _ => value
+            .strip_prefix("localhost/")
+            .filter(|file| !file.is_empty())
+            .map(|file| json!({"type": "Localhost", "localhostProfile": file})),
     }
 }
 
@@ -126,7 +129,10 @@ fn container(path: &str, container: &Value, said: &mut Said) {
 fn neighbours(path: &str, spec: &Value, said: &mut Said) {
     for kind in ["podAffinity", "podAntiAffinity"] {
         let affinity = or_null(spec, &["affinity", kind]);
-        for (field, inner) in [("requiredDuringSchedulingIgnoredDuringExecution", ""), ("preferredDuringSchedulingIgnoredDuringExecution", ".podAffinityTerm")] {
+        for (field, inner) in [
+            ("requiredDuringSchedulingIgnoredDuringExecution", ""),
+            ("preferredDuringSchedulingIgnoredDuringExecution", ".podAffinityTerm"),
+        ] {
             for (index, term) in list(affinity, field).iter().enumerate() {
                 let holder = if inner.is_empty() { term } else { or_null(term, &["podAffinityTerm"]) };
                 labels::selector(&format!("{path}.affinity.{kind}.{field}[{index}]{inner}"), holder, said);
@@ -149,8 +155,9 @@ fn address(field: &str, value: &str) -> Option<String> {
     let parsed = parse_address(value)?;
     match (value.parse::<IpAddr>(), parsed) {
         (Ok(IpAddr::V4(_)), _) => None,
-        (Ok(IpAddr::V6(strict)), _) if strict.to_ipv4_mapped().is_none() => (strict.to_string() != value)
-            .then(|| format!("{field}: IPv6 address {} should be in RFC 5952 canonical format ({})", json!(value), json!(strict.to_string()))),
+        (Ok(IpAddr::V6(strict)), _) if strict.to_ipv4_mapped().is_none() => (strict.to_string() != value).then(|| {
+            format!("{field}: IPv6 address {} should be in RFC 5952 canonical format ({})", json!(value), json!(strict.to_string()))
+        }),
         (_, parsed) => {
             let plain = parsed.to_canonical().to_string();
             Some(format!("{field}: non-standard IP address {} is invalid: use {}", json!(value), json!(plain)))
