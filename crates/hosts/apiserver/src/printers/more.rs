@@ -265,9 +265,11 @@ fn autoscaler(object: &Value, name: Cell, age: Cell) -> Vec<Cell> {
 }
 
 fn targets(object: &Value) -> String {
-    if let Some(used) = object.pointer("/spec/targetCPUUtilizationPercentage").and_then(Value::as_i64) {
-        return format!("cpu: <unknown>/{used}%");
+    let mut second = object.clone();
+    if str_at(object, "/apiVersion") == "autoscaling/v1" {
+        crate::autoscalers::to_second(&mut second);
     }
+    let object = &second;
     let current = list_at(object, "/status/currentMetrics");
     let shown: Vec<String> = list_at(object, "/spec/metrics")
         .iter()
@@ -299,7 +301,11 @@ fn targets(object: &Value) -> String {
             }
         })
         .collect();
-    if shown.is_empty() { "<none>".to_owned() } else { shown.join(", ") }
+    match &shown[..] {
+        [] => "<none>".to_owned(),
+        [first, second, rest @ ..] if !rest.is_empty() => format!("{first}, {second} + {} more...", rest.len()),
+        _ => shown.join(", "),
+    }
 }
 
 fn storage(kind: &str, object: &Value, name: Cell, age: Cell) -> Vec<Cell> {
