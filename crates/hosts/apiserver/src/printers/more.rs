@@ -265,9 +265,11 @@ fn autoscaler(object: &Value, name: Cell, age: Cell) -> Vec<Cell> {
 }
 
 fn targets(object: &Value) -> String {
-    if let Some(used) = object.pointer("/spec/targetCPUUtilizationPercentage").and_then(Value::as_i64) {
-        return format!("cpu: <unknown>/{used}%");
+    let mut second = object.clone();
+    if str_at(object, "/apiVersion") == "autoscaling/v1" {
+        crate::autoscalers::to_second(&mut second);
     }
+    let object = &second;
     let current = list_at(object, "/status/currentMetrics");
     let shown: Vec<String> = list_at(object, "/spec/metrics")
         .iter()
@@ -299,10 +301,10 @@ fn targets(object: &Value) -> String {
             }
         })
         .collect();
-    match shown.len() {
-        0 => "<none>".to_owned(),
-        1 | 2 => shown.join(", "),
-        more => format!("{} + {} more...", shown[..2].join(", "), more - 2),
+    match &shown[..] {
+        [] => "<none>".to_owned(),
+        [first, second, rest @ ..] if !rest.is_empty() => format!("{first}, {second} + {} more...", rest.len()),
+        _ => shown.join(", "),
     }
 }
 
