@@ -134,12 +134,11 @@ fn bounds(limits: &Limits, format: Option<&str>, value: &Value, path: &str, foun
         Value::String(text) => {
             let length = text.chars().count() as u64;
             if let Some(most) = limits.max_length.filter(|most| length > *most) {
+                // Of a text only the first of these faults is told.
                 found.push(Violation::too_long(path, most));
-            }
-            if let Some(least) = limits.min_length.filter(|least| length < *least) {
+            } else if let Some(least) = limits.min_length.filter(|least| length < *least) {
                 found.push(Violation::invalid(path, value, &format!("{path} in body should be at least {least} chars long")));
-            }
-            if let Some((text_of, regex)) = &limits.pattern
+            } else if let Some((text_of, regex)) = &limits.pattern
                 && !regex.is_match(text)
             {
                 found.push(Violation::invalid(path, value, &format!("{path} in body should match '{text_of}'")));

@@ -78,8 +78,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
                     if !matches!(status, 201 | 409) {
                         return Err(format!("{}: {status} {told}", question.told(subject)).into());
                     }
-                    live = server.ask(Method::GET, &place, &Value::Null).await?.2;
                 }
+                // Controllers inside the server may have written since.
+                live = server.ask(Method::GET, &place, &Value::Null).await?.2;
                 format!("{place}?dryRun=All")
             }
         };

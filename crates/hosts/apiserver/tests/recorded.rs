@@ -54,10 +54,9 @@ async fn answer(router: &Router, question: &Question, subject: &Subject, live: &
     if question.at.is_empty() {
         let (status, _, told) = ask(router, Method::POST, &subject.under, &subject.object).await;
         assert!(matches!(status, 201 | 409), "{}: {told}", question.told(subject));
-        *live = ask(router, Method::GET, &place, &Value::Null).await.2;
     }
-    // What this server itself writes into an object in the meantime is no matter of the question.
-    live["metadata"]["resourceVersion"] = ask(router, Method::GET, &place, &Value::Null).await.2["metadata"]["resourceVersion"].clone();
+    // The server itself may have written since.
+    *live = ask(router, Method::GET, &place, &Value::Null).await.2;
     let body = question.body(subject, Some(live));
     let (status, warnings, told) = ask(router, Method::PUT, &format!("{place}?dryRun=All"), &body).await;
     kept(status, warnings, told)

@@ -38,7 +38,7 @@ impl Faults {
     }
 
     pub fn invalid(&mut self, field: &str, value: &Value, why: &str) {
-        match self.form(field).filter(|_| value.is_object()).map(Type::base) {
+        match self.form(field).filter(|_| value.as_object().is_some_and(|map| !map.is_empty())).map(Type::base) {
             // Structs that all versions share are shown as JSON has them, all others as their inner form.
             Some(form @ Type::Struct(name)) if name.starts_with("meta.") => self.invalid_struct(field, form, value, why),
             Some(form @ Type::Struct(_)) => self.invalid_inner(field, form, value, why),

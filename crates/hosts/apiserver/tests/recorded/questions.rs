@@ -197,24 +197,26 @@ fn strip(value: &mut Value) {
 fn steady(value: &mut Value) {
     match value {
         Value::String(text) => {
-            while let Some(at) = text.find("kube-api-access-").filter(|at| !text[at + 16..].starts_with("NAME")) {
-                let end = (at + 21).min(text.len());
-                text.replace_range(at + 16..end, "NAME");
+            const ACCESS: &str = "kube-api-access-";
+            let mut from = 0;
+            while let Some(at) = text[from..].find(ACCESS).map(|at| from + at + ACCESS.len()) {
+                text.replace_range(at..(at + 5).min(text.len()), "NAME");
+                from = at;
             }
-            let identity = text.len() == 36
-                && text.bytes().enumerate().all(
-                    |(at, byte)| {
-                        if matches!(at, 8 | 13 | 18 | 23) { byte == b'-' } else { byte.is_ascii_hexdigit() }
-                    },
-                );
-            if identity {
-                "UID".clone_into(text);
+            from = 0;
+            while let Some(at) = (from..text.len().saturating_sub(35)).find(|at| is_identity(&text.as_bytes()[*at..at + 36])) {
+                text.replace_range(at..at + 36, "UID");
+                from = at;
             }
         }
         Value::Array(list) => list.iter_mut().for_each(steady),
         Value::Object(map) => map.values_mut().for_each(steady),
         _ => {}
     }
+}
+
+fn is_identity(text: &[u8]) -> bool {
+    text.iter().enumerate().all(|(at, byte)| if matches!(at, 8 | 13 | 18 | 23) { *byte == b'-' } else { byte.is_ascii_hexdigit() })
 }
 
 /// How an answer differs from the one about the object as it is: by JSON pointer, what stands there instead in brackets, or
