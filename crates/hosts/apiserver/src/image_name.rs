@@ -89,7 +89,9 @@ mod tests {
         for image in ["a", "a:latest", "docker.io/a/b", "localhost:5000/a", "a__b/c.d-e", "[::1]:80/a", "REGISTRY/a"] {
             assert_eq!(pull_policy(image), "Always", "{image}");
         }
-        for image in ["a:1", "Foo", "a b", "", "a..b", "a:", "/a", "a/", "-a", "x_", "a:-", digest.as_str(), &"0".repeat(64), &"x".repeat(238)] {
+        for image in
+            ["a:1", "Foo", "a b", "", "a..b", "a:", "/a", "a/", "-a", "x_", "a:-", digest.as_str(), &"0".repeat(64), &"x".repeat(238)]
+        {
             assert_eq!(pull_policy(image), "IfNotPresent", "{image}");
         }
     }

@@ -40,7 +40,9 @@ pub(super) fn validate(server: &Server, ask: &Ask<'_>, pod: &Value) -> ApiResult
     let class = class(server, ask, pod)?;
     let overhead = pod.pointer("/spec/overhead");
     match class.as_ref().and_then(|class| class.get("overhead")) {
-        Some(fixed) if fixed.get("podFixed") != overhead => Err(rejected(ask, "Pod's Overhead doesn't match RuntimeClass's defined Overhead")),
+        Some(fixed) if fixed.get("podFixed") != overhead => {
+            Err(rejected(ask, "Pod's Overhead doesn't match RuntimeClass's defined Overhead"))
+        }
         None if overhead.is_some() => Err(rejected(ask, "Pod Overhead set without corresponding RuntimeClass defined Overhead")),
         _ => Ok(()),
     }

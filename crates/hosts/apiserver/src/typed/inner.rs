@@ -192,7 +192,8 @@ fn fields<'a>(name: &'a str, map: &'a Map<String, Value>) -> Vec<Written<'a>> {
     let Some(form) = by_name(name) else { return Vec::new() };
     // What belongs to the machinery is the same inside.
     if name.starts_with("meta.v1.") {
-        let there = form.members().iter().filter_map(|field| Some((Cow::Borrowed(field.name), &field.form, Cow::Borrowed(map.get(field.name)?))));
+        let there =
+            form.members().iter().filter_map(|field| Some((Cow::Borrowed(field.name), &field.form, Cow::Borrowed(map.get(field.name)?))));
         return there.collect();
     }
     match name {
@@ -283,6 +284,9 @@ mod tests {
     fn lines_are_gos() {
         let template = json!({"metadata": {"labels": {"a": "b"}}, "spec": {"accessModes": []}});
         let text = in_lines(&Type::Struct("core.v1.PersistentVolumeClaimTemplate"), &template);
-        assert!(text.starts_with("{\n \"labels\": {\n  \"a\": \"b\"\n },\n \"Spec\": {\n  \"AccessModes\": [],\n  \"Selector\": null,"), "{text}");
+        assert!(
+            text.starts_with("{\n \"labels\": {\n  \"a\": \"b\"\n },\n \"Spec\": {\n  \"AccessModes\": [],\n  \"Selector\": null,"),
+            "{text}"
+        );
     }
 }

@@ -12,9 +12,9 @@ mod time;
 mod unstructured;
 mod write;
 
+pub(crate) use inner::{in_gos_names, in_lines};
 pub(crate) use protobuf::{Fault, encode, from_protobuf};
 pub(crate) use read::{Unread, read};
 pub(crate) use table::{Struct, Type, by_kind, by_name};
 pub(crate) use unstructured::{fault as unstructured_fault, printed};
-pub(crate) use inner::{in_gos_names, in_lines};
 pub(crate) use write::{encoded, in_go_order, put_struct, write};

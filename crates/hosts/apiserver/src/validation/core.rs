@@ -1,4 +1,4 @@
-//! ConfigMap, Secret, ServiceAccount, Namespace, ResourceQuota, LimitRange, Endpoints, PodTemplate.
+//! ConfigMap, Secret, ServiceAccount, Namespace, ResourceQuota, LimitRange, Endpoints.
 //! Follows kubernetes `pkg/apis/core/validation/validation.go`.
 
 use base64::Engine as _;
@@ -7,7 +7,6 @@ use serde_json::{Map, Value, json};
 
 use super::Subject;
 use super::faults::{Faults, list, set, text};
-use super::pod;
 use crate::names;
 use crate::object::pairs;
 
@@ -33,10 +32,6 @@ pub(crate) fn check(subject: &Subject<'_>, faults: &mut Faults) {
             secret(object, faults);
         }
         "Namespace" if old.is_some() => {}
-        "PodTemplate" => {
-            subject.metadata(faults);
-            pod::template(object.get("template").unwrap_or(&Value::Null), "template", faults);
-        }
         "Endpoints" => {
             subject.metadata(faults);
             endpoints(object, faults);

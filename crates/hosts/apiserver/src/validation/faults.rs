@@ -103,7 +103,7 @@ impl Faults {
             self.invalid(field, &value, "must be no more than 15 characters");
         }
         let lower = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        if !name.bytes().all(|byte| lower(byte) || byte == b'-') {
+        if name.is_empty() || !name.bytes().all(|byte| lower(byte) || byte == b'-') {
             self.invalid(field, &value, "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)");
         }
         if !name.bytes().any(|byte| byte.is_ascii_lowercase()) {

@@ -6,8 +6,8 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Value, json};
 
 use super::super::faults::{Faults, at, list, set, text};
-use super::{is_true, paths};
 use super::volumes::Volumes;
+use super::{is_true, paths};
 
 const PROPAGATIONS: &[&str] = &["Bidirectional", "HostToContainer", "None"];
 

@@ -125,7 +125,9 @@ fn requirements(resources: &Value, name_check: NameCheck, path: &str, faults: &m
         value(name, request, &field, faults);
         match limits.get(name) {
             Some(limit) => within(name, request, limit, &format!("{path}.requests"), faults),
-            None if !may_overcommit(name) => faults.required(&format!("{path}.limits"), "Limit must be set for non overcommitable resources"),
+            None if !may_overcommit(name) => {
+                faults.required(&format!("{path}.limits"), "Limit must be set for non overcommitable resources")
+            }
             None => {}
         }
         huge_pages(name, request, &field, faults);
@@ -238,11 +240,8 @@ fn claim_names(claims: &[Value], known: &BTreeSet<&str>, path: &str, faults: &mu
 }
 
 fn unknown_claim(name: &str, known: &BTreeSet<&str>, field: &str, faults: &mut Faults) {
-    let which = if known.is_empty() {
-        " which is empty".to_owned()
-    } else {
-        format!(": {}", known.iter().copied().collect::<Vec<_>>().join(", "))
-    };
+    let which =
+        if known.is_empty() { " which is empty".to_owned() } else { format!(": {}", known.iter().copied().collect::<Vec<_>>().join(", ")) };
     let text = format!("Not found: {}: must be one of the names in pod.spec.resourceClaims{which}", json!(name));
     faults.0.push(Violation { field: field.to_owned(), cause: Cause::NotFound, text });
 }

@@ -70,7 +70,9 @@ pub(super) fn check<'a>(spec: &'a Value, metadata: Option<&Value>, path: &str, f
         if faults.0.len() == before {
             right.insert(name, volume);
         }
-        if let Some(claim) = object::at(volume, &["persistentVolumeClaim", "claimName"]).and_then(Value::as_str).filter(|claim| made.contains(*claim)) {
+        if let Some(claim) =
+            object::at(volume, &["persistentVolumeClaim", "claimName"]).and_then(Value::as_str).filter(|claim| made.contains(*claim))
+        {
             let why = "must not reference a PVC that gets created for an ephemeral volume";
             faults.invalid(&format!("{here}.persistentVolumeClaim.claimName"), &json!(claim), why);
         }

@@ -27,7 +27,9 @@ impl Place {
 /// Looks at the volumes of a spec.
 pub(super) fn check(spec: &Value, said: &mut Said) {
     for volume in list(spec, "volumes") {
-        for (kind, word, name) in [("configMap", "ConfigMap", "name"), ("secret", "Secret", "secretName"), ("downwardAPI", "DownwardAPI", "")] {
+        for (kind, word, name) in
+            [("configMap", "ConfigMap", "name"), ("secret", "Secret", "secretName"), ("downwardAPI", "DownwardAPI", "")]
+        {
             let Some(source) = set(volume, kind) else { continue };
             let what = if name.is_empty() { word.to_owned() } else { format!("{word} {}", json!(text(source, name))) };
             overlapping(volume, &what, items(source, ""), said);
