@@ -34,6 +34,8 @@ mod definitions;
 mod events;
 #[path = "api/jobs.rs"]
 mod jobs;
+#[path = "api/pod_rules.rs"]
+mod pod_rules;
 #[path = "api/pods.rs"]
 mod pods;
 #[path = "api/tokens.rs"]
