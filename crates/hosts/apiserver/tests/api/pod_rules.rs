@@ -56,7 +56,10 @@ fn put(object: &mut Value, pointer: &str, value: Value) {
 async fn create(world: &World, path: &str, object: Value) -> (u16, Value, Vec<String>) {
     let request = world.request(Method::POST, &format!("{path}?dryRun=All"), "application/json", object);
     let response = world.router.clone().oneshot(request).await.expect("infallible");
-    let unquoted = |text: &str| text.trim_start_matches("299 - \"").trim_end_matches('"').replace("\\\"", "\"").replace("\\\\", "\\");
+    let unquoted = |text: &str| {
+        let text = text.strip_prefix("299 - \"").and_then(|text| text.strip_suffix('"')).expect("a warning");
+        text.replace("\\\"", "\"").replace("\\\\", "\\")
+    };
     let warnings = response.headers().get_all(header::WARNING).iter().filter_map(|value| value.to_str().ok()).map(unquoted).collect();
     let code = response.status().as_u16();
     let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.expect("a body");

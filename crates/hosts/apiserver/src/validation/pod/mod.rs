@@ -31,7 +31,6 @@ use super::Subject;
 use super::faults::{Faults, list, or_null, set, text};
 use crate::names::Rule;
 pub(crate) use annotations::{SECCOMP_CONTAINER, SECCOMP_POD};
-pub(crate) use network::parse_address;
 pub(crate) use update::{check, container_changes};
 use volumes::Volumes;
 

@@ -102,7 +102,7 @@ fn address(value: &str, field: &str, faults: &mut Faults) {
 }
 
 /// Reads an address as old versions did: numbers may have zeros in front. Follows `k8s.io/utils/net` `ParseIPSloppy`.
-pub(crate) fn parse_address(text: &str) -> Option<IpAddr> {
+fn parse_address(text: &str) -> Option<IpAddr> {
     let (start, last) = text.rsplit_once(':').map_or(("", text), |(start, last)| (start, last));
     let plain = if last.contains('.') { plain_v4(last)? } else { last.to_owned() };
     match start {

@@ -1,12 +1,12 @@
 //! What is said of a Pod or a template. Follows kubernetes `pkg/api/pod/warnings.go` `warningsForPodSpecAndMeta`, in its order.
 
 use std::collections::HashSet;
-use std::net::IpAddr;
+use std::net::Ipv6Addr;
 
 use serde_json::{Value, json};
 
 use super::super::faults::{at, child, list, or_null, set, text};
-use super::super::pod::{SECCOMP_CONTAINER, SECCOMP_POD, every_container, parse_address};
+use super::super::pod::{SECCOMP_CONTAINER, SECCOMP_POD, every_container};
 use super::{Said, claim, fractional, labels, paths, ports};
 use crate::app_armor;
 
@@ -140,17 +140,9 @@ fn addresses(path: &str, spec: &Value, said: &mut Said) {
     }
 }
 
-/// Follows apimachinery `pkg/util/validation/ip.go` `GetWarningsForIP`.
+/// What is an address at all may be written in another way than the usual. Follows apimachinery `pkg/util/validation/ip.go`
+/// `GetWarningsForIP`.
 fn address(field: &str, value: &str) -> Option<String> {
-    let parsed = parse_address(value)?;
-    match (value.parse::<IpAddr>(), parsed) {
-        (Ok(IpAddr::V4(_)), _) => None,
-        (Ok(IpAddr::V6(strict)), _) if strict.to_ipv4_mapped().is_none() => (strict.to_string() != value).then(|| {
-            format!("{field}: IPv6 address {} should be in RFC 5952 canonical format ({})", json!(value), json!(strict.to_string()))
-        }),
-        (_, parsed) => {
-            let plain = parsed.to_canonical().to_string();
-            Some(format!("{field}: non-standard IP address {} is invalid: use {}", json!(value), json!(plain)))
-        }
-    }
+    let usual = value.parse::<Ipv6Addr>().ok()?.to_string();
+    (usual != value).then(|| format!("{field}: IPv6 address {} should be in RFC 5952 canonical format ({})", json!(value), json!(usual)))
 }
