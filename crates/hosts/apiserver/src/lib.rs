@@ -6,6 +6,7 @@
 mod accept;
 mod admission;
 mod aggregation;
+mod app_armor;
 mod audit;
 mod auth;
 mod autoscaler_metrics;

@@ -217,6 +217,9 @@ fn field_ref(holder: &mut Fields) {
     if let Some(reference) = inside(holder, "resourceFieldRef") {
         fill(reference, "divisor", json!("0"));
     }
+    if let Some(reference) = inside(holder, "fileKeyRef") {
+        fill(reference, "optional", json!(false));
+    }
 }
 
 /// What is filled into each sort of volume.

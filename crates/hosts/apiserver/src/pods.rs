@@ -14,29 +14,7 @@ use crate::selector::label_selector_matches;
 use crate::status::{ApiError, ApiResult, json_response};
 use crate::typed;
 use crate::write::{self, Call, Made, Ownership};
-use crate::{connections, decode, delete, garbage, patches, read};
-
-/// The fields that a container may have that is added to a running Pod.
-/// From kubernetes/kubernetes `pkg/apis/core/validation/validation.go`.
-const ADDED: &[&str] = &[
-    "name",
-    "image",
-    "command",
-    "args",
-    "workingDir",
-    "envFrom",
-    "env",
-    "volumeMounts",
-    "volumeDevices",
-    "terminationMessagePath",
-    "terminationMessagePolicy",
-    "imagePullPolicy",
-    "securityContext",
-    "stdin",
-    "stdinOnce",
-    "tty",
-    "targetContainerName",
-];
+use crate::{connections, decode, delete, garbage, patches, read, validation};
 
 /// Answers a request to a subresource of a Pod; `None` when Pods have none of that name.
 pub(crate) async fn answer(call: &Call, method: &Method) -> Option<ApiResult<Response>> {
@@ -212,48 +190,18 @@ pub(crate) fn compared(subresource: &str, old: &Value, new: &Value) -> Option<Va
     Some(old)
 }
 
-/// Checks the containers that are added to a running Pod: none that is there may change.
+/// Checks that none of the containers that were added to a running Pod changes.
 pub(crate) fn check_added(new: &Value, old: &Value) -> Vec<Violation> {
-    let (new, old, place) = (new, list(old, "/spec/ephemeralContainers"), "spec.ephemeralContainers");
+    let (old, place) = (list(old, "/spec/ephemeralContainers"), "spec.ephemeralContainers");
     let added = list(new, "/spec/ephemeralContainers");
     let mut found = Vec::new();
-    let mut taken: Vec<&str> = ["/spec/containers", "/spec/initContainers"]
-        .into_iter()
-        .flat_map(|path| list(new, path))
-        .filter_map(|one| one["name"].as_str())
-        .collect();
-    let targets: Vec<&str> = list(new, "/spec/containers").iter().filter_map(|one| one["name"].as_str()).collect();
-    for (index, one) in added.iter().enumerate() {
-        let here = format!("{place}[{index}]");
-        match one["name"].as_str().unwrap_or_default() {
-            "" => found.push(Violation::required(&format!("{here}.name"), "")),
-            name if taken.contains(&name) => found.push(Violation::duplicate(&format!("{here}.name"), &one["name"])),
-            name => {
-                if !crate::names::is_label(name) {
-                    found.push(Violation::invalid(&format!("{here}.name"), &one["name"], crate::names::LABEL));
-                }
-                taken.push(name);
-            }
-        }
-        if one["image"].as_str().unwrap_or_default().is_empty() {
-            found.push(Violation::required(&format!("{here}.image"), ""));
-        }
-        if let Some(target) = one["targetContainerName"].as_str().filter(|target| !target.is_empty() && !targets.contains(target)) {
-            found.push(Violation::not_found(&format!("{here}.targetContainerName"), &json!(target)));
-        }
-        for (field, value) in one.as_object().into_iter().flatten() {
-            let empty = value.as_object().is_some_and(Map::is_empty) || value.as_array().is_some_and(Vec::is_empty) || value.is_null();
-            if !empty && !ADDED.contains(&field.as_str()) {
-                found.push(Violation::forbidden(&format!("{here}.{field}"), "cannot be set for an Ephemeral Container"));
-            }
-        }
-    }
     for before in old {
         let name = before["name"].as_str().unwrap_or_default();
         match added.iter().find(|one| one["name"] == name) {
             None => found.push(Violation::forbidden(place, &format!("existing ephemeral containers {name:?} may not be removed\n"))),
             Some(now) if now != before => {
-                found.push(Violation::forbidden(place, &format!("existing ephemeral containers {name:?} may not be changed\n")))
+                let changes = validation::container_changes(before, now);
+                found.push(Violation::forbidden(place, &format!("existing ephemeral containers {name:?} may not be changed\n{changes}")));
             }
             Some(_) => {}
         }

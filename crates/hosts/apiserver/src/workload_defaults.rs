@@ -91,6 +91,11 @@ fn daemon_set(spec: &mut Map<String, Value>) {
         fill(rolling, "maxUnavailable", json!(1));
         fill(rolling, "maxSurge", json!(0));
     }
+    // Inside they are no pointers: where one is said, so is the other.
+    if let Some(Value::Object(rolling)) = spec.get_mut("updateStrategy").and_then(|strategy| strategy.get_mut("rollingUpdate")) {
+        fill(rolling, "maxUnavailable", json!(0));
+        fill(rolling, "maxSurge", json!(0));
+    }
 }
 
 fn stateful_set(spec: &mut Map<String, Value>) {

@@ -18,7 +18,7 @@ use crate::object::{self, finalizers, meta, meta_mut};
 use crate::request::{FieldValidation, WriteOptions};
 use crate::status::{ApiError, ApiResult};
 use crate::typed;
-use crate::{Server, bootstrap, converter, decode, delete, kinds, patches, pods, reset, strategy, token, validation};
+use crate::{Server, app_armor, bootstrap, converter, decode, delete, kinds, patches, pods, reset, strategy, token, validation};
 
 pub(crate) use crate::call::Call;
 pub(crate) use crate::fit::{fit, in_go_form, in_stored_form, refit, refit_applied};
@@ -101,6 +101,7 @@ pub(crate) async fn create_object(
         }
         strategy::prepare_create(resource, &mut new, &now);
         reset::name_requester(resource, &call.caller, &mut new);
+        call.say(&app_armor::carry_over(resource, &mut new));
         in_go_form(resource, &mut new);
         let violations = validation::check(resource, "", &new, None, warnings);
         if !violations.is_empty() {

@@ -40,6 +40,8 @@ mod events;
 mod jobs;
 #[path = "api/machines.rs"]
 mod machines;
+#[path = "api/pod_rules.rs"]
+mod pod_rules;
 #[path = "api/pods.rs"]
 mod pods;
 #[path = "api/scaling.rs"]

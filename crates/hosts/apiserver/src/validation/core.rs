@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::faults::{Faults, list, text};
-use super::{Subject, config_map, endpoints, limit_range, pod, quota, secret};
+use super::{Subject, config_map, endpoints, limit_range, quota, secret};
 use crate::names;
 use crate::object::meta;
 
@@ -29,14 +29,13 @@ pub(crate) fn check(subject: &Subject<'_>, faults: &mut Faults) {
         ("ResourceQuota", Some(_)) => quota::check(subject, faults),
         _ => {
             subject.metadata(faults);
-            beyond_metadata(kind, subject, object, faults);
+            beyond_metadata(kind, subject, faults);
         }
     }
 }
 
-fn beyond_metadata(kind: &str, subject: &Subject<'_>, object: &Value, faults: &mut Faults) {
+fn beyond_metadata(kind: &str, subject: &Subject<'_>, faults: &mut Faults) {
     match kind {
-        "PodTemplate" => pod::template(object.get("template").unwrap_or(&Value::Null), "template", faults),
         "Endpoints" => endpoints::check(subject, faults),
         "ResourceQuota" => quota::check(subject, faults),
         "LimitRange" => limit_range::check(subject.spec(), faults),

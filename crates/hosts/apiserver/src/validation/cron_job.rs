@@ -34,7 +34,7 @@ fn spec(spec: &Value, old: Option<&Value>, faults: &mut Faults) {
         faults.invalid("spec.timeZone", &json!(zone), &why);
     }
     faults.one_of(spec, "spec", "concurrencyPolicy", &["Allow", "Forbid", "Replace"]);
-    template(or_null(spec, &["jobTemplate", "spec"]), faults);
+    template(or_null(spec, &["jobTemplate", "spec"]), old.map(|old| or_null(old, &["jobTemplate", "spec"])), faults);
     faults.not_negative(spec, "spec", "successfulJobsHistoryLimit");
     faults.not_negative(spec, "spec", "failedJobsHistoryLimit");
 }
@@ -59,9 +59,9 @@ fn schedule(schedule: &str, old: Option<&str>, zone_beside: bool, faults: &mut F
 }
 
 /// The Jobs that it makes: their selector is always the server's.
-fn template(spec: &Value, faults: &mut Faults) {
+fn template(spec: &Value, old: Option<&Value>, faults: &mut Faults) {
     const PATH: &str = "spec.jobTemplate.spec";
-    job::spec(spec, PATH, faults);
+    job::spec(spec, old, PATH, faults);
     if let Some(selector) = set(spec, "selector") {
         let form = Type::Struct("meta.v1.LabelSelector");
         faults.invalid_struct(&format!("{PATH}.selector"), &form, selector, "`selector` will be auto-generated");

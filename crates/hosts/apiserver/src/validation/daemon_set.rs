@@ -20,7 +20,7 @@ pub(super) fn check(spec: &Value, old: Option<&Value>, faults: &mut Faults) {
     if let Some(selector) = selector.filter(|selector| workloads::is_empty(selector)) {
         faults.invalid_struct("spec.selector", &Type::Struct("meta.v1.LabelSelector"), selector, "empty selector is invalid for daemonset");
     }
-    workloads::template(spec, "DaemonSet", faults);
+    workloads::template(spec, old, "DaemonSet", faults);
     faults.not_negative(spec, "spec", "minReadySeconds");
     strategy(or_null(spec, &["updateStrategy"]), faults);
     faults.not_negative(spec, "spec", "revisionHistoryLimit");

@@ -20,18 +20,19 @@ const MOST_OF_MANY: i64 = 10_000;
 pub(crate) fn check(subject: &Subject<'_>, faults: &mut Faults) {
     subject.metadata(faults);
     generated_selector(subject.object, faults);
-    selected(subject.spec(), faults);
+    let before = subject.old.map(|old| or_null(old, &["spec"]));
+    selected(subject.spec(), before, faults);
     hostnames(subject.object, faults);
     subject.metadata_update(faults);
     if let Some(old) = subject.old {
-        selected(subject.spec(), faults);
+        selected(subject.spec(), before, faults);
         changed(subject.object, old, faults);
     }
 }
 
 /// The spec, and a selector that finds the Pods made from its template.
-fn selected(spec: &Value, faults: &mut Faults) {
-    self::spec(spec, "spec", faults);
+fn selected(spec: &Value, old: Option<&Value>, faults: &mut Faults) {
+    self::spec(spec, old, "spec", faults);
     let labels = or_null(spec, &["template", "metadata", "labels"]);
     let Some(selector) = set(spec, "selector") else {
         faults.required("spec.selector", "");
@@ -92,7 +93,7 @@ fn hostnames(object: &Value, faults: &mut Faults) {
 }
 
 /// Checks the spec of a Job, which stands in CronJobs too.
-pub(crate) fn spec(spec: &Value, path: &str, faults: &mut Faults) {
+pub(crate) fn spec(spec: &Value, old: Option<&Value>, path: &str, faults: &mut Faults) {
     for field in ["parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished", "backoffLimitPerIndex"]
     {
         faults.not_negative(spec, path, field);
@@ -106,7 +107,7 @@ pub(crate) fn spec(spec: &Value, path: &str, faults: &mut Faults) {
     managed_by(spec, &format!("{path}.managedBy"), faults);
     completion_mode(spec, path, faults);
     job_policies::check(spec, path, faults);
-    pod::template(or_null(spec, &["template"]), &format!("{path}.template"), faults);
+    pod::template(or_null(spec, &["template"]), old.map(|old| or_null(old, &["template"])), &format!("{path}.template"), faults);
     restart_policy(spec, &format!("{path}.template.spec.restartPolicy"), faults);
 }
 

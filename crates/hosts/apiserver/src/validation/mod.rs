@@ -63,6 +63,7 @@ use crate::catalog::{Custom, Resource};
 use crate::names::Rule;
 use crate::{admission, crd};
 pub(crate) use faults::Faults;
+pub(crate) use pod::container_changes;
 
 /// What a kind's own rules look at.
 pub(crate) struct Subject<'a> {
@@ -210,6 +211,7 @@ fn native(subject: &Subject<'_>, faults: &mut Faults) {
     match (subject.resource.group.as_str(), subject.resource.kind.as_str()) {
         ("", "Event") | ("events.k8s.io", _) => event::check(subject, faults),
         ("", "Pod") => pod::check(subject, faults),
+        ("", "PodTemplate") => pod::check_template(subject, faults),
         ("", "Service") => service::check(subject, faults),
         ("", "Node") => node::check(subject, faults),
         ("", "ReplicationController") | ("apps", _) => workloads::check(subject, faults),

@@ -27,10 +27,10 @@ pub(super) fn check(spec: &Value, old: Option<&Value>, faults: &mut Faults) {
     // A template that was wrong before is let be, so that the rest can change.
     let template_too = old.is_none_or(|old| {
         let mut before = Faults::default();
-        self::spec(old, false, true, &mut before);
+        self::spec(old, Some(old), true, &mut before);
         before.0.is_empty()
     });
-    self::spec(spec, old.is_none(), template_too, faults);
+    self::spec(spec, old, template_too, faults);
     let fixed = |spec: &Value| -> Map<String, Value> {
         let all = spec.as_object().cloned().unwrap_or_default().into_iter();
         all.filter(|(name, _)| !FREE.contains(&name.as_str())).collect()
@@ -42,7 +42,8 @@ pub(super) fn check(spec: &Value, old: Option<&Value>, faults: &mut Faults) {
 }
 
 /// What never changes is checked only when it is new.
-fn spec(spec: &Value, is_new: bool, template_too: bool, faults: &mut Faults) {
+fn spec(spec: &Value, old: Option<&Value>, template_too: bool, faults: &mut Faults) {
+    let is_new = old.is_none();
     match text(spec, "podManagementPolicy") {
         "" => faults.required("spec.podManagementPolicy", ""),
         "OrderedReady" | "Parallel" => {}
@@ -70,7 +71,7 @@ fn spec(spec: &Value, is_new: bool, template_too: bool, faults: &mut Faults) {
     workloads::selector(spec, "statefulset", faults);
     if !workloads::unusable(spec, "", faults) {
         workloads::matching(spec, faults);
-        template(spec, template_too, faults);
+        template(spec, old, template_too, faults);
     }
     workloads::always(spec, "StatefulSet", faults);
 }
@@ -102,7 +103,7 @@ fn strategy(strategy: &Value, path: &str, faults: &mut Faults) {
 }
 
 /// The template with the volumes that come from claims, and without the names that the controller gives.
-fn template(spec: &Value, template_too: bool, faults: &mut Faults) {
+fn template(spec: &Value, old: Option<&Value>, template_too: bool, faults: &mut Faults) {
     let mut template = or_null(spec, &["template"]).clone();
     let claims: BTreeSet<&str> = list(spec, "volumeClaimTemplates").iter().map(|claim| meta(claim, "name")).collect();
     if let Some(Value::Object(pod)) = template.get_mut("spec") {
@@ -117,7 +118,7 @@ fn template(spec: &Value, template_too: bool, faults: &mut Faults) {
         }
     }
     if template_too {
-        pod::template(&template, "spec.template", faults);
+        pod::template(&template, old.map(|old| or_null(old, &["template"])), "spec.template", faults);
     }
     // Upstream looks at these once more.
     pod::template_metadata(&template, "spec.template", faults);

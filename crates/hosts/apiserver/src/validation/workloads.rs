@@ -25,11 +25,11 @@ pub(crate) fn check(subject: &Subject<'_>, faults: &mut Faults) {
     }
     let before = old.map(|old| or_null(old, &["spec"]));
     match kind {
-        "Deployment" => deployment(subject.spec(), faults),
-        "ReplicaSet" => replica_set(subject.spec(), faults),
+        "Deployment" => deployment(subject.spec(), before, faults),
+        "ReplicaSet" => replica_set(subject.spec(), before, faults),
         "StatefulSet" => return stateful_set::check(subject.spec(), before, faults),
         "DaemonSet" => return daemon_set::check(subject.spec(), before, faults),
-        "ReplicationController" => return controller(subject.spec(), faults),
+        "ReplicationController" => return controller(subject.spec(), before, faults),
         _ => return revision(object, old, faults),
     }
     if let Some(before) = before {
@@ -110,17 +110,17 @@ pub(super) fn always(spec: &Value, word: &str, faults: &mut Faults) {
     }
 }
 
-pub(super) fn template(spec: &Value, word: &str, faults: &mut Faults) {
-    pod::template(spec.get("template").unwrap_or(&Value::Null), "spec.template", faults);
+pub(super) fn template(spec: &Value, old: Option<&Value>, word: &str, faults: &mut Faults) {
+    pod::template(or_null(spec, &["template"]), old.map(|old| or_null(old, &["template"])), "spec.template", faults);
     always(spec, word, faults);
 }
 
-fn deployment(spec: &Value, faults: &mut Faults) {
+fn deployment(spec: &Value, old: Option<&Value>, faults: &mut Faults) {
     faults.not_negative(spec, "spec", "replicas");
     selector(spec, "deployment", faults);
     if !unusable(spec, "invalid label selector", faults) {
         matching(spec, faults);
-        template(spec, "ReplicaSet", faults);
+        template(spec, old, "ReplicaSet", faults);
     }
     deployment_strategy(spec.get("strategy").unwrap_or(&Value::Null), faults);
     faults.not_negative(spec, "spec", "minReadySeconds");
@@ -163,17 +163,17 @@ fn deployment_strategy(strategy: &Value, faults: &mut Faults) {
     }
 }
 
-fn replica_set(spec: &Value, faults: &mut Faults) {
+fn replica_set(spec: &Value, old: Option<&Value>, faults: &mut Faults) {
     faults.not_negative(spec, "spec", "replicas");
     faults.not_negative(spec, "spec", "minReadySeconds");
     selector(spec, "deployment", faults);
     if !unusable(spec, "invalid label selector", faults) {
         matching(spec, faults);
-        template(spec, "ReplicaSet", faults);
+        template(spec, old, "ReplicaSet", faults);
     }
 }
 
-fn controller(spec: &Value, faults: &mut Faults) {
+fn controller(spec: &Value, old: Option<&Value>, faults: &mut Faults) {
     faults.not_negative(spec, "spec", "minReadySeconds");
     let labels = spec.get("selector").and_then(Value::as_object);
     if labels.is_none_or(Map::is_empty) {
@@ -189,7 +189,7 @@ fn controller(spec: &Value, faults: &mut Faults) {
         let shown = spec.pointer("/template/metadata/labels").unwrap_or(&Value::Null);
         faults.invalid("spec.template.metadata.labels", shown, "`selector` does not match template `labels`");
     }
-    template(spec, "ReplicationController", faults);
+    template(spec, old, "ReplicationController", faults);
 }
 
 /// A struct that is not one of a few, shown as Kubernetes keeps it.

@@ -5,11 +5,10 @@ use serde_json::{Map, Value, json};
 
 use super::super::faults::{Faults, at, set, text};
 use super::{every_container, paths, scheduling};
+use crate::app_armor::ANNOTATION as APP_ARMOR;
 
 /// A Pod that stands for a file on a node.
 pub(super) const MIRROR: &str = "kubernetes.io/config.mirror";
-/// Begin of the old names of AppArmor profiles.
-pub(crate) const APP_ARMOR: &str = "container.apparmor.security.beta.kubernetes.io/";
 const TOLERATIONS: &str = "scheduler.alpha.kubernetes.io/tolerations";
 const COST: &str = "controller.kubernetes.io/pod-deletion-cost";
 /// The old name of a Pod's seccomp profile.

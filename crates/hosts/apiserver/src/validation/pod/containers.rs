@@ -51,7 +51,7 @@ pub(super) fn initial(spec: &Value, path: &str, frame: &Frame<'_>, faults: &mut 
     for (index, one) in list(spec, "initContainers").iter().enumerate() {
         let (here, name) = (format!("{path}[{index}]"), text(one, "name"));
         common(one, &here, frame, faults);
-        restart::policy(one, &here, faults);
+        restart::initial_policy(one, &here, faults);
         if names.contains(name) {
             faults.duplicate(&format!("{here}.name"), &json!(name));
         } else if !name.is_empty() {
@@ -91,7 +91,8 @@ pub(super) fn ephemeral(spec: &Value, path: &str, frame: &Frame<'_>, faults: &mu
             faults.not_found(&format!("{here}.targetContainerName"), &json!(target));
         }
         for field in NOT_ADDED {
-            if set(one, field).is_some_and(|value| *value != json!({})) {
+            // Of these only the resources are a struct in Go, which is always there.
+            if set(one, field).is_some_and(|value| *field != "resources" || *value != json!({})) {
                 faults.forbidden(&format!("{here}.{field}"), "cannot be set for an Ephemeral Container");
             }
         }

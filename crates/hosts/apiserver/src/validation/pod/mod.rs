@@ -27,11 +27,11 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use super::Subject;
 use super::faults::{Faults, list, or_null, set, text};
 use crate::names::Rule;
-pub(crate) use annotations::{APP_ARMOR, SECCOMP_CONTAINER, SECCOMP_POD};
-pub(crate) use network::parse_address;
-pub(crate) use update::check;
+pub(crate) use annotations::{SECCOMP_CONTAINER, SECCOMP_POD};
+pub(crate) use update::{check, container_changes};
 use volumes::Volumes;
 
 /// What of a spec its containers look at.
@@ -45,12 +45,22 @@ struct Frame<'a> {
     host_users: bool,
 }
 
-/// Checks a template: its labels, its annotations and its spec.
-pub(crate) fn template(template: &Value, path: &str, faults: &mut Faults) {
+/// Checks a PodTemplate.
+pub(crate) fn check_template(subject: &Subject<'_>, faults: &mut Faults) {
+    subject.metadata_update(faults);
+    if subject.old.is_none() {
+        subject.metadata(faults);
+    }
+    let old = subject.old.map(|old| or_null(old, &["template"]));
+    template(or_null(subject.object, &["template"]), old, "template", faults);
+}
+
+/// Checks a template: its labels, its annotations and its spec, which may keep what the old one had.
+pub(crate) fn template(template: &Value, old: Option<&Value>, path: &str, faults: &mut Faults) {
     let (metadata, spec) = (or_null(template, &["metadata"]), or_null(template, &["spec"]));
     let spec_path = format!("{path}.spec");
     template_metadata(template, path, faults);
-    self::spec(spec, None, &spec_path, faults);
+    self::spec(spec, old.map(|old| or_null(old, &["spec"])), None, &spec_path, faults);
     annotations::agree(metadata, spec, &spec_path, faults);
     if !list(spec, "ephemeralContainers").is_empty() {
         faults.forbidden(&format!("{spec_path}.ephemeralContainers"), "ephemeral containers not allowed in pod template");
@@ -66,7 +76,7 @@ pub(crate) fn template_metadata(template: &Value, path: &str, faults: &mut Fault
 }
 
 /// Checks a spec; the metadata are those of the Pod whose it is, of none when it stands in a template.
-fn spec(spec: &Value, metadata: Option<&Value>, path: &str, faults: &mut Faults) {
+fn spec(spec: &Value, old: Option<&Value>, metadata: Option<&Value>, path: &str, faults: &mut Faults) {
     let frame = Frame {
         volumes: volumes::check(spec, metadata, path, faults),
         claims: list(spec, "resourceClaims").iter().map(|claim| text(claim, "name")).filter(|name| !name.is_empty()).collect(),
@@ -84,7 +94,7 @@ fn spec(spec: &Value, metadata: Option<&Value>, path: &str, faults: &mut Faults)
     faults.one_of(spec, path, "restartPolicy", &["Always", "OnFailure", "Never"]);
     faults.one_of(spec, path, "dnsPolicy", &["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"]);
     faults.labels(&format!("{path}.nodeSelector"), set(spec, "nodeSelector"));
-    security::of_pod(spec, path, faults);
+    security::of_pod(spec, old, path, faults);
     affinity::check(spec, path, faults);
     network::dns(spec, path, faults);
     scheduling::gates(spec, path, faults);

@@ -90,15 +90,19 @@ fn is_search_label(label: &str) -> bool {
     lower(*first) && lower(*last) && label.iter().all(|byte| lower(*byte) || matches!(byte, b'-' | b'_'))
 }
 
-/// An address, also in the forms that are read for the sake of old objects.
+/// An address, in no form that others might read differently. Follows apimachinery `pkg/util/validation/ip.go` `parseIP`.
 fn address(value: &str, field: &str, faults: &mut Faults) {
-    if parse_address(value).is_none() {
-        faults.invalid(field, &json!(value), "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
-    }
+    let why = match (parse_address(value), value.parse::<IpAddr>()) {
+        (None, _) => "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)",
+        (Some(_), Err(_)) => "must not have leading 0s",
+        (Some(_), Ok(IpAddr::V6(address))) if address.to_ipv4_mapped().is_some() => "must not be an IPv4-mapped IPv6 address",
+        (Some(_), Ok(_)) => return,
+    };
+    faults.invalid(field, &json!(value), why);
 }
 
 /// Reads an address as old versions did: numbers may have zeros in front. Follows `k8s.io/utils/net` `ParseIPSloppy`.
-pub(crate) fn parse_address(text: &str) -> Option<IpAddr> {
+fn parse_address(text: &str) -> Option<IpAddr> {
     let (start, last) = text.rsplit_once(':').map_or(("", text), |(start, last)| (start, last));
     let plain = if last.contains('.') { plain_v4(last)? } else { last.to_owned() };
     match start {

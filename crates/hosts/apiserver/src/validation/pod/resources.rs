@@ -163,7 +163,7 @@ fn huge_pages(name: &str, amount: &Value, field: &str, faults: &mut Faults) {
     let shown = amount.as_str().unwrap_or_default();
     let bytes = |nanos: i128| nanos / NANO + i128::from(nanos % NANO > 0);
     let page = nanos(size).filter(|size| *size > 0 && size % NANO == 0);
-    if !page.is_some_and(|page| nanos(shown).is_some_and(|nanos| bytes(nanos) % bytes(page) == 0)) {
+    if page.is_none_or(|page| nanos(shown).is_none_or(|nanos| bytes(nanos) % bytes(page) != 0)) {
         faults.invalid(field, amount, &format!("{shown} is not positive integer multiple of {name}"));
     }
 }

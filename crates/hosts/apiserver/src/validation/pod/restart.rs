@@ -11,6 +11,16 @@ use super::super::faults::{Faults, list, or_null, set, text};
 const MOST_RULES: usize = 20;
 /// So many exit codes a rule may name.
 const MOST_CODES: usize = 255;
+const NO_POLICY: &str = "must specify restartPolicy when restart rules are used";
+
+/// Checks the policy of a container that runs before the others: without one nothing is asked of its rules.
+pub(super) fn initial_policy(container: &Value, path: &str, faults: &mut Faults) {
+    if set(container, "restartPolicy").is_some() {
+        policy(container, path, faults);
+    } else if !list(container, "restartPolicyRules").is_empty() {
+        faults.required(&format!("{path}.restartPolicy"), NO_POLICY);
+    }
+}
 
 /// Checks the policy of one container, and its rules.
 pub(super) fn policy(container: &Value, path: &str, faults: &mut Faults) {
@@ -19,7 +29,7 @@ pub(super) fn policy(container: &Value, path: &str, faults: &mut Faults) {
     let field = format!("{path}.restartPolicy");
     match set(container, "restartPolicy") {
         None if rules.is_empty() => return,
-        None => faults.required(&field, "must specify restartPolicy when restart rules are used"),
+        None => faults.required(&field, NO_POLICY),
         Some(policy) if !POLICIES.contains(&policy.as_str().unwrap_or_default()) => faults.not_supported(&field, policy, POLICIES),
         Some(_) => {}
     }

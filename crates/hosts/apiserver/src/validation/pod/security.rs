@@ -15,7 +15,7 @@ const LONGEST_PROFILE: usize = 4095;
 const TYPES: &[&str] = &["Localhost", "RuntimeDefault", "Unconfined"];
 
 /// Checks as whom a Pod runs.
-pub(super) fn of_pod(spec: &Value, path: &str, faults: &mut Faults) {
+pub(super) fn of_pod(spec: &Value, old: Option<&Value>, path: &str, faults: &mut Faults) {
     let Some(context) = set(spec, "securityContext") else { return };
     let path = format!("{path}.securityContext");
     ids(context, &path, &["fsGroup", "runAsUser", "runAsGroup"], faults);
@@ -32,8 +32,10 @@ pub(super) fn of_pod(spec: &Value, path: &str, faults: &mut Faults) {
     windows::options(context, &path, faults);
     app_armor(context, &path, faults);
     one_of(context, "supplementalGroupsPolicy", &["Merge", "Strict"], &path, faults);
-    // The other policy belongs to a feature that is switched off.
-    one_of(context, "seLinuxChangePolicy", &["Recursive"], &path, faults);
+    // The other policy belongs to a feature that is switched off, but where there is a policy already, any is let pass.
+    let known = old.is_some_and(|old| at(old, &["securityContext", "seLinuxChangePolicy"]).is_some());
+    let policies: &[&str] = if known { &["MountOption", "Recursive"] } else { &["Recursive"] };
+    one_of(context, "seLinuxChangePolicy", policies, &path, faults);
 }
 
 /// A text that must be one of these when the field is there at all.

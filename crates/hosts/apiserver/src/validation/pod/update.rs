@@ -10,14 +10,17 @@ use crate::typed::{self, Type};
 
 const WHY: &str = "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
 
-/// Checks a Pod.
+/// Checks a Pod. That it is bound to a node changes nothing that is checked.
 pub(crate) fn check(subject: &Subject<'_>, faults: &mut Faults) {
+    if subject.subresource == "binding" {
+        return;
+    }
     let Subject { object, old, .. } = *subject;
     let (metadata, spec) = (or_null(object, &["metadata"]), subject.spec());
     subject.metadata_update(faults);
     subject.metadata(faults);
     annotations::check(metadata, spec, "metadata.annotations", faults);
-    super::spec(spec, Some(metadata), "spec", faults);
+    super::spec(spec, old.map(|old| or_null(old, &["spec"])), Some(metadata), "spec", faults);
     system::tokens(spec, faults);
     for kind in ["containers", "initContainers"] {
         for (index, one) in list(spec, kind).iter().enumerate() {
@@ -68,10 +71,19 @@ fn changed(spec: &Value, old: &Value, faults: &mut Faults) {
     let now = if list(old, "schedulingGates").is_empty() { spec.clone() } else { placed_anew(spec, old, faults) };
     let now = munged(now, old);
     if now != *old {
-        let form = Type::Struct("core.v1.PodSpec");
-        let changes = difference::unified(&typed::in_lines(&form, old), &typed::in_lines(&form, &now));
+        let changes = changes("core.v1.PodSpec", old, &now);
         faults.forbidden("spec", &format!("{WHY}\n{changes}"));
     }
+}
+
+fn changes(form: &'static str, old: &Value, now: &Value) -> String {
+    let form = Type::Struct(form);
+    difference::unified(&typed::in_lines(&form, old), &typed::in_lines(&form, now))
+}
+
+/// Returns in which lines a container differs that was added to a running Pod.
+pub(crate) fn container_changes(old: &Value, now: &Value) -> String {
+    changes("core.v1.EphemeralContainer", old, now)
 }
 
 /// A deadline may come nearer; tells whether anything else is looked at.

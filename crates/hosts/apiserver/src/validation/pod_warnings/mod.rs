@@ -141,7 +141,7 @@ pub(super) fn fractional(path: &str, amounts: &Value, name: &str, said: &mut Sai
     const MILLI: u128 = 1_000_000;
     let shown = text(amounts, name);
     let nanos = crate::quantity::nanos(shown).unwrap_or_default();
-    if nanos.unsigned_abs().div_ceil(MILLI) % 1000 != 0 {
+    if !nanos.unsigned_abs().div_ceil(MILLI).is_multiple_of(1000) {
         said.push(format!("{path}[{name}]: fractional byte value {} is invalid, must be an integer", json!(shown)));
     }
 }

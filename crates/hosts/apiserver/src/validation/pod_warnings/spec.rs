@@ -1,13 +1,14 @@
 //! What is said of a Pod or a template. Follows kubernetes `pkg/api/pod/warnings.go` `warningsForPodSpecAndMeta`, in its order.
 
 use std::collections::HashSet;
-use std::net::IpAddr;
+use std::net::Ipv6Addr;
 
 use serde_json::{Value, json};
 
 use super::super::faults::{at, child, list, or_null, set, text};
-use super::super::pod::{APP_ARMOR, SECCOMP_CONTAINER, SECCOMP_POD, every_container, parse_address};
+use super::super::pod::{SECCOMP_CONTAINER, SECCOMP_POD, every_container};
 use super::{Said, claim, fractional, labels, paths, ports};
+use crate::app_armor;
 
 /// Annotations that nobody looks at any more.
 const ANNOTATIONS: &[(&str, &str)] = &[
@@ -53,9 +54,10 @@ pub(super) fn check(path: &str, pod: &Value, said: &mut Said) {
         if !profile(one, "seccompProfile") && annotation(&key).is_some() {
             said.push(format!("{marks}[{key}]: {seccomp}"));
         }
-        let key = format!("{APP_ARMOR}{}", text(one, "name"));
+        let key = format!("{}{}", app_armor::ANNOTATION, text(one, "name"));
         if let Some(value) = annotation(&key).filter(|_| !path.is_empty() && !profile(one, "appArmorProfile")) {
-            let same = at(spec, &["securityContext", "appArmorProfile"]).is_some_and(|of_pod| Some(of_pod) == app_armor(value).as_ref());
+            let same =
+                at(spec, &["securityContext", "appArmorProfile"]).is_some_and(|of_pod| Some(of_pod) == app_armor::profile(value).as_ref());
             if !same {
                 said.push(format!("{marks}[{key}]: deprecated since v1.30; use the \"appArmorProfile\" field instead"));
             }
@@ -68,18 +70,6 @@ pub(super) fn check(path: &str, pod: &Value, said: &mut Said) {
     }
     neighbours(&here, spec, said);
     addresses(&here, spec, said);
-}
-
-/// Returns the profile that an annotation stands for.
-fn app_armor(value: &str) -> Option<Value> {
-    match value {
-        "unconfined" => Some(json!({"type": "Unconfined"})),
-        "runtime/default" => Some(json!({"type": "RuntimeDefault"})),
-        _ => value
-            .strip_prefix("localhost/")
-            .filter(|file| !file.is_empty())
-            .map(|file| json!({"type": "Localhost", "localhostProfile": file})),
-    }
 }
 
 fn volumes(path: &str, spec: &Value, said: &mut Said) {
@@ -150,17 +140,9 @@ fn addresses(path: &str, spec: &Value, said: &mut Said) {
     }
 }
 
-/// Follows apimachinery `pkg/util/validation/ip.go` `GetWarningsForIP`.
+/// What is an address at all may be written in another way than the usual. Follows apimachinery `pkg/util/validation/ip.go`
+/// `GetWarningsForIP`.
 fn address(field: &str, value: &str) -> Option<String> {
-    let parsed = parse_address(value)?;
-    match (value.parse::<IpAddr>(), parsed) {
-        (Ok(IpAddr::V4(_)), _) => None,
-        (Ok(IpAddr::V6(strict)), _) if strict.to_ipv4_mapped().is_none() => (strict.to_string() != value).then(|| {
-            format!("{field}: IPv6 address {} should be in RFC 5952 canonical format ({})", json!(value), json!(strict.to_string()))
-        }),
-        (_, parsed) => {
-            let plain = parsed.to_canonical().to_string();
-            Some(format!("{field}: non-standard IP address {} is invalid: use {}", json!(value), json!(plain)))
-        }
-    }
+    let usual = value.parse::<Ipv6Addr>().ok()?.to_string();
+    (usual != value).then(|| format!("{field}: IPv6 address {} should be in RFC 5952 canonical format ({})", json!(value), json!(usual)))
 }
