@@ -82,7 +82,7 @@ pub(crate) fn carry_over(old: &Value, new: &mut Value) {
     if both(has_address, now) {
         keep(before, now, &["clusterIP", "clusterIPs"]);
     }
-    if both(has_node_ports, now) {
+    if both(is_given_node_ports, now) {
         keep_node_ports(before, now);
     }
     if both(has_health_check, now) {
