@@ -14,7 +14,7 @@ const KEEPERS: &str = "spec.finalizers";
 
 /// Checks an object of these kinds.
 pub(crate) fn check(subject: &Subject<'_>, faults: &mut Faults) {
-    let Subject { object, old, .. } = *subject;
+    let old = subject.old;
     let kind = subject.resource.kind.as_str();
     if kind != "LimitRange" {
         subject.metadata_update(faults);
