@@ -15,6 +15,7 @@ mod cron_job;
 mod csi;
 mod csr_conditions;
 mod daemon_set;
+mod difference;
 mod discovery;
 mod endpoints;
 mod event;

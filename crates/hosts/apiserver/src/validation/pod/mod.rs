@@ -6,7 +6,6 @@
 mod affinity;
 mod annotations;
 mod containers;
-mod difference;
 mod environment;
 mod handlers;
 mod mounts;

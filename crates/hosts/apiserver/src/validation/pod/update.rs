@@ -5,8 +5,9 @@ use serde_json::{Map, Value, json};
 
 use super::super::Subject;
 use super::super::faults::{Faults, list, or_null, set, text};
-use super::{annotations, containers, difference, scheduling, system};
+use super::{annotations, containers, scheduling, system};
 use crate::typed::{self, Type};
+use crate::validation::difference;
 
 const WHY: &str = "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
 

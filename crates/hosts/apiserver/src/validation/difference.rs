@@ -25,7 +25,7 @@ struct Change {
 }
 
 /// Returns the changes from one text to another.
-pub(super) fn unified(from: &str, to: &str) -> String {
+pub(crate) fn unified(from: &str, to: &str) -> String {
     let (a, b): (Vec<&str>, Vec<&str>) = (from.split('\n').collect(), to.split('\n').collect());
     let mut out = String::new();
     for group in groups(&changes(&matches(&a, &b), a.len(), b.len())) {
@@ -159,5 +159,17 @@ mod tests {
         assert_eq!(unified(&from.join("\n"), &to.join("\n")), wanted);
         assert_eq!(unified("a", "b"), "@@ -1 +1 @@\n-a\n+b\n");
         assert_eq!(unified("a\nb", "a\nb"), "");
+    }
+
+    #[test]
+    fn changes_far_apart_are_told_apart() {
+        let old: Vec<String> = (0..20).map(|number| number.to_string()).collect();
+        let old: Vec<&str> = old.iter().map(String::as_str).collect();
+        let mut new = old.clone();
+        new[2] = "x";
+        new.remove(15);
+        let wanted = "@@ -1,6 +1,6 @@\n 0\n 1\n-2\n+x\n 3\n 4\n 5\n@@ -13,7 +13,6 @@\n 12\n 13\n 14\n-15\n 16\n 17\n 18\n";
+        assert_eq!(unified(&old.join("\n"), &new.join("\n")), wanted);
+        assert_eq!(unified(&old.join("\n"), &old.join("\n")), "");
     }
 }
