@@ -172,3 +172,48 @@ fn go_syntax(value: &Value) -> String {
         other => other.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_fault_is_told_with_the_way_to_it() {
+        let field = |name: &str, shape: Shape| (name.to_owned(), Arc::new(shape));
+        let text = || Shape::Scalar(Scalar::Text);
+        let map = |fields: Vec<(String, Arc<Shape>)>| Shape::Map { fields: fields.into_iter().collect(), rest: None };
+        let item = || Arc::new(map(vec![field("name", text()), field("size", Shape::Scalar(Scalar::Number))]));
+        let shape = map(vec![
+            field("named", Shape::List { keys: vec![("name".to_owned(), None)], item: item() }),
+            field("whole", Shape::Atomic(Inside::List(item()))),
+            field("set", Shape::Set),
+            field("flag", Shape::Scalar(Scalar::Flag)),
+        ]);
+        for (value, wanted) in [
+            (json!({"named": [{"name": "a", "size": 1}], "whole": [null], "set": ["x"], "flag": null}), None),
+            (json!({"bogus": 1}), Some(".bogus: field not declared in schema")),
+            (json!({"named": true}), Some(".named: expected list, got &{true}")),
+            (json!({"named": [{"name": "a", "size": "x"}]}), Some(".named[name=\"a\"].size: expected numeric (int or float), got string")),
+            (json!({"whole": [{"name": {"a": [1]}}]}), Some(WHOLE)),
+            (json!({"whole": [1]}), Some(".whole[0]: expected map, got &{1}")),
+            (json!({"named": [null]}), Some(".named: element 0: associative list with keys may not have a null element")),
+            (json!({"named": ["a"]}), Some(".named: element 0: associative list with keys may not have non-map elements")),
+            (json!({"named": [{"size": 1}]}), Some(KEYLESS)),
+            (json!({"named": [{"name": "a"}, {"name": "a"}]}), Some(".named: duplicate entries for key [name=\"a\"]")),
+            (json!({"set": ["a", "a"]}), Some(".set: duplicate entries for key [=\"a\"]")),
+            (json!({"flag": "x", "set": 1}), Some("errors:\n  .flag: expected boolean, got &{x}\n  .set: expected list, got &{1}")),
+        ] {
+            let told = check(&value, &shape).err().map(|error| error.to_string());
+            assert_eq!(told.as_deref(), wanted, "{value}");
+        }
+    }
+
+    const WHOLE: &str = ".whole[0].name: expected string, got \
+        &value.valueUnstructured{Value:map[string]interface {}{\"a\":[]interface {}{1}}}";
+    const KEYLESS: &str = ".named: element 0: associative list with keys has an element that omits all key fields [\"name\"] \
+        (and doesn't have default values for any key fields)";
+}

@@ -44,6 +44,8 @@ mod machines;
 mod pod_rules;
 #[path = "api/pods.rs"]
 mod pods;
+#[path = "api/requests.rs"]
+mod requests;
 #[path = "api/scaling.rs"]
 mod scaling;
 #[path = "api/services.rs"]

@@ -150,3 +150,63 @@ fn run(pod: &Value, account: &mut Account) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(pod: &Value) -> String {
+        let shown: Vec<String> = cells(pod, Timestamp::UNIX_EPOCH)[1..4].iter().map(|cell| cell.value.to_string()).collect();
+        shown.join(" ").replace('"', "")
+    }
+
+    #[test]
+    fn a_row_says_what_holds_a_pod_up() {
+        let ended = |reason: &str, code: i64| json!({"terminated": {"reason": reason, "exitCode": code}});
+        let running = json!({"running": {}});
+        let side = json!({"name": "side", "restartPolicy": "Always"});
+        let gate = json!([{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}]);
+        let ready = json!([{"type": "Ready", "status": "True"}]);
+        for (init, spec, status, wanted) in [
+            (json!([]), 1, json!({"phase": "Pending", "conditions": gate}), "0/1 SchedulingGated 0"),
+            (json!([side]), 1, json!({"phase": "Pending"}), "0/2 Pending 0"),
+            (
+                json!([side]),
+                1,
+                json!({"phase": "Running", "initContainerStatuses": [{"name": "side", "started": true, "ready": true, "restartCount": 2}],
+                    "containerStatuses": [{"ready": true, "state": running, "restartCount": 1}]}),
+                "2/2 Running 3",
+            ),
+            (
+                json!([{"name": "first"}, {"name": "second"}]),
+                1,
+                json!({"phase": "Pending", "initContainerStatuses": [
+                    {"name": "first", "state": ended("Completed", 0), "restartCount": 4}, {"name": "second", "state": {"waiting": {}}}]}),
+                "0/1 Init:1/2 4",
+            ),
+            (
+                json!([{"name": "first"}]),
+                1,
+                json!({"phase": "Pending", "initContainerStatuses": [{"name": "first", "state": ended("", 3)}]}),
+                "0/1 Init:ExitCode:3 0",
+            ),
+            (
+                json!([]),
+                2,
+                json!({"phase": "Running", "conditions": ready, "containerStatuses": [
+                    {"state": ended("Completed", 0)}, {"ready": true, "state": running}]}),
+                "1/2 Running 0",
+            ),
+            (
+                json!([]),
+                2,
+                json!({"phase": "Failed", "containerStatuses": [{"state": ended("Completed", 0)}, {"state": ended("Error", 1)}]}),
+                "0/2 Error 0",
+            ),
+        ] {
+            let containers: Vec<Value> = (0..spec).map(|number| json!({"name": number.to_string()})).collect();
+            let pod = json!({"spec": {"initContainers": init, "containers": containers}, "status": status});
+            assert_eq!(row(&pod), wanted, "{pod}");
+        }
+    }
+}
