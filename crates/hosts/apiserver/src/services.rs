@@ -3,6 +3,9 @@
 
 mod addresses;
 
+use std::collections::HashSet;
+use std::ops::RangeInclusive;
+
 use rand::Rng as _;
 use serde_json::{Map, Value, json};
 
@@ -50,26 +53,33 @@ pub(crate) fn allocate(old: Option<&Value>, service: &mut Value) {
         addresses::allocate(old, value);
     }
     let Some(spec) = spec_of(service) else { return };
+    let mut taken: HashSet<i64> = node_ports(spec).iter().chain(spec.get("healthCheckNodePort")).filter_map(Value::as_i64).collect();
     if is_given_node_ports(spec) {
-        give_node_ports(old.is_none(), spec);
+        give_node_ports(old.is_none(), spec, &mut taken);
     }
     if has_health_check(spec) {
-        spec.entry("healthCheckNodePort").or_insert_with(node_port);
+        spec.entry("healthCheckNodePort").or_insert_with(|| node_port(&mut taken));
     }
 }
 
-fn node_port() -> Value {
-    json!(rand::rng().random_range(30000..=32767))
+/// Finds a port of the nodes that this Service has not taken yet, and takes it; where it has them all, any.
+fn node_port(taken: &mut HashSet<i64>) -> Value {
+    const PORTS: RangeInclusive<i64> = 30_000..=32_767;
+    let first = rand::rng().random_range(PORTS);
+    let free = (first..=*PORTS.end()).chain(*PORTS.start()..first).find(|number| !taken.contains(number)).unwrap_or(first);
+    taken.insert(free);
+    json!(free)
 }
 
 /// Gives ports of nodes; at first protocols that share a port share that of the nodes.
-fn give_node_ports(shared: bool, spec: &mut Spec) {
+fn give_node_ports(shared: bool, spec: &mut Spec, taken: &mut HashSet<i64>) {
     let key = |port: &Spec| port.get("port").filter(|_| shared).cloned();
     let asked = ports(spec).filter_map(|port| Some((key(port)?, port.get("nodePort").filter(|number| !is_zero(number))?.clone())));
     let mut given: Vec<(Value, Value)> = asked.collect();
     for port in ports(spec).filter(|port| port.get("nodePort").is_none_or(is_zero)) {
         let key = key(port);
-        let number = given.iter().find(|(one, _)| Some(one) == key.as_ref()).map_or_else(node_port, |(_, number)| number.clone());
+        let of_other = given.iter().find(|(one, _)| Some(one) == key.as_ref()).map(|(_, number)| number.clone());
+        let number = of_other.unwrap_or_else(|| node_port(taken));
         given.extend(key.map(|key| (key, number.clone())));
         port.insert("nodePort".to_owned(), number);
     }
@@ -190,6 +200,15 @@ mod tests {
         assert_eq!(updated(&old, outside), json!({"type": "ExternalName", "ports": ports}));
         let back = updated(&json!({"spec": {"type": "ExternalName"}}), json!({"type": "ClusterIP"}));
         assert_eq!(back["clusterIPs"], json!([back["clusterIP"]]));
+    }
+
+    #[test]
+    fn a_service_is_never_given_the_same_port_of_the_nodes_twice() {
+        let ports: Vec<Value> = (1..=2_000).map(|port| json!({"name": format!("p{port}"), "port": port})).collect();
+        let service = service(json!({"type": "LoadBalancer", "externalTrafficPolicy": "Local", "ports": ports}));
+        let spec = service["spec"].as_object().expect("a spec");
+        let given: HashSet<i64> = node_ports(spec).iter().chain(spec.get("healthCheckNodePort")).filter_map(Value::as_i64).collect();
+        assert_eq!(given.len(), 2_001);
     }
 
     #[test]
