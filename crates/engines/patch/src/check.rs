@@ -1,6 +1,7 @@
 //! What does not fit the schema that a configuration is applied by, in the words of sigs.k8s.io/structured-merge-diff
 //! `typed/validate.go`: all of it, the way to each fault by field, place or key.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde_json::{Map, Value};
@@ -81,16 +82,15 @@ fn fields(map: &Map<String, Value>, shape: &Shape, path: &str, found: &mut Vec<F
 }
 
 fn keyed(list: &[Value], keys: &[(String, Option<Value>)], item: &Shape, path: &str, found: &mut Vec<Fault>) {
-    let mut seen = Vec::new();
+    let mut seen = HashSet::new();
     for (index, one) in list.iter().enumerate() {
         let wrong = match (one, item_step(keys, one)) {
             (Value::Null, _) => "associative list with keys may not have a null element".to_owned(),
             (Value::Object(_), Some(step)) => {
                 let place = key_place(&step);
-                if seen.contains(&step) {
+                if !seen.insert(step) {
                     found.push(Fault { path: path.to_owned(), why: format!("duplicate entries for key {place}") });
                 }
-                seen.push(step);
                 walk(one, item, &format!("{path}{place}"), found);
                 continue;
             }
@@ -118,17 +118,16 @@ fn key_place(step: &str) -> String {
 }
 
 fn set(list: &[Value], path: &str, found: &mut Vec<Fault>) {
-    let mut seen: Vec<&Value> = Vec::new();
+    let mut seen: HashSet<String> = HashSet::new();
     for (index, one) in list.iter().enumerate() {
         let wrong = match one {
             Value::Object(_) => "associative list without keys has an element that's a map type",
             Value::Array(_) => "not supported: associative list with lists as elements",
             Value::Null => "associative list without keys has an element that's an explicit null",
             _ => {
-                if seen.contains(&one) {
+                if !seen.insert(one.to_string()) {
                     found.push(Fault { path: path.to_owned(), why: format!("duplicate entries for key [={one}]") });
                 }
-                seen.push(one);
                 continue;
             }
         };

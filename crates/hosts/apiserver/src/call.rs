@@ -72,7 +72,7 @@ impl Call {
     pub fn say(&self, warnings: &[String]) {
         let mut said = self.said.lock().expect("no holder of the warnings' lock panics");
         for warning in warnings {
-            if !said.contains(warning) {
+            if said.len() < MOST_SAID && !said.contains(warning) {
                 said.push(warning.clone());
             }
         }
@@ -94,10 +94,27 @@ impl Call {
     }
 }
 
-/// Writes warnings into an answer's head.
+/// So many warnings are kept of one request; far fewer are written.
+const MOST_SAID: usize = 1_000;
+
+/// Writes warnings into an answer's head: so much at most, and each cut short where all together are too long (apiserver
+/// `pkg/endpoints/filters/warning.go`).
 pub(crate) fn warn<'a>(response: &mut Response, warnings: impl IntoIterator<Item = &'a String>) {
-    for warning in warnings {
-        let quoted: String = warning.chars().filter(|one| !one.is_control()).collect::<String>().replace('\\', "\\\\").replace('"', "\\\"");
+    const MOST: usize = 4 * 1024;
+    const MOST_OF_ONE: usize = 256;
+    let mut all: Vec<String> = warnings.into_iter().map(|warning| warning.chars().filter(|one| !one.is_control()).collect()).collect();
+    let length = |text: &String| text.chars().count();
+    if all.iter().map(length).sum::<usize>() > MOST {
+        let mut written = 0;
+        all.retain_mut(|text| {
+            *text = text.chars().take(MOST_OF_ONE).collect();
+            let room = written < MOST;
+            written += length(text);
+            room
+        });
+    }
+    for text in all {
+        let quoted = text.replace('\\', "\\\\").replace('"', "\\\"");
         if let Ok(value) = format!("299 - \"{quoted}\"").parse() {
             response.headers_mut().append(header::WARNING, value);
         }

@@ -8,8 +8,6 @@ use super::{Subject, config_map, endpoints, limit_range, quota, secret};
 use crate::names;
 use crate::object::meta;
 
-pub(crate) use super::resource_names::standard as resource_name;
-
 const KEEPERS: &str = "spec.finalizers";
 
 /// Checks an object of these kinds.

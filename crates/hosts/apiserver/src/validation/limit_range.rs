@@ -70,7 +70,9 @@ impl Limit<'_> {
             let field = format!("{}.{part}[{name}]", self.path);
             match self.kind {
                 "Pod" | "Container" => resource_names::of_containers(name, &field, faults),
-                _ => resource_names::standard(name, &field, faults),
+                _ => {
+                    resource_names::standard(name, &field, faults);
+                }
             }
             names.insert(name.to_owned());
         }

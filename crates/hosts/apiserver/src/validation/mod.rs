@@ -7,7 +7,6 @@ mod autoscaling;
 mod certificates;
 mod cidr;
 mod claim;
-mod claim_spec;
 mod config_map;
 mod coordination;
 mod core;

@@ -36,11 +36,12 @@ fn is_huge_page(name: &str) -> bool {
 }
 
 /// Tells whether a name belongs to Kubernetes.
-fn is_native(name: &str) -> bool {
+pub(crate) fn is_native(name: &str) -> bool {
     !name.contains('/') || name.contains("kubernetes.io/")
 }
 
-fn is_extended(name: &str) -> bool {
+/// Tells whether a name belongs to somebody else.
+pub(crate) fn is_extended(name: &str) -> bool {
     !is_native(name) && !name.starts_with("requests.") && names::key_faults(&format!("requests.{name}")).is_empty()
 }
 
@@ -50,26 +51,28 @@ pub(super) fn is_of_quotas(name: &str) -> bool {
 }
 
 /// Tells whether there may be more promised of a thing than there is.
-pub(super) fn may_be_promised_twice(name: &str) -> bool {
+pub(crate) fn may_be_promised_twice(name: &str) -> bool {
     is_native(name) && !name.starts_with("hugepages-")
 }
 
 /// Tells whether there are only whole ones.
-pub(super) fn is_whole(name: &str) -> bool {
+pub(crate) fn is_whole(name: &str) -> bool {
     COUNTED.contains(&name) || is_extended(name)
 }
 
-/// Checks a name: it is one of Kubernetes' own, or says whose it is.
-pub(crate) fn standard(name: &str, field: &str, faults: &mut Faults) {
+/// Checks a name: it is one of Kubernetes' own, or says whose it is. Tells whether it is right.
+pub(crate) fn standard(name: &str, field: &str, faults: &mut Faults) -> bool {
     let wrong = names::key_faults(name);
     wrong.iter().for_each(|why| faults.invalid(field, &json!(name), why));
     if wrong.is_empty() && !name.contains('/') && !STANDARD.contains(&name) && !COUNTED.contains(&name) && !is_huge_page(name) {
         faults.invalid(field, &json!(name), "must be a standard resource type or fully qualified");
+        return false;
     }
+    wrong.is_empty()
 }
 
 /// Checks the name of something that containers use.
-pub(super) fn of_containers(name: &str, field: &str, faults: &mut Faults) {
+pub(crate) fn of_containers(name: &str, field: &str, faults: &mut Faults) {
     standard(name, field, faults);
     let own = matches!(name, "cpu" | "memory" | "ephemeral-storage") || name.starts_with("hugepages-");
     // Upstream counts the slashes, so that two are as good as one.
@@ -95,10 +98,13 @@ mod tests {
     #[test]
     fn names_are_standard_or_qualified() {
         type Rule = fn(&str, &str, &mut Faults);
+        let plain: Rule = |name, field, faults| {
+            standard(name, field, faults);
+        };
         let rules: [(Rule, &str, &[&str]); 9] = [
-            (standard, "cpu", &[]),
-            (standard, "example.com/gpu", &[]),
-            (standard, "a", &["must be a standard resource type or fully qualified"]),
+            (plain, "cpu", &[]),
+            (plain, "example.com/gpu", &[]),
+            (plain, "a", &["must be a standard resource type or fully qualified"]),
             (of_containers, "hugepages-2Mi", &[]),
             (of_containers, "pods", &["must be a standard resource for containers"]),
             (of_containers, "requests.a/b", &["doesn't follow extended resource name standard"]),

@@ -3,43 +3,10 @@
 
 use serde_json::{Value, json};
 
-use super::core;
 use super::faults::Faults;
-use crate::names;
+use super::resource_names;
 
-/// What only whole numbers are there of, besides what is not Kubernetes' own.
-const COUNTED: &[&str] = &[
-    "pods",
-    "resourcequotas",
-    "services",
-    "replicationcontrollers",
-    "secrets",
-    "configmaps",
-    "persistentvolumeclaims",
-    "services.nodeports",
-    "services.loadbalancers",
-];
-
-/// Tells whether a name is one of Kubernetes' own.
-pub(crate) fn is_native(name: &str) -> bool {
-    !name.contains('/') || name.contains("kubernetes.io/")
-}
-
-fn is_extended(name: &str) -> bool {
-    !is_native(name) && !name.starts_with("requests.") && names::key_faults(&format!("requests.{name}")).is_empty()
-}
-
-/// Checks the name of what a container may ask for.
-pub(crate) fn container_name(name: &str, field: &str, faults: &mut Faults) {
-    core::resource_name(name, field, faults);
-    if !name.contains('/') {
-        if !matches!(name, "cpu" | "memory" | "ephemeral-storage") && !name.starts_with("hugepages-") {
-            faults.invalid(field, &json!(name), "must be a standard resource for containers");
-        }
-    } else if !is_native(name) && !is_extended(name) {
-        faults.invalid(field, &json!(name), "doesn't follow extended resource name standard");
-    }
-}
+pub(crate) use super::resource_names::{is_native, of_containers as container_name};
 
 /// Checks that an amount of huge pages is so many whole pages.
 pub(crate) fn whole_pages(name: &str, amount: &Value, field: &str, faults: &mut Faults) {
@@ -68,7 +35,7 @@ pub(crate) fn amount(name: &str, amount: &Value, field: &str, faults: &mut Fault
     if nanos < 0 {
         faults.invalid(field, amount, "must be greater than or equal to 0");
     }
-    if (COUNTED.contains(&name) || is_extended(name)) && nanos % 1_000_000_000 != 0 {
+    if resource_names::is_whole(name) && nanos % 1_000_000_000 != 0 {
         faults.invalid(field, amount, "must be an integer");
     }
 }

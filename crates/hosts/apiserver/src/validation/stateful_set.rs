@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::faults::{Faults, list, or_null, set, text};
 use super::policy::{most_100, number_or_percent};
-use super::{claim_spec, pod, workloads};
+use super::{claim, pod, workloads};
 use crate::names::Rule;
 use crate::object::meta;
 use crate::typed::Type;
@@ -59,7 +59,7 @@ fn spec(spec: &Value, old: Option<&Value>, template_too: bool, faults: &mut Faul
         }
     }
     for (index, claim) in list(spec, "volumeClaimTemplates").iter().enumerate().filter(|_| is_new) {
-        claim_spec::check(or_null(claim, &["spec"]), &format!("spec.volumeClaimTemplates[{index}].spec"), faults);
+        claim::spec(or_null(claim, &["spec"]), &format!("spec.volumeClaimTemplates[{index}].spec"), false, faults);
     }
     faults.not_negative(spec, "spec", "replicas");
     faults.not_negative(spec, "spec", "minReadySeconds");

@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Value, json};
 
 use super::super::faults::{Faults, at, list, set, text};
+use super::super::node_selector;
 use crate::names::{self, Rule};
 
 const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
@@ -25,18 +26,13 @@ pub(super) fn check(spec: &Value, path: &str, faults: &mut Faults) {
 
 fn nodes(affinity: &Value, path: &str, faults: &mut Faults) {
     if let Some(required) = set(affinity, REQUIRED) {
-        let here = format!("{path}.{REQUIRED}.nodeSelectorTerms");
-        if list(required, "nodeSelectorTerms").is_empty() {
-            faults.required(&here, "must have at least one node selector term");
-        }
-        for (index, term) in list(required, "nodeSelectorTerms").iter().enumerate() {
-            self::term(term, true, &format!("{here}[{index}]"), faults);
-        }
+        node_selector::check(required, &format!("{path}.{REQUIRED}"), false, faults);
     }
     for (index, term) in list(affinity, PREFERRED).iter().enumerate() {
         let here = format!("{path}.{PREFERRED}[{index}]");
         weight(term, &here, faults);
-        self::term(term.get("preference").unwrap_or(&Value::Null), false, &format!("{here}.preference"), faults);
+        // Values of a term that is only preferred may be anything.
+        node_selector::term(term.get("preference").unwrap_or(&Value::Null), &format!("{here}.preference"), true, faults);
     }
 }
 
@@ -44,51 +40,6 @@ fn weight(term: &Value, path: &str, faults: &mut Faults) {
     let weight = term.get("weight").and_then(Value::as_i64).unwrap_or_default();
     if !(1..=100).contains(&weight) {
         faults.invalid(&format!("{path}.weight"), &json!(weight), "must be in the range 1-100");
-    }
-}
-
-/// Values of a term that is only preferred may be anything.
-fn term(term: &Value, strict: bool, path: &str, faults: &mut Faults) {
-    for (index, one) in list(term, "matchExpressions").iter().enumerate() {
-        requirement(one, strict, &format!("{path}.matchExpressions[{index}]"), faults);
-    }
-    for (index, one) in list(term, "matchFields").iter().enumerate() {
-        field(one, &format!("{path}.matchFields[{index}]"), faults);
-    }
-}
-
-fn requirement(one: &Value, strict: bool, path: &str, faults: &mut Faults) {
-    let values = list(one, "values");
-    let field = format!("{path}.values");
-    match text(one, "operator") {
-        "In" | "NotIn" if values.is_empty() => faults.required(&field, "must be specified when `operator` is 'In' or 'NotIn'"),
-        "Exists" | "DoesNotExist" if !values.is_empty() => {
-            faults.forbidden(&field, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
-        }
-        "Gt" | "Lt" if values.len() != 1 => faults.required(&field, "must be specified single value when `operator` is 'Lt' or 'Gt'"),
-        "In" | "NotIn" | "Exists" | "DoesNotExist" | "Gt" | "Lt" => {}
-        other => faults.invalid(&format!("{path}.operator"), &json!(other), "not a valid selector operator"),
-    }
-    key(text(one, "key"), &format!("{path}.key"), faults);
-    for (index, value) in values.iter().filter_map(Value::as_str).enumerate().filter(|_| strict) {
-        names::value_faults(value).iter().for_each(|why| faults.invalid(&format!("{field}[{index}]"), &json!(value), why));
-    }
-}
-
-fn field(one: &Value, path: &str, faults: &mut Faults) {
-    let (values, key) = (list(one, "values"), text(one, "key"));
-    match text(one, "operator") {
-        "In" | "NotIn" if values.len() != 1 => {
-            faults.required(&format!("{path}.values"), "must be only one value when `operator` is 'In' or 'NotIn' for node field selector");
-        }
-        "In" | "NotIn" => {}
-        other => faults.invalid(&format!("{path}.operator"), &json!(other), "not a valid selector operator"),
-    }
-    if key != "metadata.name" {
-        return faults.invalid(&format!("{path}.key"), &json!(key), "not a valid field selector key");
-    }
-    for (index, value) in values.iter().filter_map(Value::as_str).enumerate() {
-        faults.name(&format!("{path}.values[{index}]"), Rule::Subdomain, value);
     }
 }
 

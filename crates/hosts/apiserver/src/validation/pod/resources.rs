@@ -8,49 +8,13 @@ use schema::{Cause, Violation};
 use serde_json::{Map, Value, json};
 
 use super::super::faults::{Faults, list, or_null, set, text};
+use super::super::resource_names;
 use super::{Frame, required_name};
-use crate::names::{self, Rule};
+use crate::names::Rule;
 use crate::pod_resources::{aggregate, amount};
 use crate::quantity::nanos;
 use crate::typed::Type;
 
-/// What a container may ask for by a short name.
-const OF_CONTAINERS: &[&str] = &["cpu", "memory", "ephemeral-storage"];
-/// The short names that are known at all, but for huge pages.
-const STANDARD: &[&str] = &[
-    "cpu",
-    "memory",
-    "ephemeral-storage",
-    "requests.cpu",
-    "requests.memory",
-    "requests.ephemeral-storage",
-    "limits.cpu",
-    "limits.memory",
-    "limits.ephemeral-storage",
-    "pods",
-    "resourcequotas",
-    "services",
-    "replicationcontrollers",
-    "secrets",
-    "configmaps",
-    "persistentvolumeclaims",
-    "storage",
-    "requests.storage",
-    "services.nodeports",
-    "services.loadbalancers",
-];
-/// The short names that are counted in whole numbers.
-const COUNTED: &[&str] = &[
-    "pods",
-    "resourcequotas",
-    "services",
-    "replicationcontrollers",
-    "secrets",
-    "configmaps",
-    "persistentvolumeclaims",
-    "services.nodeports",
-    "services.loadbalancers",
-];
 const HUGE: &str = "hugepages-";
 const MILLI: i128 = 1_000_000;
 const NANO: i128 = 1_000_000_000;
@@ -59,13 +23,13 @@ type NameCheck = fn(&str, &str, &mut Faults);
 
 /// Checks what a container asks for and may have at most, and the claims that it uses.
 pub(super) fn of_container(resources: &Value, claims: &BTreeSet<&str>, path: &str, faults: &mut Faults) {
-    requirements(resources, container_name, path, faults);
+    requirements(resources, resource_names::of_containers, path, faults);
     claim_names(list(resources, "claims"), claims, &format!("{path}.claims"), faults);
 }
 
 /// Checks what a Pod costs beside its containers.
 pub(super) fn overhead(overhead: &Value, path: &str, faults: &mut Faults) {
-    requirements(&json!({"limits": overhead}), container_name, path, faults);
+    requirements(&json!({"limits": overhead}), resource_names::of_containers, path, faults);
 }
 
 /// Checks what all containers of a Pod share.
@@ -125,7 +89,7 @@ fn requirements(resources: &Value, name_check: NameCheck, path: &str, faults: &m
         value(name, request, &field, faults);
         match limits.get(name) {
             Some(limit) => within(name, request, limit, &format!("{path}.requests"), faults),
-            None if !may_overcommit(name) => {
+            None if !resource_names::may_be_promised_twice(name) => {
                 faults.required(&format!("{path}.limits"), "Limit must be set for non overcommitable resources")
             }
             None => {}
@@ -141,7 +105,7 @@ fn requirements(resources: &Value, name_check: NameCheck, path: &str, faults: &m
 fn within(name: &str, request: &Value, limit: &Value, field: &str, faults: &mut Faults) {
     let shown = limit.as_str().unwrap_or_default();
     let (Some(wanted), Some(most)) = (request.as_str().and_then(nanos), nanos(shown)) else { return };
-    if wanted != most && !may_overcommit(name) {
+    if wanted != most && !resource_names::may_be_promised_twice(name) {
         faults.invalid(field, request, &format!("must be equal to {name} limit of {shown}"));
     } else if wanted > most {
         faults.invalid(field, request, &format!("must be less than or equal to {name} limit of {shown}"));
@@ -153,7 +117,7 @@ fn value(name: &str, amount: &Value, field: &str, faults: &mut Faults) {
     if nanos < 0 {
         faults.invalid(field, amount, "must be greater than or equal to 0");
     }
-    if (COUNTED.contains(&name) || is_extended(name)) && (nanos.unsigned_abs().div_ceil(MILLI.unsigned_abs())) % 1000 != 0 {
+    if resource_names::is_whole(name) && (nanos.unsigned_abs().div_ceil(MILLI.unsigned_abs())) % 1000 != 0 {
         faults.invalid(field, amount, "must be an integer");
     }
 }
@@ -168,43 +132,8 @@ fn huge_pages(name: &str, amount: &Value, field: &str, faults: &mut Faults) {
     }
 }
 
-fn is_native(name: &str) -> bool {
-    !name.contains('/') || name.contains("kubernetes.io/")
-}
-
-fn is_extended(name: &str) -> bool {
-    !is_native(name) && !name.starts_with("requests.") && names::key_faults(&format!("requests.{name}")).is_empty()
-}
-
-fn may_overcommit(name: &str) -> bool {
-    is_native(name) && !name.starts_with(HUGE)
-}
-
-/// Follows `validateResourceName`; tells whether the name is right.
-fn resource_name(name: &str, field: &str, faults: &mut Faults) -> bool {
-    let wrong = names::key_faults(name);
-    wrong.iter().for_each(|why| faults.invalid(field, &json!(name), why));
-    let huge = name.starts_with(HUGE) || name.starts_with("requests.hugepages-");
-    if wrong.is_empty() && !name.contains('/') && !STANDARD.contains(&name) && !huge {
-        faults.invalid(field, &json!(name), "must be a standard resource type or fully qualified");
-        return false;
-    }
-    wrong.is_empty()
-}
-
-fn container_name(name: &str, field: &str, faults: &mut Faults) {
-    resource_name(name, field, faults);
-    if !name.contains('/') {
-        if !OF_CONTAINERS.contains(&name) && !name.starts_with(HUGE) {
-            faults.invalid(field, &json!(name), "must be a standard resource for containers");
-        }
-    } else if !is_native(name) && !is_extended(name) {
-        faults.invalid(field, &json!(name), "doesn't follow extended resource name standard");
-    }
-}
-
 fn pod_name(name: &str, field: &str, faults: &mut Faults) {
-    if resource_name(name, field, faults) && !matches!(name, "cpu" | "memory") && !name.starts_with(HUGE) {
+    if resource_names::standard(name, field, faults) && !matches!(name, "cpu" | "memory") && !name.starts_with(HUGE) {
         faults.not_supported(field, &json!(name), &["cpu", HUGE, "memory"]);
     }
 }

@@ -2,7 +2,7 @@
 //! Follows kubernetes `pkg/apis/core/validation/validation.go` `ValidateTolerations`, `validateTopologySpreadConstraints`,
 //! `validateReadinessGates`, `validateSchedulingGates`.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
 
@@ -49,13 +49,17 @@ fn toleration(one: &Value, path: &str, faults: &mut Faults) {
 /// Checks how Pods are spread.
 pub(super) fn spread(spec: &Value, path: &str, faults: &mut Faults) {
     let constraints = list(spec, "topologySpreadConstraints");
+    let pair = |one: &Value| (text(one, "topologyKey").to_owned(), text(one, "whenUnsatisfiable").to_owned());
+    let last: HashMap<(String, String), usize> = constraints.iter().enumerate().map(|(index, one)| (pair(one), index)).collect();
     for (index, constraint) in constraints.iter().enumerate() {
         let here = format!("{path}.topologySpreadConstraints[{index}]");
-        self::constraint(constraint, &constraints[index + 1..], &here, faults);
+        let again = last.get(&pair(constraint)).is_some_and(|last| *last > index);
+        self::constraint(constraint, again, &here, faults);
     }
 }
 
-fn constraint(one: &Value, rest: &[Value], path: &str, faults: &mut Faults) {
+/// `again`: the same key and action stand further down, too.
+fn constraint(one: &Value, again: bool, path: &str, faults: &mut Faults) {
     let (key, action) = (text(one, "topologyKey"), text(one, "whenUnsatisfiable"));
     positive(one, "maxSkew", path, faults);
     if key.is_empty() {
@@ -64,7 +68,7 @@ fn constraint(one: &Value, rest: &[Value], path: &str, faults: &mut Faults) {
     if !matches!(action, "DoNotSchedule" | "ScheduleAnyway") {
         faults.not_supported(&format!("{path}.whenUnsatisfiable"), &json!(action), &["DoNotSchedule", "ScheduleAnyway"]);
     }
-    if rest.iter().any(|other| text(other, "topologyKey") == key && text(other, "whenUnsatisfiable") == action) {
+    if again {
         faults.duplicate(&format!("{path}.{{topologyKey, whenUnsatisfiable}}"), &json!(format!("{{{key}, {action}}}")));
     }
     if let Some(domains) = set(one, "minDomains") {

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::claim_spec;
+use super::super::claim;
 use super::super::faults::{Faults, child, list, or_null, set, text};
 use super::{is_true, name, paths, required, required_name};
 use crate::names::Rule;
@@ -275,7 +275,7 @@ pub(super) fn ephemeral(source: &Value, path: &str, _: bool, faults: &mut Faults
     for field in others.filter(|field| !matches!(field.as_str(), "annotations" | "labels") && set(metadata, field).is_some()) {
         faults.forbidden(&format!("{meta_path}.{field}"), "cannot be set");
     }
-    claim_spec::check(or_null(template, &["spec"]), &format!("{here}.spec"), faults);
+    claim::spec(or_null(template, &["spec"]), &format!("{here}.spec"), false, faults);
 }
 
 pub(super) fn image(source: &Value, path: &str, in_pod: bool, faults: &mut Faults) {

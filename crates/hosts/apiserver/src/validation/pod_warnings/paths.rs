@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 use super::super::faults::{list, set, text};
 use super::Said;
 
+/// So many files of a volume are looked at.
+const MOST: usize = 1_000;
+
 struct Place {
     path: String,
     source: String,
@@ -18,9 +21,9 @@ impl Place {
 
     /// Tells whether one is the other or a folder of it.
     fn meets(&self, other: &Self) -> bool {
-        let folder = |one: &str| format!("{one}/");
-        let (one, other) = (folder(&self.path), folder(&other.path));
-        one != "/" && other != "/" && (one.starts_with(&other) || other.starts_with(&one))
+        let within = |one: &str, folder: &str| one.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let (one, other) = (self.path.as_str(), other.path.as_str());
+        !one.is_empty() && !other.is_empty() && (within(one, other) || within(other, one))
     }
 }
 
@@ -73,8 +76,10 @@ fn place(path: &str, source: &str) -> Place {
     Place { path: path.trim_end_matches('/').to_owned(), source: source.to_owned() }
 }
 
-fn overlapping(volume: &Value, what: &str, places: Vec<Place>, said: &mut Said) {
+fn overlapping(volume: &Value, what: &str, mut places: Vec<Place>, said: &mut Said) {
     let name = json!(text(volume, "name"));
+    // Each is compared with each: of very many the first will do.
+    places.truncate(MOST);
     for (index, place) in places.iter().enumerate() {
         for other in places[..index].iter().filter(|other| place.meets(other)) {
             said.push(format!("volume {name} ({what}): overlapping paths: {} with {}", place.shown(), other.shown()));
