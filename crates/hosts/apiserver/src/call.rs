@@ -120,3 +120,20 @@ pub(crate) fn warn<'a>(response: &mut Response, warnings: impl IntoIterator<Item
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_carries_so_many_warnings() {
+        let lengths = |warnings: &[String]| {
+            let mut response = Response::default();
+            warn(&mut response, warnings);
+            response.headers().get_all(header::WARNING).iter().map(|one| one.len() - "299 - \"\"".len()).collect::<Vec<_>>()
+        };
+        assert_eq!(lengths(&["a".repeat(4_096)]), [4_096]);
+        assert_eq!(lengths(&["a".repeat(4_097)]), [256]);
+        assert_eq!(lengths(&vec!["a".repeat(300); 20_000]), [256; 16]);
+    }
+}

@@ -117,3 +117,20 @@ fn topology<'a>(term: &'a Value, path: &str, faults: &mut Faults) -> BTreeMap<&'
     }
     whole
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topology_that_stands_often_is_told_of_so_often() {
+        let term = json!({"matchLabelExpressions": [{"key": "zone", "values": ["a"]}]});
+        let told = |count: usize| {
+            let mut faults = Faults::default();
+            topologies(&vec![term.clone(); count], "f", &mut faults);
+            faults.0.len()
+        };
+        assert_eq!((told(1), told(2), told(4)), (0, 1, 6));
+        assert_eq!(told(1_000), (0..MOST_TOLD).sum::<usize>() + (1_000 - MOST_TOLD) * MOST_TOLD);
+    }
+}

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::faults::{list, set, text};
 use super::Said;
 
-/// So many files of a volume are looked at.
+/// So many files of a volume are looked at, and so much is told.
 const MOST: usize = 1_000;
 
 struct Place {
@@ -81,8 +81,27 @@ fn overlapping(volume: &Value, what: &str, mut places: Vec<Place>, said: &mut Sa
     // Each is compared with each: of very many the first will do.
     places.truncate(MOST);
     for (index, place) in places.iter().enumerate() {
-        for other in places[..index].iter().filter(|other| place.meets(other)) {
+        let room = MOST.saturating_sub(said.len());
+        for other in places[..index].iter().filter(|other| place.meets(other)).take(room) {
             said.push(format!("volume {name} ({what}): overlapping paths: {} with {}", place.shown(), other.shown()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_very_many_files_the_first_are_told_of() {
+        let told = |count: usize| {
+            let items = vec![json!({"path": "a/"}); count];
+            let mut said = Said::new();
+            check(&json!({"volumes": [{"name": "v", "secret": {"secretName": "s", "items": items}}]}), &mut said);
+            (said.len(), said.pop().unwrap_or_default())
+        };
+        assert_eq!(told(1), (0, String::new()));
+        assert_eq!(told(2), (1, r#"volume "v" (Secret "s"): overlapping paths: "a" with "a""#.to_owned()));
+        assert_eq!(told(20_000).0, MOST);
     }
 }
