@@ -127,8 +127,7 @@ pub fn apply(
         // Only a change has a time; who merely joins in keeps the time of before, if any.
         own.time = last.as_ref().and_then(|last| last.time.clone());
     }
-    let mut touched = changed.modified;
-    touched.union(&changed.added);
+    let touched = changed.modified.joined(changed.added);
     let conflicts = conflicts(&entries, &touched);
     if !conflicts.0.is_empty() && !force && !migrates(&bare, &entries, &touched, writer, shape) {
         return Err(conflicts.into());
@@ -145,8 +144,7 @@ pub fn apply(
 
 fn before_first_apply(live: &Value, writer: Writer<'_>, shape: &Shape) -> Entry {
     let changed = typed::compare(Some(writer.empty), Some(live), shape);
-    let mut fields = changed.added;
-    fields.union(&changed.modified);
+    let mut fields = changed.added.joined(changed.modified);
     fields.subtract(&NEVER_OWNED);
     Entry {
         manager: BEFORE_FIRST_APPLY.to_owned(),
@@ -217,8 +215,7 @@ pub fn track_update(old: Option<&Value>, new: &mut Value, writer: Writer<'_>, sh
     }
     let before = old.map_or_else(|| writer.empty.clone(), managed::strip);
     let changed = typed::compare(Some(&before), Some(&managed::strip(new)), shape);
-    let mut taken = changed.modified;
-    taken.union(&changed.added);
+    let mut taken = changed.modified.joined(changed.added);
     taken.subtract(&NEVER_OWNED);
     for entry in &mut entries {
         entry.fields.subtract(&taken);

@@ -41,47 +41,56 @@ impl std::error::Error for TypedError {}
 /// Checks a whole value.
 pub(crate) fn check(value: &Value, shape: &Shape) -> Result<(), TypedError> {
     let mut found = Vec::new();
-    walk(value, shape, "", &mut found);
+    walk(value, shape, &mut String::new(), &mut found);
     if found.is_empty() { Ok(()) } else { Err(TypedError(found)) }
 }
 
-fn walk(value: &Value, shape: &Shape, path: &str, found: &mut Vec<Fault>) {
+/// Looks at what is one step further along the way.
+fn further(path: &mut String, step: [&str; 2], look: impl FnOnce(&mut String)) {
+    let before = path.len();
+    step.iter().for_each(|part| path.push_str(part));
+    look(path);
+    path.truncate(before);
+}
+
+fn walk(value: &Value, shape: &Shape, path: &mut String, found: &mut Vec<Fault>) {
     if value.is_null() {
         return;
     }
-    let mut say = |why: String| found.push(Fault { path: path.to_owned(), why });
-    match (shape, value) {
-        (Shape::Free | Shape::Atomic(Inside::Any), _) => {}
-        (Shape::Map { .. }, Value::Object(map)) => fields(map, shape, path, found),
-        (Shape::Atomic(Inside::Map(inner)), Value::Object(map)) => fields(map, inner, path, found),
-        (Shape::Map { .. } | Shape::Atomic(Inside::Map(_)), other) => say(format!("expected map, got &{{{}}}", golang::printed(other))),
+    let wrong = match (shape, value) {
+        (Shape::Free | Shape::Atomic(Inside::Any), _) => return,
+        (Shape::Map { .. }, Value::Object(map)) => return fields(map, shape, path, found),
+        (Shape::Atomic(Inside::Map(inner)), Value::Object(map)) => return fields(map, inner, path, found),
+        (Shape::Map { .. } | Shape::Atomic(Inside::Map(_)), other) => format!("expected map, got &{{{}}}", golang::printed(other)),
         (Shape::Atomic(Inside::List(item)), Value::Array(list)) => {
-            list.iter().enumerate().for_each(|(index, one)| walk(one, item, &format!("{path}[{index}]"), found));
-        }
-        (Shape::List { keys, item }, Value::Array(list)) => keyed(list, keys, item, path, found),
-        (Shape::Set, Value::Array(list)) => set(list, path, found),
-        (Shape::List { .. } | Shape::Set | Shape::Atomic(Inside::List(_)), other) => {
-            say(format!("expected list, got &{{{}}}", golang::printed(other)));
-        }
-        (Shape::Scalar(scalar), value) => {
-            if let Some(why) = scalar_fault(*scalar, value) {
-                say(why);
+            for (index, one) in list.iter().enumerate() {
+                further(path, [&format!("[{index}]"), ""], |path| walk(one, item, path, found));
             }
+            return;
         }
-    }
+        (Shape::List { keys, item }, Value::Array(list)) => return keyed(list, keys, item, path, found),
+        (Shape::Set, Value::Array(list)) => return set(list, path, found),
+        (Shape::List { .. } | Shape::Set | Shape::Atomic(Inside::List(_)), other) => {
+            format!("expected list, got &{{{}}}", golang::printed(other))
+        }
+        (Shape::Scalar(scalar), value) => match scalar_fault(*scalar, value) {
+            Some(why) => why,
+            None => return,
+        },
+    };
+    found.push(Fault { path: path.clone(), why: wrong });
 }
 
-fn fields(map: &Map<String, Value>, shape: &Shape, path: &str, found: &mut Vec<Fault>) {
+fn fields(map: &Map<String, Value>, shape: &Shape, path: &mut String, found: &mut Vec<Fault>) {
     for (name, inner) in map {
-        let here = format!("{path}.{name}");
-        match shape.field(name) {
-            Some((field, _)) => walk(inner, field, &here, found),
-            None => found.push(Fault { path: here, why: "field not declared in schema".to_owned() }),
-        }
+        further(path, [".", name], |path| match shape.field(name) {
+            Some((field, _)) => walk(inner, field, path, found),
+            None => found.push(Fault { path: path.clone(), why: "field not declared in schema".to_owned() }),
+        });
     }
 }
 
-fn keyed(list: &[Value], keys: &[(String, Option<Value>)], item: &Shape, path: &str, found: &mut Vec<Fault>) {
+fn keyed(list: &[Value], keys: &[(String, Option<Value>)], item: &Shape, path: &mut String, found: &mut Vec<Fault>) {
     let mut seen = HashSet::new();
     for (index, one) in list.iter().enumerate() {
         let wrong = match (one, item_step(keys, one)) {
@@ -91,7 +100,7 @@ fn keyed(list: &[Value], keys: &[(String, Option<Value>)], item: &Shape, path: &
                 if !seen.insert(step) {
                     found.push(Fault { path: path.to_owned(), why: format!("duplicate entries for key {place}") });
                 }
-                walk(one, item, &format!("{path}{place}"), found);
+                further(path, [&place, ""], |path| walk(one, item, path, found));
                 continue;
             }
             (Value::Object(_), None) => {

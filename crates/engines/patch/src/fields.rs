@@ -52,8 +52,23 @@ impl FieldSet {
     pub fn union(&mut self, other: &Self) {
         self.member |= other.member;
         for (step, below) in &other.children {
-            self.children.entry(step.clone()).or_default().union(below);
+            match self.children.get_mut(step) {
+                Some(mine) => mine.union(below),
+                None => {
+                    self.children.insert(step.clone(), below.clone());
+                }
+            }
         }
+    }
+
+    /// Returns what is in one of them.
+    #[must_use]
+    pub(crate) fn joined(mut self, other: Self) -> Self {
+        if self.is_empty() {
+            return other;
+        }
+        self.union(&other);
+        self
     }
 
     /// Takes away exactly the paths that the other has.
@@ -99,9 +114,9 @@ impl FieldSet {
     }
 
     /// Puts in a subtree unless it is empty.
-    pub(crate) fn put(&mut self, step: String, below: Self) {
+    pub(crate) fn put(&mut self, step: &str, below: Self) {
         if !below.is_empty() {
-            self.children.insert(step, below);
+            self.children.insert(step.to_owned(), below);
         }
     }
 

@@ -119,11 +119,16 @@ fn order(left: &Entry, right: &Entry) -> Ordering {
 
 /// Takes the entries out of the object.
 pub(crate) fn strip(object: &Value) -> Value {
-    let mut bare = object.clone();
-    if let Some(Value::Object(metadata)) = bare.get_mut("metadata") {
-        metadata.remove("managedFields");
-    }
-    bare
+    let Value::Object(map) = object else { return object.clone() };
+    let inside = |metadata: &Map<String, Value>| -> Map<String, Value> {
+        let fields = metadata.iter().filter(|(name, _)| *name != "managedFields");
+        fields.map(|(name, value)| (name.clone(), value.clone())).collect()
+    };
+    let fields = map.iter().map(|(name, value)| match value {
+        Value::Object(metadata) if name == "metadata" => (name.clone(), Value::Object(inside(metadata))),
+        _ => (name.clone(), value.clone()),
+    });
+    Value::Object(fields.collect())
 }
 
 /// Tells whether two states of an object differ in nothing but when its fields were last owned.

@@ -25,6 +25,10 @@ impl Comparison {
 
 const FREE: Shape = Shape::Free;
 
+fn field_step(name: &str) -> String {
+    ["f:", name].concat()
+}
+
 /// A list item's step, `k:{…}`; `None` when it has none of the keys.
 pub(crate) fn item_step(keys: &[(String, Option<Value>)], item: &Value) -> Option<String> {
     let mut found = Map::new();
@@ -53,7 +57,7 @@ fn collect(value: &Value, shape: &Shape, set: &mut FieldSet) {
                 collect(inner, field, &mut below);
                 let bare = inner.is_null() || inner.as_object().is_some_and(Map::is_empty);
                 below.member |= bare || !declared;
-                set.put(format!("f:{name}"), below);
+                set.put(&field_step(name), below);
             }
         }
         (Shape::List { keys, item }, Value::Array(list)) => {
@@ -131,7 +135,7 @@ fn compare_maps(old: Option<&Map<String, Value>>, new: Option<&Map<String, Value
             return;
         }
         let field = shape.field(name).map_or(&FREE, |(field, _)| field);
-        join(found, &format!("f:{name}"), compare(before, after, field));
+        join(found, &field_step(name), compare(before, after, field));
     };
     for (name, before) in old.into_iter().flatten() {
         child(name, Some(before), new.and_then(|new| new.get(name)));
@@ -159,20 +163,23 @@ fn compare_items(old: &BTreeMap<String, &Value>, new: &BTreeMap<String, &Value>,
 }
 
 fn join(found: &mut Comparison, step: &str, inner: Comparison) {
-    found.added.put(step.to_owned(), inner.added);
-    found.modified.put(step.to_owned(), inner.modified);
-    found.removed.put(step.to_owned(), inner.removed);
+    found.added.put(step, inner.added);
+    found.modified.put(step, inner.modified);
+    found.removed.put(step, inner.removed);
 }
 
 /// Lays a configuration over the live object.
 pub(crate) fn merge(live: Option<&Value>, config: &Value, shape: &Shape) -> Value {
     match (shape, live, config) {
         (Shape::Map { .. } | Shape::Free, Some(Value::Object(live)), Value::Object(config)) => {
-            let mut merged = live.clone();
-            for (name, wanted) in config {
-                let field = shape.field(name).map_or(&FREE, |(field, _)| field);
-                let value = merge(live.get(name), wanted, field);
-                merged.insert(name.clone(), value);
+            let field = |name: &str| shape.field(name).map_or(&FREE, |(field, _)| field);
+            let kept = live.iter().map(|(name, value)| {
+                let merged = config.get(name).map_or_else(|| value.clone(), |wanted| merge(Some(value), wanted, field(name)));
+                (name.clone(), merged)
+            });
+            let mut merged: Map<String, Value> = kept.collect();
+            for (name, wanted) in config.iter().filter(|(name, _)| !live.contains_key(*name)) {
+                merged.insert(name.clone(), merge(None, wanted, field(name)));
             }
             Value::Object(merged)
         }
@@ -268,7 +275,7 @@ fn paths(value: &Value, shape: &Shape) -> FieldSet {
                 let (field, declared) = shape.field(name).unwrap_or((&FREE, false));
                 let mut below = paths(inner, field);
                 below.member |= !declared || inner.is_null() || inner.as_object().is_some_and(Map::is_empty);
-                set.put(format!("f:{name}"), below);
+                set.put(&field_step(name), below);
             }
         }
         (Shape::List { keys, item: inner }, Value::Array(list)) => {

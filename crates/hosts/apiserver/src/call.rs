@@ -10,10 +10,12 @@ use model::Caller;
 use patch::Writer;
 use serde_json::Value;
 
+use crate::accept::{Form, form};
 use crate::catalog::Resource;
-use crate::object::meta;
+use crate::object::{self, meta};
 use crate::request::{Place, Query, WriteOptions};
 use crate::status::ApiResult;
+use crate::write::Written;
 use crate::{Server, kinds, table};
 
 /// What is noted in the audit log, as names with values.
@@ -55,6 +57,17 @@ impl Call {
         let body = table::in_form(&self.headers, &self.resource, object, &self.query, self.server.clock.now())?;
         self.say(warnings);
         Ok(crate::status::json_response(code, body))
+    }
+
+    /// Answers with an object that was written, as it lies in the store where it is wanted whole.
+    pub fn answer_written(&self, code: StatusCode, written: &Written, warnings: &[String]) -> ApiResult<Response> {
+        match &written.entry {
+            Some(entry) if form(&self.headers, self.resource.encodings())? == Form::Object => {
+                self.say(warnings);
+                Ok(crate::status::json_response(code, object::whole(entry, &self.resource)))
+            }
+            _ => self.answer(code, &written.object, warnings),
+        }
     }
 
     /// Tells the log which object it is that the path does not name.

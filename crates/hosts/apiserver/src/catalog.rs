@@ -38,6 +38,8 @@ pub(crate) struct Resource {
     pub head: String,
     /// What an empty object of the kind looks like.
     pub empty: Value,
+    /// The Go struct of one of Kubernetes' own kinds.
+    pub form: Option<&'static typed::Struct>,
 }
 
 /// What a kind answers to besides its objects.
@@ -85,11 +87,13 @@ impl Resource {
         let api_version =
             if builtin.group.is_empty() { builtin.version.to_owned() } else { format!("{}/{}", builtin.group, builtin.version) };
         let mut empty = json!({});
-        if let Some(form) = typed::by_kind(&api_version, builtin.kind) {
+        let form = typed::by_kind(&api_version, builtin.kind);
+        if let Some(form) = form {
             typed::write(form, &mut empty);
         }
         Self {
             empty,
+            form,
             group: builtin.group.to_owned(),
             version: builtin.version.to_owned(),
             head: format!("{{\"kind\":\"{}\",\"apiVersion\":\"{api_version}\",\"metadata\":{{", builtin.kind),
@@ -117,11 +121,6 @@ impl Resource {
     /// Returns the kind as patches name it.
     pub fn type_ref(&self) -> TypeRef {
         TypeRef::new(&self.api_version, &self.kind)
-    }
-
-    /// Returns the Go struct of one of Kubernetes' own kinds.
-    pub fn form(&self) -> Option<&'static typed::Struct> {
-        if self.custom.is_some() { None } else { typed::by_kind(&self.api_version, &self.kind) }
     }
 
     /// Returns in which encodings the kind is answered.

@@ -249,7 +249,7 @@ fn native(resource: &Resource, document: &Document) -> ApiResult<(Value, Vec<Str
     if kind != resource.kind || api_version != resource.api_version {
         return Err(misplaced(resource, &document.node, &api_version, &kind));
     }
-    let form = resource.form().ok_or_else(|| ApiError::internal(not_registered(&api_version, &kind)))?;
+    let form = resource.form.ok_or_else(|| ApiError::internal(not_registered(&api_version, &kind)))?;
     let (mut object, faults) = typed::read(form, &document.node).map_err(|Unread(why)| unhandled(resource, &why))?;
     object["apiVersion"] = json!(api_version);
     object["kind"] = json!(kind);

@@ -39,14 +39,14 @@ pub(crate) fn refit_applied(resource: &Resource, object: &Value) -> ApiResult<(V
 
 /// Leaves out and fills in what Go does when it writes one of Kubernetes' own kinds.
 pub(crate) fn in_go_form(resource: &Resource, object: &mut Value) {
-    if let Some(form) = resource.form() {
+    if let Some(form) = resource.form {
         typed::write(form, object);
     }
 }
 
 /// Brings an object into the form in which upstream's store gives it back. Definitions are stored as JSON, which keeps more.
 pub(crate) fn in_stored_form(resource: &Resource, object: &mut Value) {
-    if let Some(form) = resource.form().filter(|_| resource.group != "apiextensions.k8s.io") {
+    if let Some(form) = resource.form.filter(|_| resource.group != "apiextensions.k8s.io") {
         typed::stored(form, object);
     }
 }

@@ -77,6 +77,13 @@ pub(crate) fn at<'a>(object: &'a Value, path: &[&str]) -> Option<&'a Value> {
 /// Returns the bytes to store.
 pub(crate) fn encode(object: &Value, api_version: &str) -> Vec<u8> {
     let kind = object.get("kind").and_then(Value::as_str).unwrap_or_default();
+    let is = object.get("apiVersion").and_then(Value::as_str);
+    let versioned = object.get("metadata").is_none_or(|metadata| metadata.get("resourceVersion").is_some());
+    if let (false, true, Some(form), Value::Object(map)) = (versioned, is == Some(api_version), typed::by_kind(api_version, kind), object) {
+        let mut bytes = Vec::with_capacity(1_024);
+        typed::put_struct(form, map, &mut bytes);
+        return bytes;
+    }
     let mut metadata = object.get("metadata").cloned().unwrap_or_else(|| json!({}));
     if let Value::Object(metadata) = &mut metadata {
         metadata.remove("resourceVersion");
@@ -127,6 +134,14 @@ pub(crate) enum Identity {
     Without,
 }
 
+/// Returns a stored object as it is answered alone: a line.
+pub(crate) fn whole(entry: &Entry, resource: &Resource) -> Vec<u8> {
+    let mut body = Vec::with_capacity(entry.value.len() + 40);
+    splice(&mut body, entry, entry.revision, resource, Identity::Whole);
+    body.push(b'\n');
+    body
+}
+
 /// Appends a stored object as it is answered, with the resourceVersion given.
 pub(crate) fn splice(out: &mut Vec<u8>, entry: &Entry, revision: u64, resource: &Resource, identity: Identity) {
     let Some(rest) = entry.value.strip_prefix(resource.head.as_bytes()) else {
@@ -135,7 +150,7 @@ pub(crate) fn splice(out: &mut Vec<u8>, entry: &Entry, revision: u64, resource: 
             map.remove("apiVersion");
             map.remove("kind");
         }
-        match resource.form() {
+        match resource.form {
             Some(form) => typed::put_struct(form, object.as_object().unwrap_or(&Map::new()), out),
             None => out.extend_from_slice(object.to_string().as_bytes()),
         }

@@ -136,7 +136,7 @@ pub(crate) async fn answer(call: &Call) -> ApiResult<Response> {
         Ok(Made { object: fitted, ownership: Ownership::Track, warnings: said.into_iter().chain(faults).collect() })
     };
     let (object, warnings) = write::change(call, &options, &call.place.subresource, make).await?;
-    call.answer(StatusCode::OK, &object, &warnings)
+    call.answer_written(StatusCode::OK, &object, &warnings)
 }
 
 /// Answers an apply: it creates what is not there.
@@ -156,7 +156,7 @@ async fn apply(call: &Call, options: &WriteOptions) -> ApiResult<Response> {
     let writer = writer(call, options, &now);
     let applying = Applying { config: &config, writer, force: options.force, reset: &reset };
     let (object, warnings) = write::change_applied(call, options, &call.place.subresource, Some(&applying), make).await?;
-    call.answer(StatusCode::OK, &object, &warnings)
+    call.answer_written(StatusCode::OK, &object, &warnings)
 }
 
 fn writer<'a>(call: &'a Call, options: &'a WriteOptions, now: &'a str) -> Writer<'a> {
@@ -332,10 +332,10 @@ async fn apply_new(call: &Call, options: &WriteOptions, config: Value, stated: &
         Err(error) if error.reason == "AlreadyExists" && !options.dry_run => {
             let make = |live: &Value| applied(call, options, Some(live), &config, &reset, &now, stated);
             let (object, warnings) = write::change(call, options, "", make).await?;
-            call.answer(StatusCode::OK, &object, &warnings)
+            call.answer_written(StatusCode::OK, &object, &warnings)
         }
         Err(error) => Err(error),
-        Ok(object) => call.answer(StatusCode::CREATED, &object, &warnings),
+        Ok(object) => call.answer_written(StatusCode::CREATED, &object, &warnings),
     }
 }
 

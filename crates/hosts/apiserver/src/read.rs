@@ -35,10 +35,7 @@ pub(crate) async fn get(call: &Call) -> ApiResult<Response> {
     if wanted != Form::Object {
         return call.answer(StatusCode::OK, &object::decode(&entry, resource), &[]);
     }
-    let mut body = Vec::with_capacity(entry.value.len() + 40);
-    splice(&mut body, &entry, entry.revision, resource, Identity::Whole);
-    body.push(b'\n');
-    Ok(json_response(StatusCode::OK, body))
+    Ok(json_response(StatusCode::OK, object::whole(&entry, resource)))
 }
 
 /// At least so many objects are looked at between two looks at the store.

@@ -34,7 +34,8 @@ async fn answer(State(server): State<Arc<Server>>, request: Request) -> Response
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let compressed = reads && !lasting && accept::gzip(request.headers());
     let durable = server.store.is_durable();
-    let work = respond(server, request, place, deadline.clone());
+    // It is a large one, and would be copied wherever it is handed on.
+    let work = Box::pin(respond(server, request, place, deadline.clone()));
     // Whoever hangs up while something is written must not keep from happening what follows the write.
     let work = async move {
         if reads || !durable {

@@ -10,7 +10,7 @@ use crate::object::{self, at, meta, meta_mut};
 use crate::patches::{self, Patch};
 use crate::status::{ApiError, ApiResult, json_response};
 use crate::typed;
-use crate::write::{self, Call, Made, Ownership};
+use crate::write::{self, Call, Made, Ownership, Written};
 use crate::{converter, decode};
 
 const VERSION: &str = "autoscaling/v1";
@@ -19,7 +19,7 @@ const VERSION: &str = "autoscaling/v1";
 pub(crate) async fn answer(call: &Call, method: &Method) -> ApiResult<Response> {
     let resource = &call.resource;
     let Some(scale) = resource.subresources.scale.clone() else { return Err(ApiError::no_such_way()) };
-    let object = match *method {
+    let (written, warnings) = match *method {
         Method::GET | Method::HEAD => {
             let key = call.key();
             let entry = call.server.store.get(&key).ok_or_else(|| ApiError::not_found(resource, &call.place.name))?;
@@ -37,9 +37,8 @@ pub(crate) async fn answer(call: &Call, method: &Method) -> ApiResult<Response> 
         Method::PATCH => patch(call, &scale).await?,
         _ => return Err(ApiError::method_not_allowed()),
     };
-    let (object, warnings) = object;
     call.say(&warnings);
-    Ok(json_response(StatusCode::OK, typed::encoded(&shown(&object, resource, &scale))))
+    Ok(json_response(StatusCode::OK, typed::encoded(&shown(&written.object, resource, &scale))))
 }
 
 /// An object of a custom kind has a scale only where it says how many there should be
@@ -59,7 +58,7 @@ fn made(live: &Value, scale: &Scale, object: Value) -> Made {
     Made { object, ownership: if owned { Ownership::Track } else { Ownership::Written }, warnings: Vec::new() }
 }
 
-async fn patch(call: &Call, scale: &Scale) -> ApiResult<(Value, Vec<String>)> {
+async fn patch(call: &Call, scale: &Scale) -> ApiResult<(Written, Vec<String>)> {
     let form = patches::patch_type(call)?;
     let options = call.options("PatchOptions", form == patches::PatchType::Apply)?;
     let (patch, _) = patches::read(call, form)?;

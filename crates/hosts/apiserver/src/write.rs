@@ -41,8 +41,8 @@ pub(crate) async fn create(call: &Call) -> ApiResult<Response> {
         return Err(ApiError::method_not_allowed());
     }
     let created = create_object(call, &options, object, Ownership::Track, &mut warnings).await?;
-    call.name(&created);
-    call.answer(StatusCode::CREATED, &created, &warnings)
+    call.name(&created.object);
+    call.answer_written(StatusCode::CREATED, &created, &warnings)
 }
 
 /// Whether the object already says who owns its fields.
@@ -52,6 +52,27 @@ pub(crate) enum Ownership {
     Written,
 }
 
+/// An object after a write.
+pub(crate) struct Written {
+    pub object: Value,
+    /// How it lies in the store, where that is also how it is answered.
+    pub entry: Option<Entry>,
+}
+
+impl Written {
+    /// What lies in the store is answered as it is, unless it lies there in another version.
+    fn stored(resource: &Resource, object: Value, entry: Entry) -> Self {
+        let same = resource.storage_version() == resource.api_version;
+        Self { object, entry: same.then_some(entry) }
+    }
+}
+
+impl From<Value> for Written {
+    fn from(object: Value) -> Self {
+        Self { object, entry: None }
+    }
+}
+
 /// Creates an object that was fitted into its kind.
 pub(crate) async fn create_object(
     call: &Call,
@@ -59,7 +80,7 @@ pub(crate) async fn create_object(
     mut object: Value,
     ownership: Ownership,
     warnings: &mut Vec<String>,
-) -> ApiResult<Value> {
+) -> ApiResult<Written> {
     let (server, resource) = (&call.server, &call.resource);
     let namespace = checked_namespace(call, &object)?;
     let generated = meta(&object, "name").is_empty() && !meta(&object, "generateName").is_empty();
@@ -122,7 +143,7 @@ pub(crate) async fn create_object(
             if !stated.is_empty() {
                 meta_mut(&mut rehearsed).insert("resourceVersion".to_owned(), json!(stated));
             }
-            return Ok(rehearsed);
+            return Ok(rehearsed.into());
         }
         if stated.parse::<u64>().is_ok_and(|version| version != 0) {
             return Err(ApiError::new(500, "", "resourceVersion should not be set on objects to be created"));
@@ -141,7 +162,9 @@ pub(crate) async fn create_object(
             Ok(revision) => {
                 meta_mut(&mut new).insert("resourceVersion".to_owned(), json!(revision.to_string()));
                 written(server, resource, &new, true).await?;
-                return converter::read_back(server, resource, &key, Entry { value, revision }, new).await;
+                let entry = Entry { value, revision };
+                let read = converter::read_back(server, resource, &key, entry.clone(), new).await?;
+                return Ok(Written::stored(resource, read, entry));
             }
             Err(StoreError::Conflict { key: moved, .. }) if moved != key => check_namespace_lives(server, resource, &new, &namespace)?,
             Err(StoreError::Conflict { .. }) if generated && attempt < NAMES => {}
@@ -154,6 +177,9 @@ pub(crate) async fn create_object(
 
 /// Sends a new state through the mutating webhooks; what they change belongs to nobody.
 async fn mutated(call: &Call, ask: &Ask<'_>, new: Value, old: Option<&Value>, warnings: &mut Vec<String>) -> ApiResult<Value> {
+    if !admission::may_change(&call.server, ask) {
+        return Ok(new);
+    }
     let before = new.clone();
     let mut after = admission::mutate(&call.server, ask, new, old, warnings).await?;
     if after == before {
@@ -185,7 +211,7 @@ pub(crate) async fn change(
     options: &WriteOptions,
     subresource: &str,
     make: impl Fn(&Value) -> ApiResult<Made>,
-) -> ApiResult<(Value, Vec<String>)> {
+) -> ApiResult<(Written, Vec<String>)> {
     change_applied(call, options, subresource, None, make).await
 }
 
@@ -197,7 +223,7 @@ pub(crate) async fn change_applied(
     subresource: &str,
     applying: Option<&Applying<'_>>,
     make: impl Fn(&Value) -> ApiResult<Made>,
-) -> ApiResult<(Value, Vec<String>)> {
+) -> ApiResult<(Written, Vec<String>)> {
     let (server, resource) = (&call.server, &call.resource);
     let key = call.key();
     let name = call.place.name.as_str();
@@ -222,7 +248,9 @@ pub(crate) async fn change_applied(
         if resource.namespaced && !stated.is_empty() && stated != call.place.namespace {
             return Err(ApiError::bad_request("the namespace of the provided object does not match the namespace sent on the request"));
         }
-        tidy_ownership(&mut object);
+        if ownership == Ownership::Track {
+            tidy_ownership(&mut object);
+        }
         let part = if subresource == "scale" { "" } else { subresource };
         let mut new = strategy::prepare_update(resource, part, &old, object);
         reset::date_conditions(resource, part, &old, &mut new, &now);
@@ -250,12 +278,14 @@ pub(crate) async fn change_applied(
         admission::validate(server, &ask, Some(&new), Some(&old), &mut warnings).await?;
         in_stored_form(resource, &mut new);
         if same_but_for_times(&old, &new) {
-            return Ok((old, warnings));
+            return Ok((Written::stored(resource, old, entry), warnings));
         }
         if options.dry_run {
-            return Ok((converter::rehearse(server, resource, new).await?, warnings));
+            return Ok((converter::rehearse(server, resource, new).await?.into(), warnings));
         }
         let gone = is_finished(resource, &new);
+        // It will be the revision of this write.
+        meta_mut(&mut new).remove("resourceVersion");
         let value = if gone { Bytes::new() } else { converter::stored(server, resource, &new).await? };
         let batch = Batch::new().expect(&key, entry.revision);
         let batch = if gone { batch.delete(&key) } else { batch.put(&key, value.clone()) };
@@ -264,11 +294,12 @@ pub(crate) async fn change_applied(
                 meta_mut(&mut new).insert("resourceVersion".to_owned(), json!(revision.to_string()));
                 if gone {
                     delete::removed(server, resource, &new).await?;
-                } else {
-                    written(server, resource, &new, false).await?;
-                    new = converter::read_back(server, resource, &key, Entry { value, revision }, new).await?;
+                    return Ok((new.into(), warnings));
                 }
-                return Ok((new, warnings));
+                written(server, resource, &new, false).await?;
+                let entry = Entry { value, revision };
+                new = converter::read_back(server, resource, &key, entry.clone(), new).await?;
+                return Ok((Written::stored(resource, new, entry), warnings));
             }
             Err(StoreError::Conflict { .. }) if !fixed && attempt < TRIES => {}
             Err(StoreError::Conflict { .. }) => break,
@@ -417,9 +448,9 @@ pub(crate) async fn update(call: &Call) -> ApiResult<Response> {
         check_create(call)?;
         meta_mut(&mut object).remove("resourceVersion");
         let created = create_object(call, &options, object, Ownership::Track, &mut warnings).await?;
-        return call.answer(StatusCode::CREATED, &created, &warnings);
+        return call.answer_written(StatusCode::CREATED, &created, &warnings);
     }
     let make = |_: &Value| Ok(Made { object: object.clone(), ownership: Ownership::Track, warnings: warnings.clone() });
     let (object, warnings) = change(call, &options, &call.place.subresource, make).await?;
-    call.answer(StatusCode::OK, &object, &warnings)
+    call.answer_written(StatusCode::OK, &object, &warnings)
 }

@@ -183,6 +183,11 @@ fn exempt(ask: &Ask<'_>) -> bool {
     ask.resource.group == GROUP
 }
 
+/// Tells whether [`mutate`] could change anything at all.
+pub(crate) fn may_change(server: &Server, ask: &Ask<'_>) -> bool {
+    (ask.resource.kind == "Pod" && ask.resource.custom.is_none()) || !(exempt(ask) || server.webhooks().mutating.is_empty())
+}
+
 /// Asks the mutating webhooks one after the other; each sees what those before it made.
 pub(crate) async fn mutate(
     server: &Server,

@@ -106,6 +106,7 @@ fn resource(definition: &Value, version: &Value, converter: Option<&Arc<Converte
         None => format!("{api_version} {kind} is deprecated"),
     });
     Ok(Resource {
+        form: None,
         plural: text(&names, "plural").to_owned(),
         singular: text(&names, "singular").to_owned(),
         list_kind: text(&names, "listKind").to_owned(),

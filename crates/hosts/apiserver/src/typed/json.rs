@@ -264,13 +264,19 @@ impl Reader<'_> {
         self.at += 1;
         let mut out: Vec<u8> = Vec::new();
         loop {
-            let byte = self.peek().ok_or(END)?;
-            self.at += 1;
+            // Nearly all of a text is plain, and most texts are plain to their end.
+            let rest = &self.bytes[self.at..];
+            let plain = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)).ok_or(END)?;
+            let byte = rest[plain];
+            self.at += plain + 1;
+            match byte {
+                b'"' if out.is_empty() => return Ok(String::from_utf8_lossy(&rest[..plain]).into_owned()),
+                _ => out.extend_from_slice(&rest[..plain]),
+            }
             match byte {
                 b'"' => return Ok(String::from_utf8_lossy(&out).into_owned()),
                 b'\\' => self.escape(&mut out)?,
-                0..=0x1f => return Err(wrong(byte, "in string literal")),
-                _ => out.push(byte),
+                _ => return Err(wrong(byte, "in string literal")),
             }
         }
     }

@@ -56,19 +56,20 @@ impl Reader {
         let mut seen: Vec<&str> = Vec::new();
         let outer = std::mem::replace(&mut self.owner, form.short());
         for (name, node) in fields {
-            if seen.contains(&name.as_str()) {
+            let again = seen.contains(&name.as_str());
+            if again {
                 self.fault("duplicate", name);
             }
             let Some(field) = form.field(name) else {
                 if form.kind && matches!(name.as_str(), "apiVersion" | "kind") {
-                    seen.push(name);
+                    seen.extend((!again).then_some(name.as_str()));
                     self.identity(name, node, &mut map);
                 } else {
                     self.fault("unknown", name);
                 }
                 continue;
             };
-            seen.push(name);
+            seen.extend((!again).then_some(name.as_str()));
             let depth = self.path.len();
             self.path.extend(form.through(name));
             self.field(field, node, &mut map)?;

@@ -63,6 +63,8 @@ pub(crate) struct Struct {
     pub fields: Vec<Field>,
     /// The same with those of inlined structs in place, once somebody asked.
     flat: OnceLock<Vec<&'static Field>>,
+    /// The same by name.
+    sorted: OnceLock<Vec<&'static Field>>,
 }
 
 impl Struct {
@@ -72,8 +74,13 @@ impl Struct {
     }
 
     /// Returns a field by its JSON name, those of inlined structs included.
-    pub fn field(&self, name: &str) -> Option<&'static Field> {
-        MEMBERS.get(self.name)?.get(name).copied()
+    pub fn field(&'static self, name: &str) -> Option<&'static Field> {
+        let sorted = self.sorted.get_or_init(|| {
+            let mut all = self.members().to_vec();
+            all.sort_by_key(|field| field.name);
+            all
+        });
+        sorted.binary_search_by(|field| field.name.cmp(name)).ok().map(|at| sorted[at])
     }
 
     /// Returns the inlined structs through which a field is reached, by their short names.
@@ -150,10 +157,6 @@ impl Type {
 
 static TABLE: LazyLock<HashMap<&'static str, Struct>> = LazyLock::new(|| parse(include_str!("types.txt")));
 
-/// The fields of each struct by JSON name.
-static MEMBERS: LazyLock<HashMap<&'static str, HashMap<&'static str, &'static Field>>> =
-    LazyLock::new(|| TABLE.values().map(|one| (one.name, one.members().iter().map(|field| (field.name, *field)).collect())).collect());
-
 /// Returns a struct by its name in the table.
 pub(crate) fn by_name(name: &str) -> Option<&'static Struct> {
     TABLE.get(name)
@@ -191,6 +194,7 @@ fn parse(text: &'static str) -> HashMap<&'static str, Struct> {
                 kind: flags.contains(&"kind"),
                 fields: Vec::new(),
                 flat: OnceLock::new(),
+                sorted: OnceLock::new(),
             });
         } else if let Some(rest) = line.strip_prefix(' ') {
             let words: Vec<&'static str> = rest.split(' ').collect();

@@ -9,23 +9,32 @@ use super::{by_kind, by_name};
 pub(crate) fn write(form: &'static Struct, value: &mut Value) {
     let Value::Object(map) = value else { return };
     for field in form.members() {
-        let here = map.remove(field.name);
-        if let Some(value) = written(field, here) {
-            map.insert(field.name.to_owned(), value);
+        let stays = match map.get_mut(field.name) {
+            Some(value) if !value.is_null() || matches!(field.form.base(), Type::Anything) => {
+                inside(&field.form, value);
+                !((field.omit_empty && is_empty(&field.form, value)) || (field.omit_zero && *value == zero(&field.form)))
+            }
+            Some(value) if is_written(field) => {
+                *value = zero(&field.form);
+                true
+            }
+            Some(_) => false,
+            None if is_written(field) => {
+                map.insert(field.name.to_owned(), zero(&field.form));
+                true
+            }
+            None => true,
+        };
+        if !stays {
+            map.remove(field.name);
         }
     }
 }
 
-fn written(field: &Field, value: Option<Value>) -> Option<Value> {
-    let present = value.filter(|value| !value.is_null() || matches!(field.form.base(), Type::Anything));
-    let Some(mut value) = present else {
-        // A struct is never empty to Go, only zero.
-        let whole = matches!(&field.form, Type::Struct(_)) && !field.omit_zero;
-        return (!field.omit_empty && !field.omit_zero || whole || is_time(field) && !field.omit_zero).then(|| zero(&field.form));
-    };
-    inside(&field.form, &mut value);
-    let drop = (field.omit_empty && is_empty(&field.form, &value)) || (field.omit_zero && value == zero(&field.form));
-    (!drop).then_some(value)
+/// Tells whether a field is written that has no value. A struct is never empty to Go, only zero.
+fn is_written(field: &Field) -> bool {
+    let whole = matches!(&field.form, Type::Struct(_)) && !field.omit_zero;
+    !field.omit_empty && !field.omit_zero || whole || is_time(field) && !field.omit_zero
 }
 
 /// Times that are no pointers are structs: `omitempty` never leaves them out.
@@ -152,13 +161,10 @@ pub(crate) fn encoded(object: &Value) -> Vec<u8> {
 
 /// Writes the fields of a struct in Go's order, those it does not have after them.
 pub(crate) fn put_struct(form: &'static Struct, map: &Map<String, Value>, out: &mut Vec<u8>) {
-    out.push(b'{');
     let mut count = 0;
     let mut field = |name: &str, form: Option<&Type>, out: &mut Vec<u8>| {
-        let Some(value) = map.get(name) else { return };
-        if count > 0 {
-            out.push(b',');
-        }
+        let Some(value) = map.get(name) else { return count };
+        out.push(if count == 0 { b'{' } else { b',' });
         count += 1;
         put_text(name, out);
         out.push(b':');
@@ -166,13 +172,19 @@ pub(crate) fn put_struct(form: &'static Struct, map: &Map<String, Value>, out: &
             Some(form) => put(form, value, out),
             None => put_any(value, out),
         }
+        count
     };
+    let mut written = 0;
     if form.kind {
         field("kind", None, out);
-        field("apiVersion", None, out);
+        written = field("apiVersion", None, out);
     }
     for member in form.members() {
-        field(member.name, Some(&member.form), out);
+        written = field(member.name, Some(&member.form), out);
+    }
+    if written == map.len() {
+        out.extend_from_slice(if written == 0 { b"{}" } else { b"}" });
+        return;
     }
     let own = |name: &str| form.field(name).is_some() || (form.kind && matches!(name, "kind" | "apiVersion"));
     for name in map.keys().filter(|name| !own(name)) {
@@ -187,28 +199,8 @@ fn put(form: &Type, value: &Value, out: &mut Vec<u8>) {
             Some(one) => put_struct(one, map, out),
             None => put_any(value, out),
         },
-        (Type::List(inner), Value::Array(list)) => {
-            out.push(b'[');
-            for (index, one) in list.iter().enumerate() {
-                if index > 0 {
-                    out.push(b',');
-                }
-                put(inner, one, out);
-            }
-            out.push(b']');
-        }
-        (Type::Map(inner), Value::Object(map)) => {
-            out.push(b'{');
-            for (index, (name, one)) in map.iter().enumerate() {
-                if index > 0 {
-                    out.push(b',');
-                }
-                put_text(name, out);
-                out.push(b':');
-                put(inner, one, out);
-            }
-            out.push(b'}');
-        }
+        (Type::List(inner), Value::Array(list)) => put_list(inner, list, out),
+        (Type::Map(inner), Value::Object(map)) => put_map(inner, map, out),
         // An object inside of another, as in the rows of a Table.
         (Type::Raw, Value::Object(_)) => {
             out.extend(encoded(value));
@@ -221,16 +213,43 @@ fn put(form: &Type, value: &Value, out: &mut Vec<u8>) {
 fn put_any(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::String(text) => put_text(text, out),
-        Value::Array(_) | Value::Object(_) => {
-            let start = out.len();
-            serde_json::to_writer(&mut *out, value).expect("a vector takes everything");
-            escape(out, start);
-        }
+        Value::Array(list) => put_list(&Type::Anything, list, out),
+        Value::Object(map) => put_map(&Type::Anything, map, out),
         other => serde_json::to_writer(out, other).expect("a vector takes everything"),
     }
 }
 
+fn put_list(form: &Type, list: &[Value], out: &mut Vec<u8>) {
+    out.push(b'[');
+    for (index, one) in list.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        put(form, one, out);
+    }
+    out.push(b']');
+}
+
+fn put_map(form: &Type, map: &Map<String, Value>, out: &mut Vec<u8>) {
+    out.push(b'{');
+    for (index, (name, one)) in map.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        put_text(name, out);
+        out.push(b':');
+        put(form, one, out);
+    }
+    out.push(b'}');
+}
+
 fn put_text(text: &str, out: &mut Vec<u8>) {
+    let plain = |byte: &u8| !matches!(byte, 0..=0x1f | b'"' | b'\\' | b'<' | b'>' | b'&' | 0xe2);
+    if text.as_bytes().iter().all(plain) {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        return out.push(b'"');
+    }
     let start = out.len();
     serde_json::to_writer(&mut *out, text).expect("a vector takes everything");
     escape(out, start);
@@ -246,8 +265,8 @@ fn escape(out: &mut Vec<u8>, start: usize) {
         [0xe2, 0x80, 0xa9, ..] => Some(("\\u2029", 3)),
         _ => None,
     };
-    let Some(first) = (start..out.len()).find(|at| odd(&out[*at..]).is_some()) else { return };
-    let rest = out.split_off(first);
+    let Some(first) = out[start..].iter().position(|byte| matches!(byte, b'<' | b'>' | b'&' | 0xe2)) else { return };
+    let rest = out.split_off(start + first);
     let mut at = 0;
     while at < rest.len() {
         match odd(&rest[at..]) {

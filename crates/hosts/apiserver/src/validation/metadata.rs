@@ -81,10 +81,13 @@ pub(crate) fn update(object: &Value, old: &Value, faults: &mut Faults) {
             faults.forbidden("metadata.finalizers", &why);
         }
     }
-    for field in ["name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"] {
-        faults.immutable(object, old, &["metadata", field]);
-    }
     let metadata = object.get("metadata").unwrap_or(&Value::Null);
+    let before = old.get("metadata").unwrap_or(&Value::Null);
+    for field in ["name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"] {
+        if metadata.get(field) != before.get(field) {
+            faults.immutable(object, old, &["metadata", field]);
+        }
+    }
     faults.labels("metadata.labels", set(metadata, "labels"));
     faults.annotations("metadata.annotations", set(metadata, "annotations"));
     owners(metadata, faults);

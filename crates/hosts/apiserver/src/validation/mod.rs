@@ -103,7 +103,7 @@ pub(crate) fn check(
     let_pass: &mut Vec<String>,
 ) -> Vec<Violation> {
     let subject = Subject { resource, subresource, object, old };
-    let mut faults = Faults(Vec::new(), resource.form());
+    let mut faults = Faults(Vec::new(), resource.form);
     if let Some(old) = old {
         metadata::create(resource, object, Rule::Segment, &mut faults);
         metadata::update(object, old, &mut faults);
