@@ -203,7 +203,7 @@ fn refresh_last_applied(result: &mut Value, config: &Value, writer: Writer<'_>) 
 ///
 /// What did not change gives no ownership. An object whose fields are not tracked stays so.
 pub fn track_update(old: Option<&Value>, new: &mut Value, writer: Writer<'_>, shape: &Shape) {
-    let given = new.pointer("/metadata/managedFields").filter(|list| !list.is_null());
+    let given = new.get("metadata").and_then(|metadata| metadata.get("managedFields")).filter(|list| !list.is_null());
     let mut entries = match (given, old) {
         (Some(_), _) if writer.subresource.is_empty() => managed::decode(new),
         (_, Some(old)) => managed::decode(old),

@@ -53,7 +53,8 @@ impl Entry {
 
 /// Reads `metadata.managedFields`; entries of an unknown form are left out.
 pub fn decode(object: &Value) -> Vec<Entry> {
-    let Some(list) = object.pointer("/metadata/managedFields").and_then(Value::as_array) else { return Vec::new() };
+    let list = object.get("metadata").and_then(|metadata| metadata.get("managedFields")).and_then(Value::as_array);
+    let Some(list) = list else { return Vec::new() };
     list.iter().filter_map(entry).collect()
 }
 

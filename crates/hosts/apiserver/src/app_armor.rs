@@ -23,8 +23,8 @@ pub(crate) fn profile(annotation: &str) -> Option<Value> {
 
 /// Writes into the containers of a new Pod what its annotations say of them. Returns what is said of that.
 pub(crate) fn carry_over(resource: &Resource, pod: &mut Value) -> Vec<String> {
-    let windows = pod.pointer("/spec/os/name").is_some_and(|name| name == "windows");
-    if resource.kind != "Pod" || resource.custom.is_some() || windows {
+    let windows = |pod: &Value| pod.pointer("/spec/os/name").is_some_and(|name| name == "windows");
+    if resource.kind != "Pod" || resource.custom.is_some() || windows(pod) {
         return Vec::new();
     }
     let annotations = object::pairs(pod, "annotations").cloned().unwrap_or_default();

@@ -113,7 +113,7 @@ pub(crate) fn yaml(bytes: &[u8]) -> Result<(Value, Vec<String>), String> {
         && let Ok(node) = parse(bytes)
         && node.duplicates().is_empty()
     {
-        return Ok((node.value(), Vec::new()));
+        return Ok((node.into_value(), Vec::new()));
     }
     if bytes.iter().find(|byte| !matches!(byte, b' ' | b'\n' | b'\r')) == Some(&b'\t') {
         return Err("found character that cannot start any token".to_owned());

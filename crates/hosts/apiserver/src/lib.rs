@@ -26,6 +26,7 @@ mod defaults;
 mod delete;
 mod discovery;
 mod expiry;
+mod finishing;
 mod fit;
 mod garbage;
 mod gates;

@@ -290,21 +290,23 @@ fn applied(
     let writer = writer(call, options, now);
     let object =
         patch::apply(live, config, writer, options.force, &call.resource.shape, reset).map_err(|error| refusal(call, error, stated))?;
-    fitted(call, live, config, &object)
+    fitted(call, live, config, object)
 }
 
 /// Applies to an object of which somebody owns fields in another version of the kind.
 pub(crate) async fn applied_mixed(call: &Call, applying: &Applying<'_>, live: &Value) -> ApiResult<Made> {
     let object = converter::fields::apply(&call.server, &call.resource, live, applying).await?;
     let object = object.map_err(|error| refusal(call, error, &call.place.namespace))?;
-    fitted(call, Some(live), applying.config, &object)
+    fitted(call, Some(live), applying.config, object)
 }
 
 /// Fits what an apply made.
-fn fitted(call: &Call, live: Option<&Value>, config: &Value, object: &Value) -> ApiResult<Made> {
+fn fitted(call: &Call, live: Option<&Value>, config: &Value, object: Value) -> ApiResult<Made> {
     // What is stored fits already, and most applies change nothing.
-    let same = live.is_some_and(|live| same_but_for_times(live, object));
-    let (mut object, warnings) = if same { (object.clone(), Vec::new()) } else { write::refit_applied(&call.resource, object)? };
+    if live.is_some_and(|live| same_but_for_times(live, &object)) {
+        return Ok(Made { object, ownership: Ownership::Unchanged, warnings: Vec::new() });
+    }
+    let (mut object, warnings) = write::refit_applied(&call.resource, &object)?;
     if let (Some(live), None) = (live, config["metadata"].get("resourceVersion")) {
         // What the configuration does not say is no precondition.
         meta_mut(&mut object).insert("resourceVersion".to_owned(), json!(""));

@@ -14,6 +14,7 @@ use serde_json::json;
 use crate::audit::Trail;
 use crate::catalog::{Catalog, Resource};
 use crate::deadline::Deadline;
+use crate::finishing::Finishing;
 use crate::rbac::Attributes;
 use crate::request::{Place, Query, WriteOptions, place, verb};
 use crate::selector::Selector;
@@ -36,12 +37,12 @@ async fn answer(State(server): State<Arc<Server>>, request: Request) -> Response
     let durable = server.store.is_durable();
     // It is a large one, and would be copied wherever it is handed on.
     let work = Box::pin(respond(server, request, place, deadline.clone()));
-    // Whoever hangs up while something is written must not keep from happening what follows the write.
     let work = async move {
         if reads || !durable {
             work.await
         } else {
-            tokio::spawn(work).await.unwrap_or_else(|_| ApiError::internal("the request was not carried out to its end").into_response())
+            let unfinished = || ApiError::internal("the request was not carried out to its end").into_response();
+            Finishing::new(work).await.unwrap_or_else(unfinished)
         }
     };
     let response = match deadline {

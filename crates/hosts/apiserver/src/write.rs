@@ -50,6 +50,8 @@ pub(crate) async fn create(call: &Call) -> ApiResult<Response> {
 pub(crate) enum Ownership {
     Track,
     Written,
+    /// It does, and is what the live object is.
+    Unchanged,
 }
 
 /// An object after a write.
@@ -232,11 +234,11 @@ pub(crate) async fn change_applied(
         let entry = server.store.get(&key).ok_or_else(|| ApiError::not_found(resource, name))?;
         let entry = converter::entry(server, resource, &key, entry).await?;
         let old = object::decode(&entry, resource);
-        let Made { mut object, ownership, mut warnings } = match applying {
+        let Made { object, ownership, mut warnings } = match applying {
             Some(applying) if converter::fields::mixed(resource, &old) => patches::applied_mixed(call, applying, &old).await?,
             _ => make(&old)?,
         };
-        let fixed = preconditions(resource, name, &old, &object)?;
+        let fixed = preconditions(resource, name, &old, &object)? && ownership != Ownership::Unchanged;
         let given = meta(&object, "name");
         if given.is_empty() {
             return Err(undeterminable(name));
@@ -248,18 +250,23 @@ pub(crate) async fn change_applied(
         if resource.namespaced && !stated.is_empty() && stated != call.place.namespace {
             return Err(ApiError::bad_request("the namespace of the provided object does not match the namespace sent on the request"));
         }
-        if ownership == Ownership::Track {
-            tidy_ownership(&mut object);
-        }
-        let part = if subresource == "scale" { "" } else { subresource };
-        let mut new = strategy::prepare_update(resource, part, &old, object);
-        reset::date_conditions(resource, part, &old, &mut new, &now);
-        in_go_form(resource, &mut new);
-        if ownership == Ownership::Track {
-            converter::fields::track(server, resource, &old, &mut new, call.writer(options, subresource, &now)).await?;
-        }
         let ask = Ask::of(call, "UPDATE", options, name);
-        new = mutated(call, &ask, new, Some(&old), &mut warnings).await?;
+        // What is as it was needs nothing done to it, unless somebody else changes it.
+        let unchanged = ownership == Ownership::Unchanged && !admission::may_change(server, &ask);
+        let part = if subresource == "scale" { "" } else { subresource };
+        let mut new = object;
+        if !unchanged {
+            if ownership == Ownership::Track {
+                tidy_ownership(&mut new);
+            }
+            new = strategy::prepare_update(resource, part, &old, new);
+            reset::date_conditions(resource, part, &old, &mut new, &now);
+            in_go_form(resource, &mut new);
+            if ownership == Ownership::Track {
+                converter::fields::track(server, resource, &old, &mut new, call.writer(options, subresource, &now)).await?;
+            }
+            new = mutated(call, &ask, new, Some(&old), &mut warnings).await?;
+        }
         let compared = pods::compared(subresource, &old, &new);
         let mut violations = validation::check(resource, part, &new, Some(compared.as_ref().unwrap_or(&old)), &mut warnings);
         if subresource == "ephemeralcontainers" {
@@ -276,8 +283,10 @@ pub(crate) async fn change_applied(
         }
         check_signer(call, part, &old, &new)?;
         admission::validate(server, &ask, Some(&new), Some(&old), &mut warnings).await?;
-        in_stored_form(resource, &mut new);
-        if same_but_for_times(&old, &new) {
+        if !unchanged {
+            in_stored_form(resource, &mut new);
+        }
+        if unchanged || same_but_for_times(&old, &new) {
             return Ok((Written::stored(resource, old, entry), warnings));
         }
         if options.dry_run {
@@ -351,8 +360,8 @@ fn preconditions(resource: &Resource, name: &str, old: &Value, new: &Value) -> A
 pub(crate) fn is_finished(resource: &Resource, object: &Value) -> bool {
     let namespace = resource.kind == "Namespace" && resource.custom.is_none();
     let held = namespace && object.pointer("/spec/finalizers").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
-    let grace = object.pointer("/metadata/deletionGracePeriodSeconds").and_then(Value::as_i64).unwrap_or(0);
-    !meta(object, "deletionTimestamp").is_empty() && finalizers(object).is_empty() && !held && grace == 0
+    let grace = |object: &Value| object["metadata"]["deletionGracePeriodSeconds"].as_i64().unwrap_or(0);
+    !meta(object, "deletionTimestamp").is_empty() && finalizers(object).is_empty() && !held && grace(object) == 0
 }
 
 /// Follows a write that was committed.

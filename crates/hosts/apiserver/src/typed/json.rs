@@ -43,11 +43,41 @@ impl Node {
         }
     }
 
+    /// Becomes the value.
+    pub fn into_value(self) -> Value {
+        match self {
+            Self::Text(text) => Value::String(text),
+            Self::List(list) => Value::Array(list.into_iter().map(Self::into_value).collect()),
+            Self::Map(fields) => Value::Object(fields.into_iter().map(|(name, inner)| (name, inner.into_value())).collect::<Map<_, _>>()),
+            other => other.value(),
+        }
+    }
+
     /// Returns the fields of an object that stand twice, by path, in the order of the text.
     pub fn duplicates(&self) -> Vec<String> {
         let mut found = Vec::new();
-        self.find_duplicates("", &mut found);
+        if self.repeats() {
+            self.find_duplicates("", &mut found);
+        }
         found
+    }
+
+    /// Tells whether any field stands twice.
+    fn repeats(&self) -> bool {
+        /// Up to so many fields are compared with each other.
+        const FEW: usize = 16;
+        match self {
+            Self::Map(fields) if fields.len() > FEW => {
+                let mut seen = std::collections::HashSet::new();
+                fields.iter().any(|(name, inner)| !seen.insert(name) || inner.repeats())
+            }
+            Self::Map(fields) => fields
+                .iter()
+                .enumerate()
+                .any(|(index, (name, inner))| fields[..index].iter().any(|(before, _)| before == name) || inner.repeats()),
+            Self::List(list) => list.iter().any(Self::repeats),
+            Self::Null | Self::Flag(_) | Self::Number(_) | Self::Text(_) => false,
+        }
     }
 
     fn find_duplicates(&self, path: &str, found: &mut Vec<String>) {
@@ -131,6 +161,12 @@ fn wrong(byte: u8, context: &str) -> String {
     format!("invalid character {quoted} {context}")
 }
 
+/// What is no UTF-8 becomes the character that stands for it.
+fn text_of(bytes: &[u8]) -> String {
+    // Faster than looking for what is wrong.
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes).into_owned(), str::to_owned)
+}
+
 impl Reader<'_> {
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
@@ -202,7 +238,7 @@ impl Reader<'_> {
             }
             self.digits("in exponent of numeric literal")?;
         }
-        Ok(String::from_utf8_lossy(&self.bytes[start..self.at]).into_owned())
+        Ok(text_of(&self.bytes[start..self.at]))
     }
 
     fn list(&mut self, depth: usize) -> Result<Node, String> {
@@ -270,11 +306,11 @@ impl Reader<'_> {
             let byte = rest[plain];
             self.at += plain + 1;
             match byte {
-                b'"' if out.is_empty() => return Ok(String::from_utf8_lossy(&rest[..plain]).into_owned()),
+                b'"' if out.is_empty() => return Ok(text_of(&rest[..plain])),
                 _ => out.extend_from_slice(&rest[..plain]),
             }
             match byte {
-                b'"' => return Ok(String::from_utf8_lossy(&out).into_owned()),
+                b'"' => return Ok(text_of(&out)),
                 b'\\' => self.escape(&mut out)?,
                 _ => return Err(wrong(byte, "in string literal")),
             }
