@@ -2,7 +2,8 @@
 //!
 //! A line `kind APIVERSION KIND TYPE` names a kind's type. A line `type NAME [atomic]` starts a type, the lines under it are
 //! its fields: `NAME FORM STRATEGIC TYPE`. FORM is how server-side apply merges it (`-` the usual way, `atomic`, `set`,
-//! `map:KEYS`), STRATEGIC how a strategic merge patch does (`key:KEY`, `merge` for texts, `retain`), TYPE what is inside.
+//! `map:KEYS`), STRATEGIC how a strategic merge patch does (`key:KEY`, `merge` for texts, `retain`, `replace`), TYPE what is
+//! inside.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -39,6 +40,8 @@ pub(crate) struct Field {
     /// Whether a list of texts is merged by a strategic merge.
     pub merge: bool,
     retain: bool,
+    /// Whether a map is taken as a whole by a strategic merge.
+    pub replace: bool,
     inner: Option<&'static str>,
 }
 
@@ -91,11 +94,12 @@ fn field(form: &'static str, strategic: &'static str, inner: &'static str) -> Fi
             None => Form::Usual,
         },
     };
-    let mut found = Field { form, key: None, merge: false, retain: false, inner: (inner != "-").then_some(inner) };
+    let mut found = Field { form, key: None, merge: false, retain: false, replace: false, inner: (inner != "-").then_some(inner) };
     for part in strategic.split('+') {
         match part {
             "merge" => found.merge = true,
             "retain" => found.retain = true,
+            "replace" => found.replace = true,
             _ => found.key = part.strip_prefix("key:").or(found.key),
         }
     }
@@ -158,6 +162,9 @@ pub fn annotate(definition: &str, schema: &mut Value) {
         }
         if field.retain {
             strategy.push("retainKeys");
+        }
+        if field.replace {
+            strategy.push("replace");
         }
         if !strategy.is_empty() {
             property["x-kubernetes-patch-strategy"] = json!(strategy.join(","));

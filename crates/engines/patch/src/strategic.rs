@@ -71,6 +71,7 @@ fn merge_field(
         return Ok(());
     }
     let merged = match (original.remove(name), value) {
+        (Some(Value::Object(_)), Value::Object(_)) if field.is_some_and(|field| field.replace) => value.clone(),
         (Some(Value::Object(before)), Value::Object(change)) => Value::Object(merge_map(before, change, field.and_then(Field::inner))?),
         (Some(Value::Array(before)), Value::Array(change)) if field.is_some_and(|field| field.key.is_some() || field.merge) => {
             let order = patch.get(&format!("{ORDER}{name}")).and_then(Value::as_array);

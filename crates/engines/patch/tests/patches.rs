@@ -92,6 +92,14 @@ fn strategic_merge_knows_the_keys_of_builtin_kinds() {
 }
 
 #[test]
+fn a_budgets_selector_is_taken_as_a_whole() {
+    let live = json!({"spec": {"maxUnavailable": 1, "selector": {"matchLabels": {"a": "1", "b": "2"}}}});
+    let change = json!({"spec": {"selector": {"matchLabels": {"c": "3"}}}});
+    let merged = strategic(&live, &change, &TypeRef::new("policy/v1", "PodDisruptionBudget")).expect("merges");
+    assert_eq!(merged, json!({"spec": {"maxUnavailable": 1, "selector": {"matchLabels": {"c": "3"}}}}));
+}
+
+#[test]
 fn apply_owns_conflicts_forces_and_prunes() {
     let first = applied(None, json!({"data": {"x": "1", "y": "1"}}), "alice", false).expect("applies");
     assert_eq!(first["metadata"]["managedFields"][0]["fieldsV1"], json!({"f:data": {"f:x": {}, "f:y": {}}}));

@@ -177,7 +177,8 @@ pub(crate) fn closure(names: &[String]) -> Map<String, Value> {
     found
 }
 
-fn references(value: &Value, found: &mut Vec<String>) {
+/// Finds the definitions to which a value refers.
+pub(crate) fn references(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::Object(map) => {
             if let Some(name) = map.get("$ref").and_then(Value::as_str).and_then(|reference| reference.strip_prefix(REFERENCE)) {

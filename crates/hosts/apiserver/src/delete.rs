@@ -137,6 +137,18 @@ impl Removal {
     }
 }
 
+/// Tells whether a deletion is answered with the object and not with a Status: `ReturnDeletedObject` of the kinds' stores in
+/// kubernetes `pkg/registry`.
+pub(crate) fn is_answered(resource: &Resource) -> bool {
+    resource.custom.is_none()
+        && match (resource.group.as_str(), resource.kind.as_str()) {
+            ("resource.k8s.io", _) => true,
+            ("", "PersistentVolume" | "PersistentVolumeClaim" | "Pod" | "PodTemplate" | "ResourceQuota" | "Service" | "ServiceAccount") => true,
+            ("storage.k8s.io", kind) => kind != "CSIStorageCapacity",
+            _ => false,
+        }
+}
+
 /// Answers DELETE on an object.
 pub(crate) async fn answer(call: &Call) -> ApiResult<Response> {
     let (removal, options) = Removal::read(call)?;
@@ -151,19 +163,8 @@ pub(crate) async fn answer(call: &Call) -> ApiResult<Response> {
         Outcome::Gone(object) => (object, true),
         Outcome::Marked(object) => (object, false),
     };
-    let whole = resource.custom.is_none()
-        && matches!(
-            resource.kind.as_str(),
-            "Pod"
-                | "Service"
-                | "ServiceAccount"
-                | "PersistentVolumeClaim"
-                | "PersistentVolume"
-                | "PodTemplate"
-                | "ResourceQuota"
-                | "Namespace"
-        );
-    if !gone || whole {
+    let namespace = resource.kind == "Namespace" && resource.group.is_empty();
+    if !gone || namespace || is_answered(resource) {
         return call.answer(StatusCode::OK, &object, &warnings);
     }
     let mut details = details(resource, name);

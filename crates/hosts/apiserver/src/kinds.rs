@@ -3,8 +3,8 @@
 use Generation::{First, Later, Never, Spec, SpecAndAnnotations, SpecAndLabels};
 use Scope::{Cluster, Namespaced};
 use k8s_openapi::api::{
-    admissionregistration, apps, autoscaling, batch, certificates, coordination, core, discovery, events, flowcontrol, networking, node,
-    policy, rbac, resource, scheduling, storage,
+    admissionregistration, apps, authentication, authorization, autoscaling, batch, certificates, coordination, core, discovery, events,
+    flowcontrol, networking, node, policy, rbac, resource, scheduling, storage,
 };
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions;
 use k8s_openapi::apimachinery::pkg::apis::meta;
@@ -62,7 +62,17 @@ pub(crate) fn define_shared(generator: &mut SchemaGenerator) {
     define::<meta::v1::Status>(generator);
     define::<meta::v1::DeleteOptions>(generator);
     define::<autoscaling::v1::Scale>(generator);
-    define::<k8s_openapi::api::authentication::v1::TokenRequest>(generator);
+    define::<authentication::v1::SelfSubjectReview>(generator);
+    define::<authentication::v1::TokenRequest>(generator);
+    define::<authentication::v1::TokenReview>(generator);
+    define::<authorization::v1::LocalSubjectAccessReview>(generator);
+    define::<authorization::v1::SelfSubjectAccessReview>(generator);
+    define::<authorization::v1::SelfSubjectRulesReview>(generator);
+    define::<authorization::v1::SubjectAccessReview>(generator);
+    define::<meta::v1::APIGroupList>(generator);
+    define::<meta::v1::APIResourceList>(generator);
+    define::<meta::v1::APIVersions>(generator);
+    define::<k8s_openapi::apimachinery::pkg::version::Info>(generator);
     define::<policy::v1::Eviction>(generator);
     define::<core::v1::Binding>(generator);
 }

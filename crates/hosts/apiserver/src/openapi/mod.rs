@@ -14,10 +14,12 @@ use crate::builtin::{self, REFERENCE};
 use crate::catalog::{Catalog, Resource};
 use crate::kinds::KINDS;
 use crate::request::Query;
+use crate::reviews;
 
 mod enums;
 mod gnostic;
 mod paths;
+mod shown;
 mod version2;
 
 const META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
@@ -25,17 +27,11 @@ const LIST_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta";
 const STATUS: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.Status";
 const DELETE_OPTIONS: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions";
 const PATCH: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.Patch";
-/// Definitions that paths refer to besides the kinds.
-const SHARED: &[&str] = &[
-    META,
-    LIST_META,
-    STATUS,
-    DELETE_OPTIONS,
-    "io.k8s.api.autoscaling.v1.Scale",
-    "io.k8s.api.authentication.v1.TokenRequest",
-    "io.k8s.api.policy.v1.Eviction",
-    "io.k8s.api.core.v1.Binding",
-];
+const API_VERSION: &str = "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources";
+const KIND: &str = "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds";
+const LIST_METADATA: &str = "Standard list metadata. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds";
+/// What OpenAPI documents say which Kubernetes this is.
+const RELEASE: &str = "1.36";
 
 /// The documents of a catalog.
 pub(crate) struct Documents {
@@ -43,37 +39,54 @@ pub(crate) struct Documents {
 }
 
 struct Document {
-    /// A place of discovery, which has no kinds.
-    path: Option<String>,
-    resources: Vec<Arc<Resource>>,
+    about: About,
     hash: String,
     body: OnceLock<Bytes>,
+}
+
+enum About {
+    /// A place of discovery, which has no kinds.
+    Discovery(String),
+    /// What a version of a group serves: group, version, kinds.
+    Version(String, String, Vec<Arc<Resource>>),
 }
 
 impl Documents {
     /// Lists the documents; none is made yet.
     pub fn make(catalog: &Catalog) -> Self {
         let mut all = BTreeMap::new();
-        let places = catalog.groups.iter().filter(|group| !group.name.is_empty()).map(|group| format!("apis/{}", group.name));
+        let mut groups: Vec<(&str, Vec<(&str, &[Arc<Resource>])>)> = catalog
+            .groups
+            .iter()
+            .map(|group| (group.name.as_str(), group.versions.iter().map(|(name, kinds)| (name.as_str(), kinds.as_slice())).collect()))
+            .collect();
+        for (group, ..) in reviews::KINDS {
+            if !groups.iter().any(|(name, _)| name == group) {
+                groups.push((group, vec![("v1", &[])]));
+            }
+        }
+        let own = |kinds: &[Arc<Resource>]| kinds.iter().all(|kind| kind.custom.is_none());
+        // Groups of definitions have a document for each version and no more.
+        let places = groups.iter().filter(|(name, versions)| !name.is_empty() && versions.iter().any(|(_, kinds)| own(kinds)));
+        let places = places.map(|(name, _)| format!("apis/{name}"));
         for path in ["api", "apis", "version"].map(str::to_owned).into_iter().chain(places) {
             let hash = hex::encode_upper(Sha256::digest(format!("{path} {}", env!("CARGO_PKG_VERSION"))));
-            all.insert(path.clone(), Document { path: Some(path), resources: Vec::new(), hash, body: OnceLock::new() });
+            all.insert(path.clone(), Document { about: About::Discovery(path), hash, body: OnceLock::new() });
         }
-        for group in &catalog.groups {
-            for (version, resources) in &group.versions {
-                let path = if group.name.is_empty() { format!("api/{version}") } else { format!("apis/{}/{version}", group.name) };
+        for (group, versions) in &groups {
+            for (version, resources) in versions {
+                let path = if group.is_empty() { format!("api/{version}") } else { format!("apis/{group}/{version}") };
                 let mut digest = Sha256::new();
                 digest.update(format!("{path} {}", env!("CARGO_PKG_VERSION")));
                 digest.update(enums::TABLE);
-                for resource in resources {
+                for resource in *resources {
                     digest.update(&resource.kind);
                     if let Some(custom) = &resource.custom {
                         digest.update(custom.raw_schema.to_string());
                     }
                 }
                 let document = Document {
-                    path: None,
-                    resources: resources.clone(),
+                    about: About::Version((*group).to_owned(), (*version).to_owned(), resources.to_vec()),
                     hash: hex::encode_upper(digest.finalize()),
                     body: OnceLock::new(),
                 };
@@ -129,9 +142,9 @@ impl Documents {
 
 impl Document {
     fn value(&self) -> Value {
-        match &self.path {
-            Some(path) => bare(path),
-            None => write(&self.resources),
+        match &self.about {
+            About::Discovery(path) => bare(path),
+            About::Version(group, version, resources) => write(group, version, resources),
         }
     }
 }
@@ -156,14 +169,27 @@ fn tagged(hash: &str, control: &str, media: &'static str, headers: &HeaderMap, b
     (StatusCode::OK, common, [(header::CONTENT_TYPE, media)], body()).into_response()
 }
 
+/// A document of Kubernetes' own.
+fn document(paths: Map<String, Value>, schemas: Map<String, Value>) -> Value {
+    let token = json!({"type": "apiKey", "description": "Bearer Token authentication", "name": "authorization", "in": "header"});
+    json!({
+        "openapi": "3.0.0", "info": {"title": "Kubernetes", "version": RELEASE}, "paths": paths,
+        "components": {"schemas": schemas, "securitySchemes": {"BearerToken": token}},
+    })
+}
+
 /// A place of discovery: it can be read, and that is all.
 fn bare(path: &str) -> Value {
-    let answer = json!({"description": "OK", "content": {"application/json": {"schema": {"type": "object"}}}});
-    json!({
-        "openapi": "3.0.0", "info": {"title": "Kubernetes", "version": crate::paths::VERSION},
-        "paths": {format!("/{path}/"): {"get": {"responses": {"200": answer, "401": {"description": "Unauthorized"}}}}},
-        "components": {"schemas": {}},
-    })
+    let paths: Map<String, Value> = [(format!("/{path}/"), paths::told_of_group(path))].into_iter().collect();
+    let schemas = shown::closure(&referred(&paths));
+    document(paths, schemas)
+}
+
+/// The definitions to which paths refer.
+fn referred(paths: &Map<String, Value>) -> Vec<String> {
+    let mut found = Vec::new();
+    paths.values().for_each(|item| builtin::references(item, &mut found));
+    found
 }
 
 /// Refers to a definition.
@@ -171,62 +197,91 @@ fn reference(name: &str) -> Value {
     json!({"$ref": format!("{REFERENCE}{name}")})
 }
 
-fn write(resources: &[Arc<Resource>]) -> Value {
+fn write(group: &str, version: &str, resources: &[Arc<Resource>]) -> Value {
     let mut paths = Map::new();
-    let mut names: Vec<String> = Vec::new();
-    let mut own: Vec<(String, Value)> = vec![(PATCH.to_owned(), json!({"type": "object"}))];
+    let mut own: Vec<(String, Value)> = Vec::new();
+    let mut customs = false;
     for resource in resources {
         let name = name(resource);
         let list = format!("{name}List");
         if resource.custom.is_some() {
+            customs = true;
             own.push((name.clone(), custom(resource)));
-        } else {
-            names.push(name.clone());
         }
-        own.push((list.clone(), listing(resource, &name)));
-        paths::add(resource, &name, &list, &mut paths);
+        let deleted = if crate::delete::is_answered(resource) { name.as_str() } else { STATUS };
+        paths::add(resource, &name, &list, deleted, &mut paths);
+        own.push((list, listing(resource, &name)));
     }
-    names.extend(SHARED.iter().filter(|shared| paths_refer(&paths, shared)).map(|name| (*name).to_owned()));
-    names.extend([META, LIST_META].map(str::to_owned));
-    let mut schemas = builtin::closure(&names);
-    enums::annotate(&mut schemas);
+    for (_, plural, kind, namespaced) in reviews::KINDS.iter().filter(|(of, ..)| *of == group) {
+        let package = group.strip_suffix(".k8s.io").unwrap_or(group);
+        paths::add_question([group, version, kind], plural, *namespaced, &format!("io.k8s.api.{package}.v1.{kind}"), &mut paths);
+    }
+    if group.is_empty() {
+        paths::add_question(["", "v1", "Binding"], "bindings", true, "io.k8s.api.core.v1.Binding", &mut paths);
+    }
+    if !customs {
+        paths::add_resources(group, version, &mut paths);
+    }
+    let mut names = referred(&paths);
+    own.iter().for_each(|(_, definition)| builtin::references(definition, &mut names));
+    let mut schemas = shown::closure(&names);
     schemas.extend(own);
-    for resource in resources {
-        if let Some(schema) = schemas.get_mut(&name(resource)) {
-            schema["x-kubernetes-group-version-kind"] =
-                json!([{"group": resource.group, "version": resource.version, "kind": resource.kind}]);
+    for name in [DELETE_OPTIONS, shown::WATCH_EVENT] {
+        if let Some(schema) = schemas.get_mut(name).filter(|_| !customs) {
+            let kind = name.rsplit('.').next().unwrap_or_default();
+            let mut spoken = vec![json!({"group": "", "version": "v1", "kind": kind})];
+            spoken.extend((!group.is_empty()).then(|| json!({"group": group, "version": version, "kind": kind})));
+            schema["x-kubernetes-group-version-kind"] = json!(spoken);
         }
     }
-    json!({
-        "openapi": "3.0.0", "info": {"title": "Kubernetes", "version": crate::paths::VERSION},
-        "paths": paths, "components": {"schemas": schemas},
-    })
-}
-
-fn paths_refer(paths: &Map<String, Value>, name: &str) -> bool {
-    let wanted = format!("{REFERENCE}{name}");
-    fn within(value: &Value, wanted: &str) -> bool {
-        match value {
-            Value::Object(map) => {
-                map.get("$ref").and_then(Value::as_str) == Some(wanted) || map.values().any(|inner| within(inner, wanted))
-            }
-            Value::Array(list) => list.iter().any(|inner| within(inner, wanted)),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
-        }
+    if customs {
+        return json!({
+            "openapi": "3.0.0", "info": {"title": "Kubernetes CRD Swagger", "version": "v0.1.0"},
+            "paths": paths, "components": {"schemas": schemas},
+        });
     }
-    paths.values().any(|item| within(item, &wanted))
+    document(paths, schemas)
 }
 
 /// The definition of a kind's list.
 fn listing(resource: &Resource, item: &str) -> Value {
+    let whole = |name: &str, own: bool| {
+        // Go's lists hold structs, of which each is something also when nothing is said of it.
+        if own { json!({"allOf": [reference(name)], "default": {}}) } else { json!({"allOf": [reference(name)]}) }
+    };
+    let own = resource.custom.is_none();
+    let mut metadata = whole(LIST_META, own);
+    metadata["description"] = json!(LIST_METADATA);
+    let items = if own { whole(item, own) } else { reference(item) };
     json!({
+        "description": format!("{} is a list of {}", resource.list_kind, resource.kind),
         "type": "object", "required": ["items"],
         "properties": {
-            "apiVersion": {"type": "string"}, "kind": {"type": "string"},
-            "items": {"type": "array", "items": reference(item)}, "metadata": reference(LIST_META),
+            "apiVersion": about(API_VERSION), "kind": about(KIND),
+            "items": {"type": "array", "items": items, "description": format!("List of {}.", resource.plural)},
+            "metadata": metadata,
         },
         "x-kubernetes-group-version-kind": [{"group": resource.group, "version": resource.version, "kind": resource.list_kind}],
     })
+}
+
+/// Says in OpenAPI's own words what may be a number or a text.
+fn either(schema: &mut Value) {
+    let Value::Object(map) = schema else { return };
+    if map.get("x-kubernetes-int-or-string") == Some(&json!(true)) {
+        map.entry("anyOf").or_insert_with(|| json!([{"type": "integer"}, {"type": "string"}]));
+    }
+    for (name, inner) in map {
+        match (name.as_str(), inner) {
+            ("properties", Value::Object(properties)) => properties.values_mut().for_each(either),
+            ("items" | "additionalProperties", inner) => either(inner),
+            _ => {}
+        }
+    }
+}
+
+fn about(text: &str) -> Value {
+    json!({"type": "string", "description": text})
 }
 
 /// Returns the name of a kind's definition.
@@ -242,20 +297,17 @@ fn name(resource: &Resource) -> String {
 
 fn custom(resource: &Resource) -> Value {
     let mut schema = resource.custom.as_ref().map(|custom| custom.raw_schema.clone()).unwrap_or_default();
+    either(&mut schema);
     if !schema.get("properties").is_some_and(Value::is_object) {
         schema["properties"] = json!({});
     }
-    let about = |text: &str| json!({"type": "string", "description": text});
     let properties = &mut schema["properties"];
-    properties["apiVersion"] = about(
-        "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
-    );
-    properties["kind"] = about(
-        "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
-    );
+    properties["apiVersion"] = about(API_VERSION);
+    properties["kind"] = about(KIND);
     properties["metadata"] = json!({
-        "allOf": [{"$ref": format!("{REFERENCE}{META}")}],
+        "allOf": [reference(META)],
         "description": "Standard object's metadata. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata",
     });
+    schema["x-kubernetes-group-version-kind"] = json!([{"group": resource.group, "version": resource.version, "kind": resource.kind}]);
     schema
 }

@@ -17,7 +17,7 @@ pub(super) fn join<'a>(documents: impl Iterator<Item = &'a Value>) -> Value {
         }
     }
     json!({
-        "swagger": "2.0", "info": {"title": "Kubernetes", "version": crate::paths::VERSION}, "paths": paths, "definitions": definitions,
+        "swagger": "2.0", "info": {"title": "Kubernetes", "version": super::RELEASE}, "paths": paths, "definitions": definitions,
         "securityDefinitions": {"BearerToken": {"type": "apiKey", "name": "authorization", "in": "header", "description": "Bearer Token authentication"}},
         "security": [{"BearerToken": []}],
     })
@@ -51,24 +51,33 @@ fn parameters(list: &Value) -> Value {
 fn operation(operation: &Value) -> Value {
     let mut found = operation.clone();
     let mut all = parameters(operation.get("parameters").unwrap_or(&Value::Null)).as_array().cloned().unwrap_or_default();
-    let body = operation.pointer("/requestBody/content").and_then(Value::as_object);
-    if let Some(body) = body {
-        found["consumes"] = body.keys().map(|media| json!(media)).collect();
-        let inner = body.values().next().and_then(|one| one.get("schema")).map(schema).unwrap_or_default();
-        all.insert(0, json!({"name": "body", "in": "body", "required": true, "schema": inner}));
+    let body = operation.get("requestBody");
+    let contents = body.and_then(|body| body.get("content")).and_then(Value::as_object);
+    if let Some(contents) = contents {
+        let inner = contents.values().next().and_then(|one| one.get("schema")).map(schema).unwrap_or_default();
+        let mut written = json!({"name": "body", "in": "body", "schema": inner});
+        if let Some(required) = body.and_then(|body| body.get("required")) {
+            written["required"] = required.clone();
+        }
+        all.insert(0, written);
     }
-    let mut produces: Vec<&String> = Vec::new();
+    let mut produces: Vec<&str> = Vec::new();
     let mut responses = Map::new();
     for (code, answer) in operation.get("responses").and_then(Value::as_object).into_iter().flatten() {
         let mut written = json!({"description": answer.get("description").cloned().unwrap_or_default()});
         if let Some(content) = answer.get("content").and_then(Value::as_object) {
-            produces = content.keys().collect();
+            produces = in_order(content);
             if let Some(inner) = content.values().next().and_then(|one| one.get("schema")) {
                 written["schema"] = schema(inner);
             }
         }
         responses.insert(code.clone(), written);
     }
+    found["consumes"] = json!(match contents {
+        Some(contents) => in_order(contents),
+        None if operation.get("x-kubernetes-action").is_none() || produces == ["application/json", "application/yaml"] => produces.clone(),
+        None => vec!["*/*"],
+    });
     found["produces"] = json!(produces);
     found["schemes"] = json!(["https"]);
     found["responses"] = Value::Object(responses);
@@ -83,14 +92,39 @@ fn operation(operation: &Value) -> Value {
     found
 }
 
+/// Media in the order in which Kubernetes tells them.
+fn in_order(content: &Map<String, Value>) -> Vec<&str> {
+    const ORDER: &[&str] = &[
+        "text/plain",
+        "application/json",
+        "application/yaml",
+        "application/vnd.kubernetes.protobuf",
+        "application/json;stream=watch",
+        "application/vnd.kubernetes.protobuf;stream=watch",
+        "application/json-patch+json",
+        "application/merge-patch+json",
+        "application/strategic-merge-patch+json",
+        "application/apply-patch+yaml",
+    ];
+    let mut found: Vec<&str> = content.keys().map(String::as_str).collect();
+    found.sort_by_key(|media| ORDER.iter().position(|known| known == media));
+    found
+}
+
 /// A reference stands alone here, and points elsewhere.
 fn schema(value: &Value) -> Value {
     match value {
         Value::Object(map) => {
             let alone = map.get("allOf").and_then(Value::as_array).filter(|all| all.len() == 1).and_then(|all| all[0].get("$ref"));
             let mut found = Map::new();
+            // Of what may be several things nothing is said, but of amounts and ports, which come as texts.
+            let several = ["nullable", "x-kubernetes-preserve-unknown-fields"].iter().any(|word| map.get(*word) == Some(&json!(true)));
+            if map.contains_key("oneOf") && !map.contains_key("type") && !several {
+                found.insert("type".to_owned(), json!("string"));
+            }
             for (name, inner) in map {
                 match name.as_str() {
+                    "type" | "items" if several => {}
                     "allOf" if alone.is_some() => {
                         if let Some(place) = alone.and_then(Value::as_str) {
                             found.insert("$ref".to_owned(), json!(place.replace(REFERENCE, "#/definitions/")));
@@ -99,8 +133,13 @@ fn schema(value: &Value) -> Value {
                     "$ref" => {
                         found.insert(name.clone(), json!(inner.as_str().unwrap_or_default().replace(REFERENCE, "#/definitions/")));
                     }
-                    // Version 2 knows neither.
-                    "nullable" | "anyOf" | "oneOf" | "not" => {}
+                    // Names are no keywords.
+                    "properties" if !several => {
+                        let inner = inner.as_object().into_iter().flatten();
+                        found.insert(name.clone(), inner.map(|(name, inner)| (name.clone(), schema(inner))).collect());
+                    }
+                    // Version 2 knows none of them.
+                    "nullable" | "anyOf" | "oneOf" | "not" | "default" | "properties" => {}
                     _ => {
                         found.insert(name.clone(), schema(inner));
                     }

@@ -15,6 +15,6 @@ mod write;
 pub(crate) use inner::{in_gos_names, in_lines};
 pub(crate) use protobuf::{Fault, encode, from_protobuf};
 pub(crate) use read::{Unread, read};
-pub(crate) use table::{Struct, Type, by_kind, by_name};
+pub(crate) use table::{Field, Struct, Type, by_kind, by_name};
 pub(crate) use unstructured::fault as unstructured_fault;
 pub(crate) use write::{encoded, in_go_order, put_struct, stored, write, zero};
