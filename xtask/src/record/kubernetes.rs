@@ -17,6 +17,7 @@ const KUBERNETES: &str = "v1.36.3";
 const STAGING: &str = "v0.36.3";
 const ETCD: &str = "v3.7.3";
 const ANSWERS: &str = "crates/hosts/apiserver/tests/recorded/answers.jsonl";
+const DOCUMENTS: &str = "crates/hosts/apiserver/tests/recorded/documents.txt";
 const TOKEN: &str = "recorder";
 /// How long a build may take.
 const BUILD: Duration = Duration::from_secs(3_600);
@@ -92,7 +93,11 @@ pub fn record() -> anyhow::Result<()> {
     let authority = folder.join("authority.crt");
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |folder| root().join(folder));
     let originals = target.join("debug/examples/originals");
-    let answers = program::output(originals, &[&url, &authority.display().to_string(), TOKEN], folder, Duration::from_secs(600))?;
+    let authority = authority.display().to_string();
+    let documents = program::output(&originals, &[&url, &authority, TOKEN, "documents"], folder, LIMIT)?;
+    std::fs::write(root().join(DOCUMENTS), &documents)?;
+    println!("{} definitions and paths in {DOCUMENTS}", documents.lines().count());
+    let answers = program::output(originals, &[&url, &authority, TOKEN], folder, Duration::from_secs(600))?;
     std::fs::write(root().join(ANSWERS), &answers)?;
     println!("{} answers in {ANSWERS}", answers.lines().count());
     Ok(())

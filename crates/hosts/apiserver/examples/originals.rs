@@ -1,6 +1,8 @@
-//! Asks the questions of `tests/recorded` and prints the answers, one line each: `originals URL CA-FILE TOKEN`. The server should
-//! be a fresh one. `cargo xtask record kubernetes` runs this against the original.
+//! Asks the questions of `tests/recorded` and prints the answers, one line each: `originals URL CA-FILE TOKEN`. With the further
+//! word `documents` it prints what the OpenAPI documents say instead. The server should be a fresh one.
+//! `cargo xtask record kubernetes` runs this against the original.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::Write as _;
 use std::sync::Arc;
@@ -15,6 +17,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
 
+#[path = "../tests/recorded/documents.rs"]
+mod documents;
 #[path = "../tests/recorded/questions.rs"]
 mod questions;
 
@@ -54,11 +58,27 @@ impl Server {
     }
 }
 
+async fn tell_documents(server: &Server) -> Result<(), Box<dyn Error>> {
+    let index = server.ask(Method::GET, documents::INDEX, &Value::Null).await?.2;
+    let mut told = BTreeMap::new();
+    for place in documents::places(&index) {
+        told.extend(documents::lines(&server.ask(Method::GET, &place, &Value::Null).await?.2));
+    }
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    for (name, digest) in told {
+        writeln!(out, "{name} {digest}")?;
+    }
+    Ok(())
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let mut argument = || arguments.next().ok_or("usage: originals URL CA-FILE TOKEN");
+    let mut argument = || arguments.next().ok_or("usage: originals URL CA-FILE TOKEN [documents]");
     let server = Server::new(argument()?, &argument()?, argument()?)?;
+    if argument().is_ok() {
+        return tell_documents(&server).await;
+    }
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}});
     server.ask(Method::POST, "/api/v1/namespaces", &namespace).await?;
     // Without controllers nobody else makes it.

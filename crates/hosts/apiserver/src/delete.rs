@@ -143,7 +143,9 @@ pub(crate) fn is_answered(resource: &Resource) -> bool {
     resource.custom.is_none()
         && match (resource.group.as_str(), resource.kind.as_str()) {
             ("resource.k8s.io", _) => true,
-            ("", "PersistentVolume" | "PersistentVolumeClaim" | "Pod" | "PodTemplate" | "ResourceQuota" | "Service" | "ServiceAccount") => true,
+            ("", "PersistentVolume" | "PersistentVolumeClaim" | "Pod" | "PodTemplate" | "ResourceQuota" | "Service" | "ServiceAccount") => {
+                true
+            }
             ("storage.k8s.io", kind) => kind != "CSIStorageCapacity",
             _ => false,
         }

@@ -238,11 +238,8 @@ impl<'a> Writer<'a> {
 
     /// Writes what may be done at a path. What all of it has in common, the path has.
     fn put(&mut self, path: String, operations: Vec<(&str, Operation)>) {
-        let mut common: Vec<Parameter> = ["name", "namespace", "path"]
-            .into_iter()
-            .filter(|name| path.contains(&format!("{{{name}}}")))
-            .map(within)
-            .collect();
+        let mut common: Vec<Parameter> =
+            ["name", "namespace", "path"].into_iter().filter(|name| path.contains(&format!("{{{name}}}"))).map(within).collect();
         if let [(_, first), rest @ ..] = operations.as_slice() {
             let shared = |one: &&Parameter| rest.iter().all(|(_, other)| other.parameters.contains(one));
             common.extend(first.parameters.iter().filter(shared));
@@ -385,8 +382,7 @@ fn connect(writer: &mut Writer<'_>, path: &str, name: &str, kind: &str) {
         _ => vec![query("path", "string")],
     };
     let proxies = name == "proxy";
-    let methods: &[&str] =
-        if proxies { &["delete", "get", "head", "options", "patch", "post", "put"] } else { &["get", "post"] };
+    let methods: &[&str] = if proxies { &["delete", "get", "head", "options", "patch", "post", "put"] } else { &["get", "post"] };
     let kind = json!({"group": writer.kind["group"], "version": writer.kind["version"], "kind": kind});
     for (path, ending) in [(path.to_owned(), ""), (format!("{path}/{{path}}"), "WithPath")].into_iter().take(if proxies { 2 } else { 1 }) {
         let operations = methods.iter().map(|method| {
