@@ -1,6 +1,9 @@
 //! What the kinds of `storage.k8s.io` must satisfy, each fault as a Kubernetes 1.36 server tells it.
 
+use serde_json::{Value, json};
+
 use super::cases::{created, updated};
+use super::{MAPS, World, ok};
 
 #[tokio::test]
 async fn storage_classes() {
@@ -169,4 +172,18 @@ async fn changed_capacities() {
         ],
     )
     .await;
+}
+
+#[tokio::test]
+async fn what_was_deleted_is_answered_where_upstream_does() {
+    let world = World::new();
+    let classes = "/apis/storage.k8s.io/v1/storageclasses";
+    let class =
+        json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "fast"}, "provisioner": "example.com/disk"});
+    ok(world.post(classes, class).await);
+    let gone = ok(world.delete(&format!("{classes}/fast"), Value::Null).await);
+    assert_eq!((&gone["kind"], &gone["provisioner"]), (&json!("StorageClass"), &json!("example.com/disk")));
+    ok(world.post(MAPS, json!({"metadata": {"name": "a"}})).await);
+    let gone = ok(world.delete(&format!("{MAPS}/a"), Value::Null).await);
+    assert_eq!(gone["kind"], "Status");
 }
