@@ -35,6 +35,7 @@ mod image_name;
 mod jsonpath;
 mod kinds;
 mod labels;
+mod lines;
 mod names;
 mod object;
 mod openapi;
@@ -84,6 +85,7 @@ use crate::admission::Webhooks;
 pub use crate::audit::AuditLog;
 use crate::catalog::Catalog;
 use crate::expiry::Expiry;
+use crate::lines::Lines;
 use crate::owners::Owners;
 use crate::rbac::Rules;
 
@@ -162,6 +164,7 @@ pub(crate) struct Server {
     pub audit: OnceLock<AuditLog>,
     /// Places for watches.
     pub watches: Arc<Semaphore>,
+    pub lines: Lines,
     /// How long a request may take, where somebody has said it.
     pub request_timeout: OnceLock<Duration>,
     pub expiry: Mutex<Expiry>,
@@ -182,6 +185,7 @@ impl ApiServer {
             owners: Mutex::default(),
             audit: OnceLock::new(),
             watches: Arc::new(Semaphore::new(WATCHES)),
+            lines: Lines::default(),
             request_timeout: OnceLock::new(),
             expiry: Mutex::default(),
             name,

@@ -20,7 +20,7 @@ use crate::Server;
 use crate::accept::{Form, form};
 use crate::catalog::Resource;
 use crate::converter;
-use crate::object::{self, Identity, meta_mut, splice};
+use crate::object::{self, meta_mut};
 use crate::request::Query;
 use crate::selector::Selector;
 use crate::status::{ApiError, ApiResult};
@@ -268,13 +268,10 @@ impl Watch {
         }
     }
 
-    fn event(&mut self, kind: &str, entry: &Entry, revision: u64) {
+    fn event(&mut self, kind: &'static str, entry: &Entry, revision: u64) {
         match self.form {
             Form::Object => {
-                let mut line = format!("{{\"type\":\"{kind}\",\"object\":").into_bytes();
-                splice(&mut line, entry, revision, &self.resource, Identity::Whole);
-                line.extend_from_slice(b"}\n");
-                self.pending.push_back(line.into());
+                self.pending.push_back(self.server.lines.line(kind, entry, revision, &self.resource));
             }
             Form::Table | Form::Metadata => {
                 let mut object = object::decode(entry, &self.resource);
