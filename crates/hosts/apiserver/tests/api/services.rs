@@ -101,3 +101,17 @@ async fn events_of_both_groups_are_told_of_as_one_kind() {
     // The older group lets it change.
     ok(world.merge(&format!("{CORE}/events/e"), json!({"action": "B"})).await);
 }
+
+#[tokio::test]
+async fn a_key_that_is_applied_as_null_is_not_given() {
+    let world = World::new();
+    let place = "/api/v1/namespaces/default/services/web";
+    let ports = json!([{"port": 80, "protocol": null}]);
+    for _ in 0..2 {
+        let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": {"ports": ports}});
+        let applied = ok(world.apply(place, "alice", service).await);
+        assert_eq!(applied["spec"]["ports"].as_array().map(Vec::len), Some(1), "{applied}");
+        let owned = &applied["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"]["f:ports"];
+        assert!(owned.get("k:{\"port\":80,\"protocol\":\"TCP\"}").is_some(), "{owned}");
+    }
+}
