@@ -59,20 +59,19 @@ pub(crate) fn pod(value: &mut Value) {
     }
 }
 
-/// The first of a Pod's addresses and the address alone are the same (kubernetes `pkg/apis/core/v1/conversion.go`).
+/// The first of a Pod's addresses and the address alone are the same (kubernetes `pkg/apis/core/v1/conversion.go`). Those of
+/// its node are not brought together, only checked.
 fn addresses(status: &mut Fields) {
-    for (one, all) in [("podIP", "podIPs"), ("hostIP", "hostIPs")] {
-        let alone = status.get(one).filter(|ip| ip.as_str().is_some_and(|ip| !ip.is_empty())).cloned();
-        let first = status.get(all).and_then(|all| all.get(0)).and_then(|first| first.get("ip")).cloned();
-        match (alone, first) {
-            (Some(alone), first) if first.as_ref() != Some(&alone) => {
-                status.insert(all.to_owned(), json!([{"ip": alone}]));
-            }
-            (None, Some(first)) => {
-                status.insert(one.to_owned(), first);
-            }
-            _ => {}
+    let alone = status.get("podIP").filter(|ip| ip.as_str().is_some_and(|ip| !ip.is_empty())).cloned();
+    let first = status.get("podIPs").and_then(|all| all.get(0)).and_then(|first| first.get("ip")).cloned();
+    match (alone, first) {
+        (Some(alone), first) if first.as_ref() != Some(&alone) => {
+            status.insert("podIPs".to_owned(), json!([{"ip": alone}]));
         }
+        (None, Some(first)) => {
+            status.insert("podIP".to_owned(), first);
+        }
+        _ => {}
     }
 }
 

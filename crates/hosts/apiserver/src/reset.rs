@@ -38,6 +38,8 @@ pub(crate) fn on_update(resource: &Resource, subresource: &str, old: &Value, obj
         ("storage.k8s.io", "CSIDriver") => drop_fields(object, "spec", &["preventPodSchedulingIfMissing"], Some(old)),
         ("storage.k8s.io", "CSINode") => empty_lists(object),
         ("certificates.k8s.io", "CertificateSigningRequest") => keep_request(subresource, old, object),
+        ("", "Pod") if subresource == "status" => keep_of_pod(old, object),
+        ("", "Namespace") if subresource == "status" => default_phase(object),
         _ => {}
     }
 }
@@ -114,10 +116,65 @@ pub(crate) fn with_decisions_of(old: &Value, mut new: Value) -> Value {
     new
 }
 
-/// Fills in when each condition of a CertificateSigningRequest came about; a decision stays as it was taken where a signer tells it again.
-pub(crate) fn date_conditions(resource: &Resource, subresource: &str, old: &Value, object: &mut Value, now: &str) {
-    let dated = resource.kind == "CertificateSigningRequest" && resource.custom.is_none();
-    if !dated || !matches!(subresource, "approval" | "status") {
+/// Fills in when what a status says came about.
+pub(crate) fn date(resource: &Resource, subresource: &str, old: &Value, object: &mut Value, now: &str) {
+    match resource.kind.as_str() {
+        _ if resource.custom.is_some() => {}
+        "CertificateSigningRequest" => date_conditions(subresource, old, object, now),
+        "PersistentVolume" if subresource == "status" => date_phase(old, object, now),
+        _ => {}
+    }
+}
+
+/// When a volume came into its phase, unless somebody says it (kubernetes `pkg/registry/core/persistentvolume/strategy.go`).
+fn date_phase(old: &Value, object: &mut Value, now: &str) {
+    const SINCE: &str = "lastPhaseTransitionTime";
+    let since = |of: &Value| of["status"].get(SINCE).filter(|time| !time.is_null()).cloned();
+    let (before, after) = (since(old), since(object));
+    let same = old["status"]["phase"] == object["status"]["phase"];
+    let filled = match after {
+        None if same => before,
+        None => Some(json!(now)),
+        Some(said) if !same && Some(&said) == before.as_ref() => Some(json!(now)),
+        Some(_) => return,
+    };
+    if let (Some(filled), Some(Value::Object(status))) = (filled, object.get_mut("status")) {
+        status.insert(SINCE.to_owned(), filled);
+    }
+}
+
+/// A namespace of which nothing is said is there.
+fn default_phase(namespace: &mut Value) {
+    if let Some(Value::Object(status)) = namespace.get_mut("status")
+        && status.get("phase").is_none_or(|phase| phase.as_str().is_none_or(str::is_empty))
+    {
+        status.insert("phase".to_owned(), json!("Active"));
+    }
+}
+
+/// What a Pod's status leaves out and has always said (kubernetes `pkg/registry/core/pod/strategy.go`).
+fn keep_of_pod(old: &Value, object: &mut Value) {
+    let before = old.get("status").cloned().unwrap_or_default();
+    let Some(Value::Object(status)) = object.get_mut("status") else { return };
+    let left_out = |value: Option<&Value>| value.is_none_or(|value| value.is_null() || *value == json!("") || *value == json!(0));
+    for field in ["qosClass", "observedGeneration"] {
+        if let (true, Some(value)) = (left_out(status.get(field)), before.get(field)) {
+            status.insert(field.to_owned(), value.clone());
+        }
+    }
+    let mut known: Vec<&Value> = before.get("conditions").and_then(Value::as_array).into_iter().flatten().collect();
+    for one in status.get_mut("conditions").and_then(Value::as_array_mut).into_iter().flatten() {
+        let Some(at) = known.iter().position(|other| other["type"] == one["type"]) else { continue };
+        let generation = known.remove(at).get("observedGeneration").cloned();
+        if let (true, Some(generation), Value::Object(condition)) = (left_out(one.get("observedGeneration")), generation, &mut *one) {
+            condition.insert("observedGeneration".to_owned(), generation);
+        }
+    }
+}
+
+/// A decision stays as it was taken where a signer tells it again.
+fn date_conditions(subresource: &str, old: &Value, object: &mut Value, now: &str) {
+    if !matches!(subresource, "approval" | "status") {
         return;
     }
     let before = old.pointer("/status/conditions").and_then(Value::as_array).cloned().unwrap_or_default();

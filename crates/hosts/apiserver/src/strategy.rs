@@ -240,8 +240,11 @@ pub(crate) fn prepare_update(resource: &Resource, subresource: &str, old: &Value
                 let changed = old.pointer("/spec/template") != new.pointer("/spec/template");
                 template_generation(&mut new, if changed { before + 1 } else { before });
             }
-            ("apiextensions.k8s.io", _) if subresource.is_empty() => {
-                crd::store(&mut new);
+            ("apiextensions.k8s.io", _) => {
+                let empty = |list: &Value| list.as_array().is_none_or(Vec::is_empty);
+                if subresource.is_empty() || new.pointer("/status/storedVersions").is_none_or(empty) {
+                    crd::store(&mut new);
+                }
             }
             _ => {}
         }

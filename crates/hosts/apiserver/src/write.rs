@@ -260,7 +260,7 @@ pub(crate) async fn change_applied(
                 tidy_ownership(&mut new);
             }
             new = strategy::prepare_update(resource, part, &old, new);
-            reset::date_conditions(resource, part, &old, &mut new, &now);
+            reset::date(resource, part, &old, &mut new, &now);
             in_go_form(resource, &mut new);
             if ownership == Ownership::Track {
                 converter::fields::track(server, resource, &old, &mut new, call.writer(options, subresource, &now)).await?;

@@ -117,7 +117,12 @@ fn check_spec(spec: &Value, old: Option<&Value>, found: &mut Vec<Violation>) {
     }
     check_versions(&list, found);
     let all_names = spec.get("names").unwrap_or(&empty);
-    check_names(all_names, found);
+    for field in ["plural", "singular", "kind", "listKind"] {
+        if text(all_names, field).is_empty() {
+            found.push(Violation::required(&format!("spec.names.{field}"), ""));
+        }
+    }
+    check_names(all_names, "spec.names", found);
     if let Some(first) = list.first() {
         parts(first, &common, true, "spec", unchanged(first), found);
     }
@@ -186,36 +191,32 @@ fn parts(version: &Value, common: &Common, top: bool, here: &str, unchanged: boo
     }
 }
 
-fn check_names(all: &Value, found: &mut Vec<Violation>) {
-    for field in ["plural", "singular", "kind", "listKind"] {
-        if text(all, field).is_empty() {
-            found.push(Violation::required(&format!("spec.names.{field}"), ""));
-        }
-    }
+/// Checks names of a definition: those that it asks for, or those that it got.
+pub(crate) fn check_names(all: &Value, place: &str, found: &mut Vec<Violation>) {
     for field in ["plural", "singular"] {
         let name = text(all, field);
         if let Some(why) = names::joined(Rule::Label1035, name).filter(|_| !name.is_empty()) {
-            found.push(Violation::invalid(&format!("spec.names.{field}"), &json!(name), &why));
+            found.push(Violation::invalid(&format!("{place}.{field}"), &json!(name), &why));
         }
     }
     for field in ["kind", "listKind"] {
         let name = text(all, field);
         if let Some(why) = names::joined(Rule::Label1035, &name.to_lowercase()).filter(|_| !name.is_empty()) {
             let why = format!("may have mixed case, but should otherwise match: {why}");
-            found.push(Violation::invalid(&format!("spec.names.{field}"), &json!(name), &why));
+            found.push(Violation::invalid(&format!("{place}.{field}"), &json!(name), &why));
         }
     }
     for (index, name) in all.get("shortNames").and_then(Value::as_array).into_iter().flatten().enumerate() {
         if let Some(why) = names::joined(Rule::Label1035, name.as_str().unwrap_or_default()) {
-            found.push(Violation::invalid(&format!("spec.names.shortNames[{index}]"), name, &why));
+            found.push(Violation::invalid(&format!("{place}.shortNames[{index}]"), name, &why));
         }
     }
     if !text(all, "kind").is_empty() && text(all, "kind") == text(all, "listKind") {
-        found.push(Violation::invalid("spec.names.listKind", &json!(text(all, "listKind")), "kind and listKind may not be the same"));
+        found.push(Violation::invalid(&format!("{place}.listKind"), &json!(text(all, "listKind")), "kind and listKind may not be the same"));
     }
     for (index, name) in all.get("categories").and_then(Value::as_array).into_iter().flatten().enumerate() {
         if let Some(why) = names::joined(Rule::Label1035, name.as_str().unwrap_or_default()) {
-            found.push(Violation::invalid(&format!("spec.names.categories[{index}]"), name, &why));
+            found.push(Violation::invalid(&format!("{place}.categories[{index}]"), name, &why));
         }
     }
 }

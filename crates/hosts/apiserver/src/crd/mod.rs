@@ -5,7 +5,7 @@ mod inner;
 mod shared;
 mod status;
 
-pub(crate) use check::check;
+pub(crate) use check::{check, check_names};
 pub(crate) use shared::resources;
 pub(crate) use status::{begin, settle, store};
 

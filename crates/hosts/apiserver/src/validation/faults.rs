@@ -59,6 +59,14 @@ impl Faults {
         self.0.push(Violation { field: field.to_owned(), cause: schema::Cause::Invalid, text });
     }
 
+    /// A list that Kubernetes shows as JSON of its own structs.
+    pub fn invalid_list(&mut self, field: &str, value: &Value, why: &str) {
+        match self.form(field) {
+            Some(form) => self.invalid_inner(field, form, value, why),
+            None => self.invalid(field, value, why),
+        }
+    }
+
     /// A place that is wrong as it is, whatever stands there.
     pub fn wrong(&mut self, field: &str, why: &str) {
         self.0.push(Violation { field: field.to_owned(), cause: schema::Cause::Invalid, text: format!("Invalid value: {why}") });

@@ -25,6 +25,7 @@ pub(crate) mod inner;
 mod ip_address;
 mod job;
 mod job_policies;
+mod job_status;
 mod limit_range;
 mod load_balancer;
 mod metadata;
@@ -34,6 +35,7 @@ mod networking;
 mod node;
 mod node_selector;
 mod pod;
+mod pod_status;
 mod pod_warnings;
 mod policy;
 mod quota;
@@ -54,6 +56,7 @@ mod storage;
 mod volume;
 mod volume_sources;
 mod warnings;
+mod workload_statuses;
 mod workloads;
 
 use schema::{Cause, Violation, validate, validate_all};
@@ -114,7 +117,6 @@ pub(crate) fn check(
             custom(&subject, definition, &mut faults, let_pass);
         } else {
             statuses::check(&subject, &mut faults);
-            native_status(&subject, &mut faults);
             if faults.0.is_empty() && matches!(resource.kind.as_str(), "Service" | "Ingress") {
                 let_pass.extend(load_balancer::warnings(object));
             }
@@ -197,15 +199,6 @@ fn rule(resource: &Resource) -> Rule {
     }
 }
 
-fn native_status(subject: &Subject<'_>, faults: &mut Faults) {
-    match (subject.resource.group.as_str(), subject.resource.kind.as_str()) {
-        ("", "Namespace") => core::phase(subject.object, faults),
-        ("", "ResourceQuota") => quota::status(subject.object, faults),
-        ("", "Service") => load_balancer::of_service(subject, faults),
-        ("networking.k8s.io", "Ingress") => load_balancer::of_ingress(subject, faults),
-        _ => {}
-    }
-}
 
 fn native(subject: &Subject<'_>, faults: &mut Faults) {
     match (subject.resource.group.as_str(), subject.resource.kind.as_str()) {

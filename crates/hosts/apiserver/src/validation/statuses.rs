@@ -1,4 +1,4 @@
-//! What controllers may say of objects: the `status` of autoscalers, budgets, claims, nodes, attachments and certificates.
+//! What controllers may say of objects: their `status`, kind by kind.
 //! Follows the `Validate…StatusUpdate` functions in kubernetes `pkg/apis/*/validation/validation.go`, and apimachinery
 //! `pkg/apis/meta/v1/validation/validation.go` `ValidateConditions`.
 
@@ -6,8 +6,10 @@ use serde_json::{Value, json};
 
 use super::Subject;
 use super::faults::{Faults, child, list, set, text};
-use super::{certificates, node, resources, storage};
-use crate::names;
+use super::{
+    certificates, core, job_status, load_balancer, node, pod_status, quota, resources, storage, workload_statuses,
+};
+use crate::{crd, names};
 
 /// Checks the status of an object of these kinds.
 pub(crate) fn check(subject: &Subject<'_>, faults: &mut Faults) {
@@ -17,6 +19,17 @@ pub(crate) fn check(subject: &Subject<'_>, faults: &mut Faults) {
         ("policy", _) => {
             conditions(status, "status.conditions", faults);
             counts(status, &["disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods"], faults);
+        }
+        ("apps", _) | ("", "ReplicationController") => workload_statuses::check(subject, faults),
+        ("batch", "Job") => job_status::check(subject, faults),
+        ("", "Pod") => pod_status::check(subject, faults),
+        ("", "Namespace") => core::phase(subject.object, faults),
+        ("", "ResourceQuota") => quota::status(subject.object, faults),
+        ("", "Service") => load_balancer::of_service(subject, faults),
+        ("networking.k8s.io", "Ingress") => load_balancer::of_ingress(subject, faults),
+        ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy") => policy(status, faults),
+        ("apiextensions.k8s.io", _) => {
+            crd::check_names(status.get("acceptedNames").unwrap_or(&Value::Null), "status.acceptedNames", &mut faults.0);
         }
         ("", "PersistentVolumeClaim") => claim(status, faults),
         ("", "Node") => {
@@ -30,6 +43,22 @@ pub(crate) fn check(subject: &Subject<'_>, faults: &mut Faults) {
         ("certificates.k8s.io", _) => certificates::check(subject, faults),
         _ => {}
     }
+}
+
+/// What is wrong with a policy's expressions, and its conditions.
+fn policy(status: &Value, faults: &mut Faults) {
+    let warnings = status.get("typeChecking").map(|checked| list(checked, "expressionWarnings")).unwrap_or_default();
+    for (index, one) in warnings.iter().enumerate() {
+        let place = format!("status.typeChecking.expressionWarnings[{index}]");
+        if text(one, "warning").is_empty() {
+            faults.required(&child(&place, "warning"), "");
+        }
+        let field = text(one, "fieldRef");
+        if field.trim().is_empty() {
+            faults.required(&child(&place, "fieldRef"), "");
+        }
+    }
+    conditions(status, "status.conditions", faults);
 }
 
 fn counts(status: &Value, fields: &[&str], faults: &mut Faults) {
