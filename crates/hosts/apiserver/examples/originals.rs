@@ -87,11 +87,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let subjects = questions::subjects();
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let (mut base, mut live) = (Value::Null, Value::Null);
-    for question in questions::questions(&subjects) {
+    for question in &questions::questions(&subjects) {
         let subject = &subjects[question.subject];
         let path = match question.verb {
             Verb::Create => format!("{}?dryRun=All", subject.under),
-            Verb::Update => {
+            Verb::Update | Verb::Status => {
                 let place = format!("{}/{}", subject.under, subject.object["metadata"]["name"].as_str().unwrap_or_default());
                 if question.at.is_empty() {
                     let (status, _, told) = server.ask(Method::POST, &subject.under, &subject.object).await?;
@@ -101,17 +101,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 }
                 // Controllers inside the server may have written since.
                 live = server.ask(Method::GET, &place, &Value::Null).await?.2;
-                format!("{place}?dryRun=All")
+                questions::asked_at(question, &place)
             }
         };
         let method = if question.verb == Verb::Create { Method::POST } else { Method::PUT };
-        let body = question.body(subject, (question.verb == Verb::Update).then_some(&live));
+        let body = question.body(subject, (question.verb != Verb::Create).then_some(&live));
         let mut asked = server.ask(method.clone(), &path, &body).await;
         if asked.is_err() {
             // A connection may have been closed in between; a server that breaks does so again.
             asked = server.ask(method, &path, &body).await;
         }
-        let answer = asked.map_or_else(|_| json!({"status": 0}), |(status, warnings, told)| kept(status, warnings, told));
+        let answer = asked.map_or_else(|_| json!({"status": 0}), |(status, warnings, told)| kept(question.verb, status, warnings, told));
         if question.at.is_empty() {
             writeln!(out, "{answer}")?;
             base = answer;

@@ -50,7 +50,7 @@ async fn answer(router: &Router, question: &Question, subject: &Subject, live: &
     if question.verb == Verb::Create {
         let path = format!("{}?dryRun=All", subject.under);
         let (status, warnings, told) = ask(router, Method::POST, &path, &question.body(subject, None)).await;
-        return kept(status, warnings, told);
+        return kept(question.verb, status, warnings, told);
     }
     let place = format!("{}/{}", subject.under, subject.object["metadata"]["name"].as_str().expect("a name"));
     if question.at.is_empty() {
@@ -60,8 +60,8 @@ async fn answer(router: &Router, question: &Question, subject: &Subject, live: &
     // The server itself may have written since.
     *live = ask(router, Method::GET, &place, &Value::Null).await.2;
     let body = question.body(subject, Some(live));
-    let (status, warnings, told) = ask(router, Method::PUT, &format!("{place}?dryRun=All"), &body).await;
-    kept(status, warnings, told)
+    let (status, warnings, told) = ask(router, Method::PUT, &questions::asked_at(question, &place), &body).await;
+    kept(question.verb, status, warnings, told)
 }
 
 fn server() -> Router {

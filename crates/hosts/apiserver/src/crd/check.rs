@@ -212,7 +212,11 @@ pub(crate) fn check_names(all: &Value, place: &str, found: &mut Vec<Violation>) 
         }
     }
     if !text(all, "kind").is_empty() && text(all, "kind") == text(all, "listKind") {
-        found.push(Violation::invalid(&format!("{place}.listKind"), &json!(text(all, "listKind")), "kind and listKind may not be the same"));
+        found.push(Violation::invalid(
+            &format!("{place}.listKind"),
+            &json!(text(all, "listKind")),
+            "kind and listKind may not be the same",
+        ));
     }
     for (index, name) in all.get("categories").and_then(Value::as_array).into_iter().flatten().enumerate() {
         if let Some(why) = names::joined(Rule::Label1035, name.as_str().unwrap_or_default()) {

@@ -98,10 +98,7 @@ pub(super) fn check(subject: &Subject<'_>, faults: &mut Faults) {
     condition(now.met() && now.failed(), "cannot set SuccessCriteriaMet=True and Failed=true conditions");
     condition(now.met() && now.target(), "cannot set SuccessCriteriaMet=True and FailureTarget=true conditions");
     let policy = set(spec, "successPolicy").is_some();
-    condition(
-        policy && !now.met() && now.complete(),
-        "cannot set Complete=True for Job with SuccessPolicy unless SuccessCriteriaMet=True",
-    );
+    condition(policy && !now.met() && now.complete(), "cannot set Complete=True for Job with SuccessPolicy unless SuccessCriteriaMet=True");
     update(spec, &now, &old, faults);
 }
 

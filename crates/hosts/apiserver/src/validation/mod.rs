@@ -199,7 +199,6 @@ fn rule(resource: &Resource) -> Rule {
     }
 }
 
-
 fn native(subject: &Subject<'_>, faults: &mut Faults) {
     match (subject.resource.group.as_str(), subject.resource.kind.as_str()) {
         ("", "Event") | ("events.k8s.io", _) => event::check(subject, faults),

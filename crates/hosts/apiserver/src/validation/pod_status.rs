@@ -63,9 +63,7 @@ fn endings(now: &[Value], before: &[Value], spec: &Value, containers: &str, plac
     }
     for (index, old) in before.iter().enumerate() {
         let Some(ended) = old.pointer("/state/terminated").filter(|ended| !ended.is_null()) else { continue };
-        let runs = |one: &&Value| {
-            text(one, "name") == text(old, "name") && one.pointer("/state/terminated").is_none_or(Value::is_null)
-        };
+        let runs = |one: &&Value| text(one, "name") == text(old, "name") && one.pointer("/state/terminated").is_none_or(Value::is_null);
         if now.iter().find(runs).is_none() {
             continue;
         }

@@ -6,9 +6,7 @@ use serde_json::{Value, json};
 
 use super::Subject;
 use super::faults::{Faults, child, list, set, text};
-use super::{
-    certificates, core, job_status, load_balancer, node, pod_status, quota, resources, storage, workload_statuses,
-};
+use super::{certificates, core, job_status, load_balancer, node, pod_status, quota, resources, storage, workload_statuses};
 use crate::{crd, names};
 
 /// Checks the status of an object of these kinds.

@@ -1,5 +1,5 @@
 //! Questions to an API server: objects of every kind, each changed in one place, to be created or to be an update of what is
-//! there, as a dry run. What the original answered is in `answers.jsonl`, one line a question, in this order:
+//! there or of its status, as a dry run. What the original answered is in `answers.jsonl`, one line a question, in this order:
 //! `cargo xtask record kubernetes` writes it anew.
 
 use serde_json::{Map, Value, json};
@@ -13,6 +13,8 @@ pub struct Subject {
     pub object: Value,
     /// Whether it is there while updates are asked for.
     pub kept: bool,
+    /// What is said of it, if anything.
+    pub status: Option<Value>,
 }
 
 /// What is done with the changed object.
@@ -20,6 +22,7 @@ pub struct Subject {
 pub enum Verb {
     Create,
     Update,
+    Status,
 }
 
 /// One change of one object.
@@ -39,22 +42,39 @@ pub fn subjects() -> Vec<Subject> {
     let nodes = yaml::nodes(include_str!("objects.yaml")).expect("objects.yaml is YAML");
     let list = yaml::value_of(&nodes[0], yaml::Dialect::Sigs).expect("objects.yaml is a list");
     let list = list.as_array().expect("objects.yaml is a list");
-    let subject = |one: &Value| Subject {
-        under: one["under"].as_str().expect("a path").to_owned(),
-        object: one["object"].clone(),
-        kept: one.get("kept") != Some(&json!(false)),
+    let nodes = yaml::nodes(include_str!("statuses.yaml")).expect("statuses.yaml is YAML");
+    let statuses = yaml::value_of(&nodes[0], yaml::Dialect::Sigs).expect("statuses.yaml is a list");
+    let mut statuses = statuses.as_array().expect("statuses.yaml is a list").clone();
+    let mut subject = |one: &Value| {
+        let object = one["object"].clone();
+        // Each is said of the first object of its kind.
+        let said = statuses.iter().position(|status| status["kind"] == object["kind"]).map(|at| statuses.remove(at)["status"].clone());
+        Subject {
+            under: one["under"].as_str().expect("a path").to_owned(),
+            object,
+            kept: one.get("kept") != Some(&json!(false)),
+            status: said,
+        }
     };
-    list.iter().map(subject).collect()
+    list.iter().map(&mut subject).collect()
 }
 
-/// Returns every question: first what may be created, then what may be updated.
+/// Returns every question: first what may be created, then what may be updated, then what may be said.
 pub fn questions(subjects: &[Subject]) -> Vec<Question> {
     let mut found = Vec::new();
-    for verb in [Verb::Create, Verb::Update] {
-        for (index, subject) in subjects.iter().enumerate().filter(|(_, subject)| verb == Verb::Create || subject.kept) {
+    for verb in [Verb::Create, Verb::Update, Verb::Status] {
+        let asked = |subject: &Subject| match verb {
+            Verb::Create => true,
+            Verb::Update => subject.kept,
+            Verb::Status => subject.status.is_some(),
+        };
+        for (index, subject) in subjects.iter().enumerate().filter(|(_, subject)| asked(subject)) {
             found.push(Question { subject: index, verb, at: String::new(), to: None });
             let mut places = Vec::new();
-            collect(&subject.object, "", &mut places);
+            match &subject.status {
+                Some(status) if verb == Verb::Status => collect(status, "/status", &mut places),
+                _ => collect(&subject.object, "", &mut places),
+            }
             for (at, value) in places {
                 let choices = instead(value);
                 // Which of them is asked depends on nothing but the place, so that a new object changes no other's questions.
@@ -112,6 +132,16 @@ fn instead(value: &Value) -> Vec<Option<Value>> {
     [None].into_iter().chain(list.into_iter().map(Some)).collect()
 }
 
+/// Returns where the change of an object is asked for. The first thing said of an object stays, so that what may follow it is
+/// asked; all else is a dry run.
+pub fn asked_at(question: &Question, place: &str) -> String {
+    match question.verb {
+        Verb::Status if question.at.is_empty() => format!("{place}/status"),
+        Verb::Status => format!("{place}/status?dryRun=All"),
+        Verb::Create | Verb::Update => format!("{place}?dryRun=All"),
+    }
+}
+
 impl Question {
     /// Returns the object as it is sent: changed from what was created, or from what is there.
     pub fn body(&self, subject: &Subject, live: Option<&Value>) -> Value {
@@ -120,6 +150,9 @@ impl Question {
             && let Value::Object(map) = &mut body
         {
             map.remove("status");
+            if let (Verb::Status, Some(status)) = (self.verb, &subject.status) {
+                map.insert("status".to_owned(), status.clone());
+            }
             map["metadata"].as_object_mut().map(|metadata| metadata.remove("managedFields"));
         }
         if let Some((parent, last)) = self.at.rsplit_once('/') {
@@ -155,10 +188,11 @@ impl Question {
 
 /// Brings an answer into the form that is kept: what was decided, what was said, and of an object that was taken what is not
 /// chance.
-pub fn kept(status: u16, warnings: Vec<String>, mut body: Value) -> Value {
+pub fn kept(verb: Verb, status: u16, warnings: Vec<String>, mut body: Value) -> Value {
     let mut answer = if status < 300 {
         if let Value::Object(map) = &mut body {
-            map.remove("status");
+            // What is said is all that matters then.
+            map.retain(|name, _| (name == "status") == (verb == Verb::Status));
         }
         if let Some(Value::Object(metadata)) = body.get_mut("metadata") {
             for name in ["uid", "resourceVersion", "creationTimestamp", "managedFields"] {
@@ -177,7 +211,7 @@ pub fn kept(status: u16, warnings: Vec<String>, mut body: Value) -> Value {
     answer
 }
 
-/// Addresses and ports are as they come.
+/// Addresses and ports are as they come, and so is the time.
 fn strip(value: &mut Value) {
     match value {
         Value::Object(map) => {
@@ -185,6 +219,9 @@ fn strip(value: &mut Value) {
                 if map.get(name).is_some_and(|value| value != "None") {
                     map.remove(name);
                 }
+            }
+            if let Some(since) = map.get_mut("lastPhaseTransitionTime").filter(|since| **since != "2026-01-01T00:00:00Z") {
+                *since = json!("now");
             }
             map.values_mut().for_each(strip);
         }
