@@ -2,6 +2,8 @@
 //! may say, and both ways of naming a claim's source. Follows the `strategy.go` files in kubernetes `pkg/registry`, and
 //! `pkg/api/persistentvolumeclaim/util.go`.
 
+use std::collections::{HashMap, VecDeque};
+
 use model::Caller;
 use serde_json::{Map, Value, json};
 
@@ -162,10 +164,13 @@ fn keep_of_pod(old: &Value, object: &mut Value) {
             status.insert(field.to_owned(), value.clone());
         }
     }
-    let mut known: Vec<&Value> = before.get("conditions").and_then(Value::as_array).into_iter().flatten().collect();
+    let kind = |one: &Value| one["type"].as_str().unwrap_or_default().to_owned();
+    let mut known: HashMap<String, VecDeque<Option<Value>>> = HashMap::new();
+    for one in before.get("conditions").and_then(Value::as_array).into_iter().flatten() {
+        known.entry(kind(one)).or_default().push_back(one.get("observedGeneration").cloned());
+    }
     for one in status.get_mut("conditions").and_then(Value::as_array_mut).into_iter().flatten() {
-        let Some(at) = known.iter().position(|other| other["type"] == one["type"]) else { continue };
-        let generation = known.remove(at).get("observedGeneration").cloned();
+        let Some(generation) = known.get_mut(&kind(one)).and_then(VecDeque::pop_front) else { continue };
         if let (true, Some(generation), Value::Object(condition)) = (left_out(one.get("observedGeneration")), generation, &mut *one) {
             condition.insert("observedGeneration".to_owned(), generation);
         }

@@ -64,24 +64,14 @@ pub(super) fn check(subject: &Subject<'_>, faults: &mut Faults) {
     let changed = |name: &str| now.field(name) != old.field(name);
     let (complete, failed) = (now.complete() != old.complete(), now.failed() != old.failed());
     let finished = now.finished() != old.finished();
-    let mut condition = |wrong: bool, why: &str| {
-        if wrong {
-            faults.wrong("status.conditions", why);
-        }
-    };
-    condition((complete || failed) && now.complete() && now.failed(), "cannot set Complete=True and Failed=true conditions");
+    refuse((complete || failed) && now.complete() && now.failed(), "cannot set Complete=True and Failed=true conditions", faults);
     let targeted = now.target() != old.target();
-    condition((complete || targeted) && now.complete() && now.target(), "cannot set Complete=True and FailureTarget=true conditions");
+    refuse((complete || targeted) && now.complete() && now.target(), "cannot set Complete=True and FailureTarget=true conditions", faults);
     times(&now, complete, changed("startTime"), changed("completionTime"), faults);
-    let mut condition = |wrong: bool, why: &str| {
-        if wrong {
-            faults.wrong("status.conditions", why);
-        }
-    };
     let without_target = (failed || changed("failedIndexes")) && now.failed() && !now.target();
-    condition(without_target, "cannot set Failed=True condition without the FailureTarget=true condition");
+    refuse(without_target, "cannot set Failed=True condition without the FailureTarget=true condition", faults);
     let without_criteria = (complete || now.met() != old.met()) && now.complete() && !now.met();
-    condition(without_criteria, "cannot set Complete=True condition without the SuccessCriteriaMet=true condition");
+    refuse(without_criteria, "cannot set Complete=True condition without the SuccessCriteriaMet=true condition", faults);
     over(spec, &now, finished, &changed, faults);
     indexes(spec, &now, &changed, faults);
     if (finished || changed("terminating")) && now.number("terminating") > 0 && now.finished() {
@@ -90,16 +80,21 @@ pub(super) fn check(subject: &Subject<'_>, faults: &mut Faults) {
     if (changed("ready") || changed("active")) && now.field("ready").is_some() && now.number("ready") > now.number("active") {
         faults.invalid("status.ready", &json!(now.number("ready")), "cannot set more ready pods than active");
     }
-    let mut condition = |wrong: bool, why: &str| {
-        if wrong {
-            faults.wrong("status.conditions", why);
-        }
-    };
-    condition(now.met() && now.failed(), "cannot set SuccessCriteriaMet=True and Failed=true conditions");
-    condition(now.met() && now.target(), "cannot set SuccessCriteriaMet=True and FailureTarget=true conditions");
+    refuse(now.met() && now.failed(), "cannot set SuccessCriteriaMet=True and Failed=true conditions", faults);
+    refuse(now.met() && now.target(), "cannot set SuccessCriteriaMet=True and FailureTarget=true conditions", faults);
     let policy = set(spec, "successPolicy").is_some();
-    condition(policy && !now.met() && now.complete(), "cannot set Complete=True for Job with SuccessPolicy unless SuccessCriteriaMet=True");
+    refuse(
+        policy && !now.met() && now.complete(),
+        "cannot set Complete=True for Job with SuccessPolicy unless SuccessCriteriaMet=True",
+        faults,
+    );
     update(spec, &now, &old, faults);
+}
+
+fn refuse(wrong: bool, why: &str, faults: &mut Faults) {
+    if wrong {
+        faults.wrong("status.conditions", why);
+    }
 }
 
 /// Pods that are not counted yet are each there once.
@@ -231,9 +226,8 @@ fn overlap(done: &[(i64, i64)], lost: &[(i64, i64)]) -> Option<i64> {
 /// What was said of a Job's end stays said.
 fn update(spec: &Value, now: &Told<'_>, old: &Told<'_>, faults: &mut Faults) {
     for kind in ["Failed", "Complete", "FailureTarget"] {
-        if old.is(kind, "True") && !now.is(kind, "True") {
-            faults.wrong("status.conditions", &format!("cannot disable the terminal {kind}=True condition"));
-        }
+        let disabled = old.is(kind, "True") && !now.is(kind, "True");
+        refuse(disabled, &format!("cannot disable the terminal {kind}=True condition"), faults);
     }
     if now.number("failed") < old.number("failed") {
         faults.invalid("status.failed", &json!(now.number("failed")), "cannot decrease the failed counter");
@@ -253,11 +247,7 @@ fn update(spec: &Value, now: &Told<'_>, old: &Told<'_>, faults: &mut Faults) {
     if !resumes && before.is_some() && start != before && spec.get("suspend") != Some(&json!(true)) {
         faults.invalid("status.startTime", start.unwrap_or(NONE), "field is immutable for unsuspended job once set");
     }
-    if old.met() && !now.met() {
-        faults.wrong("status.conditions", "cannot disable the SuccessCriteriaMet=True condition");
-    }
-    if old.complete() && !old.met() && now.met() {
-        let why = "cannot set SuccessCriteriaMet=True for Job already has Complete=true conditions";
-        faults.wrong("status.conditions", why);
-    }
+    refuse(old.met() && !now.met(), "cannot disable the SuccessCriteriaMet=True condition", faults);
+    let late = old.complete() && !old.met() && now.met();
+    refuse(late, "cannot set SuccessCriteriaMet=True for Job already has Complete=true conditions", faults);
 }

@@ -1,5 +1,7 @@
 //! What may be said of a Pod. Follows kubernetes `pkg/apis/core/validation/validation.go` `ValidatePodStatusUpdate`.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::{Value, json};
 
 use super::faults::{Faults, list, or_null, set, text};
@@ -61,15 +63,14 @@ fn endings(now: &[Value], before: &[Value], spec: &Value, containers: &str, plac
     if restarts_all && !containers.is_empty() {
         return;
     }
-    for (index, old) in before.iter().enumerate() {
-        let Some(ended) = old.pointer("/state/terminated").filter(|ended| !ended.is_null()) else { continue };
-        let runs = |one: &&Value| text(one, "name") == text(old, "name") && one.pointer("/state/terminated").is_none_or(Value::is_null);
-        if now.iter().find(runs).is_none() {
-            continue;
-        }
-        let code = ended.get("exitCode").and_then(Value::as_i64).unwrap_or(0);
-        let container = list(spec, containers).iter().find(|one| text(one, "name") == text(old, "name"));
-        if !container.is_some_and(|container| starts_again(container, spec, code)) {
+    let over = |one: &Value| one.pointer("/state/terminated").is_some_and(|ended| !ended.is_null());
+    let running: HashSet<&str> = now.iter().filter(|one| !over(one)).map(|one| text(one, "name")).collect();
+    let containers: HashMap<&str, &Value> = list(spec, containers).iter().map(|one| (text(one, "name"), one)).collect();
+    for (index, old) in before.iter().enumerate().filter(|(_, old)| over(old)) {
+        let name = text(old, "name");
+        let code = old.pointer("/state/terminated/exitCode").and_then(Value::as_i64).unwrap_or(0);
+        let may = containers.get(name).is_some_and(|container| starts_again(container, spec, code));
+        if running.contains(name) && !may {
             faults.forbidden(&format!("{place}[{index}].state"), "may not be transitioned to non-terminated state");
         }
     }

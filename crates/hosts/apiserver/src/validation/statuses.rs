@@ -65,11 +65,11 @@ fn counts(status: &Value, fields: &[&str], faults: &mut Faults) {
 
 /// Checks conditions of the common form.
 fn conditions(status: &Value, path: &str, faults: &mut Faults) {
-    let all = list(status, "conditions");
-    for (index, one) in all.iter().enumerate() {
+    let mut seen = std::collections::HashSet::new();
+    for (index, one) in list(status, "conditions").iter().enumerate() {
         let here = format!("{path}[{index}]");
         let kind = text(one, "type");
-        if all[..index].iter().any(|other| text(other, "type") == kind) {
+        if !seen.insert(kind) {
             faults.duplicate(&child(&here, "type"), &json!(kind));
         }
         condition(one, &here, faults);
