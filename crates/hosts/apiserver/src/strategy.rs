@@ -142,9 +142,16 @@ pub(crate) fn label_namespace(namespace: &mut Value) {
     }
 }
 
-fn quality(pod: &Value) -> &'static str {
-    let containers: Vec<&Value> =
-        ["containers", "initContainers"].iter().filter_map(|list| pod.get("spec")?.get(list)?.as_array()).flatten().collect();
+/// Returns how much a Pod may count on what it asks for: what the whole of it is given says so, or what its containers are
+/// (kubernetes `pkg/apis/core/helper/qos/qos.go`).
+pub(crate) fn quality(pod: &Value) -> &'static str {
+    let given = |of: &Value| {
+        ["requests", "limits"].iter().any(|part| of["resources"][*part].as_object().is_some_and(|amounts| !amounts.is_empty()))
+    };
+    let containers: Vec<&Value> = match pod.get("spec") {
+        Some(spec) if given(spec) => vec![spec],
+        _ => ["containers", "initContainers"].iter().filter_map(|list| pod.get("spec")?.get(list)?.as_array()).flatten().collect(),
+    };
     let part = |container: &Value, name: &str| {
         container.pointer(&format!("/resources/{name}")).and_then(Value::as_object).cloned().unwrap_or_default()
     };
@@ -294,19 +301,37 @@ fn with_finalizers_of(old: &Value, new: &Value) -> Value {
     result
 }
 
-/// Takes only what containers may use.
+/// Takes only what a Pod and its containers may use. Where the containers are others, all is taken, which validation refuses
+/// (kubernetes `pkg/registry/core/pod/strategy.go` `dropNonResizeUpdates`).
 fn with_resources_of(old: &Value, new: &Value) -> Value {
+    let listed = |pod: &Value, list: &str| pod["spec"][list].as_array().cloned().unwrap_or_default();
+    let lists = ["containers", "initContainers"];
+    if lists.iter().any(|list| listed(old, list).len() != listed(new, list).len()) {
+        return new.clone();
+    }
     let mut result = old.clone();
-    result["metadata"] = new["metadata"].clone();
-    for list in ["containers", "initContainers"] {
-        for container in result.pointer_mut(&format!("/spec/{list}")).and_then(Value::as_array_mut).into_iter().flatten() {
-            let wanted = new.pointer(&format!("/spec/{list}")).and_then(Value::as_array).into_iter().flatten();
-            let Some(wanted) = wanted.clone().find(|one| one.get("name") == container.get("name")) else { continue };
-            for field in ["resources", "resizePolicy"] {
-                if let Some(value) = wanted.get(field) {
-                    container[field] = value.clone();
-                }
-            }
+    for field in ["resourceVersion", "managedFields"] {
+        if let Some(value) = new["metadata"].get(field) {
+            result["metadata"][field] = value.clone();
+        }
+    }
+    let take = |place: &mut Value, from: &Value, field: &str| {
+        let Value::Object(map) = place else { return };
+        match from.get(field) {
+            Some(value) => drop(map.insert(field.to_owned(), value.clone())),
+            None => drop(map.remove(field)),
+        }
+    };
+    take(&mut result["spec"], &new["spec"], "resources");
+    for list in lists {
+        let wanted = listed(new, list);
+        let Some(containers) = result["spec"].get_mut(list).and_then(Value::as_array_mut) else { continue };
+        if containers.iter().zip(&wanted).any(|(one, other)| one.get("name") != other.get("name")) {
+            *containers = wanted;
+            continue;
+        }
+        for (container, wanted) in containers.iter_mut().zip(&wanted) {
+            ["resources", "resizePolicy"].iter().for_each(|field| take(container, wanted, field));
         }
     }
     result

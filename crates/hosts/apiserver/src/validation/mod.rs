@@ -35,6 +35,7 @@ mod networking;
 mod node;
 mod node_selector;
 mod pod;
+mod pod_resize;
 mod pod_status;
 mod pod_warnings;
 mod policy;

@@ -120,3 +120,39 @@ async fn containers_are_added_only_by_their_own_way() {
     refused(world.merge(&place, added(json!({"image": "other"}))).await, 422, "may not be changed");
     refused(world.merge(&place, json!({"spec": {"ephemeralContainers": null}})).await, 422, "may not be removed");
 }
+
+#[tokio::test]
+async fn what_runs_is_given_more_or_less_of_processors_and_memory_alone() {
+    let world = World::new();
+    let pods = "/api/v1/namespaces/default/pods";
+    let amounts = |cpu: &str| json!({"requests": {"cpu": cpu}, "limits": {"cpu": "2", "memory": "1Gi"}});
+    let pod =
+        |containers: Value| json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"}, "spec": {"containers": containers}});
+    ok(world.post(pods, pod(json!([{"name": "c", "image": "i", "resources": amounts("1")}, {"name": "d", "image": "i"}]))).await);
+    let resize = format!("{pods}/web/resize?dryRun=All");
+    let wrong = |why: &str| format!("Pod \"web\" is invalid: {why}");
+    for (containers, wanted) in [
+        (json!([{"name": "c", "image": "other", "resources": amounts("500m")}, {"name": "d"}]), String::new()),
+        (
+            json!([{"name": "c", "resources": {"requests": {"cpu": "1", "memory": "1Gi"}}}, {"name": "d"}]),
+            wrong("spec.containers[0].resources.limits: Forbidden: resource limits cannot be removed"),
+        ),
+        (
+            json!([{"name": "c", "resources": amounts("1")}, {"name": "d", "resources": {"requests": {"ephemeral-storage": "1Gi"}}}]),
+            wrong("spec: Forbidden: only cpu and memory resources are mutable"),
+        ),
+        (
+            json!([{"name": "c", "image": "i", "resources": amounts("1")}, {"name": "e", "image": "i"}]),
+            wrong("spec.containers[1].name: Forbidden: containers may not be renamed or reordered on resize"),
+        ),
+    ] {
+        let (status, told) = world.merge(&resize, json!({"metadata": {"labels": {"a": "b"}}, "spec": {"containers": containers}})).await;
+        if wanted.is_empty() {
+            assert_eq!(status, 200, "{told}");
+            assert_eq!(told["spec"]["containers"][0]["resources"]["requests"]["cpu"], "500m");
+            assert_eq!((&told["spec"]["containers"][0]["image"], told["metadata"].get("labels")), (&json!("i"), None));
+        } else {
+            assert_eq!(told["message"], json!(wanted));
+        }
+    }
+}

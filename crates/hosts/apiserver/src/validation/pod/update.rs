@@ -7,7 +7,7 @@ use super::super::Subject;
 use super::super::faults::{Faults, list, or_null, set, text};
 use super::{annotations, containers, scheduling, system};
 use crate::typed::{self, Type};
-use crate::validation::difference;
+use crate::validation::{difference, pod_resize};
 
 const WHY: &str = "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
 
@@ -33,8 +33,10 @@ pub(crate) fn check(subject: &Subject<'_>, faults: &mut Faults) {
         Some(old) => {
             annotations::changed(metadata, or_null(old, &["metadata"]), faults);
             annotations::check(metadata, spec, "metadata.annotations", faults);
-            if subject.subresource.is_empty() {
-                changed(spec, or_null(old, &["spec"]), faults);
+            match subject.subresource {
+                "" => changed(spec, or_null(old, &["spec"]), faults),
+                "resize" => pod_resize::check(subject, old, faults),
+                _ => {}
             }
         }
     }
