@@ -8,7 +8,9 @@ use base64::Engine as _;
 use http::{HeaderMap, header};
 use serde_json::{Value, json};
 
+use crate::call::Call;
 use crate::catalog::Resource;
+use crate::object::meta;
 use crate::request::FieldValidation;
 use crate::status::{ApiError, ApiResult};
 use crate::typed::json::{Node, parse};
@@ -184,13 +186,42 @@ fn unhandled(resource: &Resource, why: &str) -> ApiError {
     ))
 }
 
+/// Reads what is sent to a subresource: an object of this kind and no other, in the namespace of the path. What nobody knows in
+/// it is said, or refused.
+pub(crate) fn spoken(call: &Call, validation: FieldValidation, api_version: &str, kind: &str) -> ApiResult<Value> {
+    let document = body(&call.headers, &call.body, kind)?;
+    let (given_version, given) = identity(api_version, kind, &document)?;
+    let refused = |version: &str, given: &str, why: &str| {
+        ApiError::bad_request(format!("{given} in version {:?} cannot be handled as a {kind}: {why}", version_of(version)))
+    };
+    // Evictions were asked for in another version before, which is still spoken.
+    let older = kind == "Eviction" && given_version == "policy/v1beta1";
+    if (given_version != api_version && !older) || given != kind {
+        return Err(refused(&given_version, &given, &not_registered(&given_version, &given)));
+    }
+    let Some(form) = typed::by_kind(api_version, kind) else { return Ok(document.value()) };
+    let (object, unknown) = typed::read(form, &document.node).map_err(|Unread(why)| refused(api_version, kind, &why))?;
+    match validation {
+        FieldValidation::Strict if !unknown.is_empty() => {
+            return Err(refused(api_version, kind, &format!("strict decoding error: {}", unknown.join(", "))));
+        }
+        FieldValidation::Warn => call.say(&unknown),
+        FieldValidation::Strict | FieldValidation::Ignore => {}
+    }
+    let stated = meta(&object, "namespace");
+    if !stated.is_empty() && stated != call.place.namespace {
+        return Err(ApiError::bad_request("the namespace of the provided object does not match the namespace sent on the request"));
+    }
+    Ok(object)
+}
+
 /// Reads what an object says it is; absent is what the path says.
-fn identity(resource: &Resource, document: &Document) -> ApiResult<(String, String)> {
+fn identity(own_version: &str, own_kind: &str, document: &Document) -> ApiResult<(String, String)> {
     let node = &document.node;
     let unread = |why: String| {
         ApiError::bad_request(format!(
-            "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse error: {why} ({})",
-            resource.kind, document.start
+            "the object provided is unrecognized (must be of type {own_kind}): couldn't get version/kind; json parse error: {why} ({})",
+            document.start
         ))
     };
     let fields = match node {
@@ -212,10 +243,10 @@ fn identity(resource: &Resource, document: &Document) -> ApiResult<(String, Stri
         }
     }
     if api_version.is_empty() {
-        resource.api_version.clone_into(&mut api_version);
+        own_version.clone_into(&mut api_version);
     }
     if kind.is_empty() {
-        resource.kind.clone_into(&mut kind);
+        own_kind.clone_into(&mut kind);
     }
     Ok((api_version, kind))
 }
@@ -245,7 +276,7 @@ fn misplaced(resource: &Resource, node: &Node, api_version: &str, kind: &str) ->
 
 /// One of Kubernetes' own kinds.
 fn native(resource: &Resource, document: &Document) -> ApiResult<(Value, Vec<String>)> {
-    let (api_version, kind) = identity(resource, document)?;
+    let (api_version, kind) = identity(&resource.api_version, &resource.kind, document)?;
     if kind != resource.kind || api_version != resource.api_version {
         return Err(misplaced(resource, &document.node, &api_version, &kind));
     }
@@ -261,7 +292,7 @@ fn native(resource: &Resource, document: &Document) -> ApiResult<(Value, Vec<Str
 
 /// A custom resource: its metadata is ObjectMeta, its nulls go, what is unknown is pruned and named.
 fn custom(resource: &Resource, document: &Document) -> ApiResult<(Value, Vec<String>)> {
-    let (api_version, kind) = identity(resource, document)?;
+    let (api_version, kind) = identity(&resource.api_version, &resource.kind, document)?;
     let mut object = document.node.value();
     if object.is_null() {
         object = json!({});

@@ -95,6 +95,11 @@ impl Removal {
         } else {
             options = delete_options(call)?;
         }
+        Ok((Self::of(call, &options)?, options))
+    }
+
+    /// Reads options that were sent.
+    pub fn of(call: &Call, options: &Value) -> ApiResult<Self> {
         let text = |path: &str| options.pointer(path).and_then(Value::as_str).map(str::to_owned);
         let mut found = Vec::new();
         let policy = match (text("/propagationPolicy").as_deref(), options.get("orphanDependents").and_then(Value::as_bool)) {
@@ -126,14 +131,13 @@ impl Removal {
         if !found.is_empty() {
             return Err(ApiError::invalid("meta.k8s.io", "DeleteOptions", "", &found));
         }
-        let removal = Self {
+        Ok(Self {
             policy,
             grace: options.get("gracePeriodSeconds").and_then(Value::as_i64),
             uid: text("/preconditions/uid"),
             revision: text("/preconditions/resourceVersion"),
             dry_run: !dry.is_empty(),
-        };
-        Ok((removal, options))
+        })
     }
 }
 

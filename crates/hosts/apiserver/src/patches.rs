@@ -353,6 +353,20 @@ fn refusal(call: &Call, error: ApplyError, stated: &str) -> ApiError {
     }
 }
 
+/// Says why a Scale was not applied: whoever owns replicas owns them in its version.
+pub(crate) fn refusal_of_scale(call: &Call, error: ApplyError, version: &str) -> ApiError {
+    let own = format!(" using {}", call.resource.api_version);
+    match error {
+        ApplyError::Conflicts(mut conflicts) => {
+            for one in &mut conflicts.0 {
+                one.owner = one.owner.replace(&own, &format!(" using {version}"));
+            }
+            conflict(&conflicts)
+        }
+        other => refusal(call, other, &call.place.namespace),
+    }
+}
+
 fn conflict(conflicts: &Conflicts) -> ApiError {
     let causes: Vec<Value> = conflicts
         .0

@@ -48,19 +48,14 @@ pub(crate) fn node(pod: &Value) -> &str {
 
 /// Deletes a Pod as far as the budgets allow it. Follows kubernetes/kubernetes `pkg/registry/core/pod/storage/eviction.go`.
 async fn evict(call: &Call) -> ApiResult<Response> {
-    let eviction = decode::body(&call.headers, &call.body, "Eviction")?.value();
-    let known = matches!(eviction["apiVersion"].as_str(), None | Some("policy/v1" | "policy/v1beta1"));
-    if !known || !matches!(eviction["kind"].as_str(), None | Some("Eviction")) {
-        let message = format!("no kind {} is registered for version {}", eviction["kind"], eviction["apiVersion"]);
-        return Err(ApiError::bad_request(message));
-    }
+    let options = call.options("CreateOptions", false)?;
+    let eviction = decode::spoken(call, options.validation, "policy/v1", "Eviction")?;
     if meta(&eviction, "name") != call.place.name {
         return Err(ApiError::bad_request("name in URL does not match name in Eviction object"));
     }
     let pod = live(call)?;
-    let options = call.options("CreateOptions", false)?;
     let wished = eviction.get("deleteOptions").cloned().unwrap_or_else(|| json!({}));
-    let text = |path: &str| wished.pointer(path).and_then(Value::as_str).map(str::to_owned);
+    let removal = Removal::of(call, &wished)?;
     let dry_run = options.dry_run || list(&wished, "/dryRun").iter().any(|one| one == "All");
     let ask = Ask::of(call, "CREATE", &WriteOptions { dry_run, ..options }, &call.place.name);
     let ask = Ask { kind: Some(("policy", "v1", "Eviction")), ..ask };
@@ -69,13 +64,7 @@ async fn evict(call: &Call) -> ApiResult<Response> {
     if !passes(&pod) {
         spend(call, &pod, dry_run).await?;
     }
-    let removal = Removal {
-        grace: wished.get("gracePeriodSeconds").and_then(Value::as_i64),
-        uid: text("/preconditions/uid"),
-        revision: text("/preconditions/resourceVersion"),
-        dry_run,
-        ..Removal::default()
-    };
+    let removal = Removal { dry_run, ..removal };
     let (server, resource, key) = (&call.server, &call.resource, call.key());
     delete::check(resource, &call.place.name, &pod, &removal)?;
     let outcome = delete::remove(server, resource, &key, &call.place.name, &removal).await?;

@@ -233,7 +233,8 @@ async fn dispatch(call: &Call, method: Method) -> ApiResult<Response> {
         },
         "token" if resource.subresources.others.iter().any(|one| one == "token") => match method {
             Method::POST => {
-                let review = decode::body(&call.headers, &call.body, "TokenRequest")?.value();
+                let validation = call.options("CreateOptions", false)?.validation;
+                let review = decode::spoken(call, validation, "authentication.k8s.io/v1", "TokenRequest")?;
                 Ok(json_response(StatusCode::CREATED, typed::encoded(&token::request(call, &review)?)))
             }
             _ => Err(ApiError::method_not_allowed()),

@@ -30,7 +30,12 @@ pub(crate) async fn answer(call: &Call, method: &Method) -> ApiResult<Response> 
         }
         Method::PUT => {
             let options = call.options("UpdateOptions", false)?;
-            let body = decode::body(&call.headers, &call.body, "Scale")?.value();
+            let body = decode::spoken(call, options.validation, VERSION, "Scale")?;
+            match meta(&body, "name") {
+                "" => return Err(write::undeterminable(&call.place.name)),
+                given if given != call.place.name => return Err(write::misnamed(given, &call.place.name)),
+                _ => {}
+            }
             let make = |live: &Value| scaled(resource, live, &scale, &body).map(|object| made(live, &scale, object));
             write::change(call, &options, "scale", make).await?
         }
@@ -80,7 +85,7 @@ async fn patch(call: &Call, scale: &Scale) -> ApiResult<(Written, Vec<String>)> 
                 empty: &call.resource.empty,
             };
             let object = patch::apply(Some(live), &part, writer, options.force, &call.resource.shape, &FieldSet::default())
-                .map_err(|error| ApiError::new(409, "Conflict", error.to_string()))?;
+                .map_err(|error| patches::refusal_of_scale(call, error, VERSION))?;
             Ok(Made { object, ownership: Ownership::Written, warnings: Vec::new() })
         };
         return write::change(call, &options, "scale", make).await;
@@ -109,9 +114,6 @@ fn set(object: &mut Value, path: &[String], value: Value) {
 
 /// Returns the object with the replicas of a Scale.
 fn scaled(resource: &Resource, live: &Value, scale: &Scale, wanted: &Value) -> ApiResult<Value> {
-    if wanted.get("kind").is_some_and(|kind| kind != "Scale") {
-        return Err(ApiError::bad_request("the body of the request must be a Scale"));
-    }
     let mut object = live.clone();
     let replicas = wanted.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(0);
     if replicas < 0 {
@@ -149,7 +151,11 @@ fn shown(object: &Value, resource: &Resource, scale: &Scale) -> Value {
         Some(selector @ Value::Object(_)) => status["selector"] = json!(labels(selector)),
         _ => {}
     }
-    json!({"kind": "Scale", "apiVersion": VERSION, "metadata": metadata, "spec": {"replicas": number(&scale.replicas)}, "status": status})
+    let mut spec = json!({});
+    if number(&scale.replicas) != 0 {
+        spec["replicas"] = json!(number(&scale.replicas));
+    }
+    json!({"kind": "Scale", "apiVersion": VERSION, "metadata": metadata, "spec": spec, "status": status})
 }
 
 fn labels(selector: &Value) -> String {

@@ -244,7 +244,7 @@ pub(crate) async fn change_applied(
             return Err(undeterminable(name));
         }
         if given != name {
-            return Err(ApiError::bad_request(format!("the name of the object ({given}) does not match the name on the URL ({name})")));
+            return Err(misnamed(given, name));
         }
         let stated = meta(&object, "namespace");
         if resource.namespaced && !stated.is_empty() && stated != call.place.namespace {
@@ -331,7 +331,13 @@ fn tidy_ownership(object: &mut Value) {
     }
 }
 
-fn undeterminable(name: &str) -> ApiError {
+/// Says that an object of another name was sent.
+pub(crate) fn misnamed(given: &str, name: &str) -> ApiError {
+    ApiError::bad_request(format!("the name of the object ({given}) does not match the name on the URL ({name})"))
+}
+
+/// Says that an object without a name was sent.
+pub(crate) fn undeterminable(name: &str) -> ApiError {
     ApiError::bad_request(format!("the name of the object ({name} based on URL) was undeterminable: name must be provided"))
 }
 
@@ -387,20 +393,28 @@ pub(crate) async fn written(server: &Arc<Server>, resource: &Resource, object: &
 /// Answers POST on a Pod's `binding`: says on which node it runs.
 pub(crate) async fn bind(call: &Call) -> ApiResult<Response> {
     let options = call.options("CreateOptions", false)?;
-    let binding = decode::body(&call.headers, &call.body, "Binding")?.value();
-    let node = binding.pointer("/target/name").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let stated = meta(&binding, "namespace");
-    if !stated.is_empty() && stated != call.place.namespace {
-        return Err(ApiError::bad_request("the namespace of the provided object does not match the namespace sent on the request"));
-    }
+    let binding = decode::spoken(call, options.validation, "v1", "Binding")?;
+    let target = |field: &str| binding["target"][field].as_str().unwrap_or_default().to_owned();
+    let (kind, node) = (target("kind"), target("name"));
     if meta(&binding, "name") != call.place.name {
         return Err(ApiError::bad_request("name in URL does not match name in Binding object"));
     }
-    if binding.get("kind").is_some_and(|kind| kind != "Binding") || node.is_empty() {
-        return Err(ApiError::bad_request("the body of the request must be a Binding with target.name"));
+    // Upstream answers 500 to both.
+    if !matches!(kind.as_str(), "" | "Node") {
+        let why = format!("target.kind: Unsupported value: {kind:?}: supported values: \"Node\", \"<empty>\"");
+        return Err(ApiError::bad_request(why));
+    }
+    if node.is_empty() {
+        return Err(ApiError::bad_request("target.name: Required value"));
     }
     let now = call.server.now();
-    let make = |live: &Value| pods::bound(call, live, &node, &now);
+    let make = |live: &Value| {
+        let mut made = pods::bound(call, live, &node, &now)?;
+        if let Some(uid) = binding["metadata"].get("uid") {
+            meta_mut(&mut made.object).insert("uid".to_owned(), uid.clone());
+        }
+        Ok(made)
+    };
     change(call, &options, "binding", make).await?;
     let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
     Ok(crate::status::json_response(StatusCode::CREATED, typed::encoded(&status)))
@@ -443,9 +457,7 @@ pub(crate) async fn update(call: &Call) -> ApiResult<Response> {
     }
     match meta(&object, "name") {
         "" => return Err(undeterminable(name)),
-        other if other != name => {
-            return Err(ApiError::bad_request(format!("the name of the object ({other}) does not match the name on the URL ({name})")));
-        }
+        other if other != name => return Err(misnamed(other, name)),
         _ => {}
     }
     let unversioned = matches!(meta(&object, "resourceVersion"), "" | "0");

@@ -156,3 +156,59 @@ async fn what_runs_is_given_more_or_less_of_processors_and_memory_alone() {
         }
     }
 }
+
+#[tokio::test]
+async fn what_is_sent_to_a_part_of_an_object_is_read_as_go_reads_it() {
+    let world = World::new();
+    let core = "/api/v1/namespaces/default";
+    let apps = "/apis/apps/v1/namespaces/default/deployments";
+    let template = json!({"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}});
+    let spec = json!({"selector": {"matchLabels": {"a": "b"}}, "template": template});
+    ok(world.post(apps, json!({"metadata": {"name": "web"}, "spec": spec})).await);
+    ok(world
+        .post(&format!("{core}/pods"), json!({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}))
+        .await);
+    let scale = format!("{apps}/web/scale");
+    let named = |name: &str, replicas: Value| json!({"metadata": {"name": name}, "spec": {"replicas": replicas}});
+    for (body, wanted) in [
+        (named("web", json!(3)), ""),
+        (named("other", json!(3)), "the name of the object (other) does not match the name on the URL (web)"),
+        (named("", json!(3)), "the name of the object (web based on URL) was undeterminable: name must be provided"),
+        (
+            named("web", json!("x")),
+            "Scale in version \"v1\" cannot be handled as a Scale: json: cannot unmarshal string into Go struct field ScaleSpec.spec.replicas of type int32",
+        ),
+        (
+            json!({"metadata": {"name": "web", "namespace": "other"}}),
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ),
+        (
+            json!({"kind": "Scale", "apiVersion": "apps/v1", "metadata": {"name": "web"}}),
+            "Scale in version \"v1\" cannot be handled as a Scale: no kind \"Scale\" is registered for version \"apps/v1\" in scheme \"pkg/runtime/scheme.go:111\"",
+        ),
+    ] {
+        let (status, told) = world.put(&scale, body.clone()).await;
+        match wanted {
+            "" => assert_eq!((status, &told["spec"]["replicas"]), (200, &json!(3)), "{told}"),
+            _ => assert_eq!((status, told["message"].as_str()), (400, Some(wanted)), "{body}"),
+        }
+    }
+    for (part, body, code, wanted) in [
+        (
+            "binding",
+            json!({"metadata": {"name": "p"}, "target": {"kind": "Pod", "name": "n"}}),
+            400,
+            "target.kind: Unsupported value: \"Pod\": supported values: \"Node\", \"<empty>\"",
+        ),
+        ("binding", json!({"metadata": {"name": "p"}}), 400, "target.name: Required value"),
+        (
+            "eviction",
+            json!({"metadata": {"name": "p"}, "deleteOptions": {"propagationPolicy": "Bogus"}}),
+            422,
+            "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Unsupported value: \"Bogus\": supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\"",
+        ),
+    ] {
+        let (status, told) = world.post(&format!("{core}/pods/p/{part}"), body).await;
+        assert_eq!((status, told["message"].as_str()), (code, Some(wanted)), "{part}");
+    }
+}
