@@ -17,10 +17,16 @@ struct Port<'a> {
     address: &'a str,
 }
 
+/// So much is said of ports that get in each other's way, which of many could be said in the square of their number; and with
+/// so many before it that are the same port a definition is compared.
+const MOST: usize = 1_000;
+
 /// Looks at the ports of all containers.
 pub(super) fn check(path: &str, spec: &Value, said: &mut Said) {
     let all = ports(path, spec);
-    for (index, port) in all.iter().enumerate() {
+    let mut before: HashMap<(i64, &str), Vec<&Port<'_>>> = HashMap::new();
+    let begin = said.len();
+    for port in &all {
         if !port.address.is_empty() && port.host == 0 {
             let shown = format!(
                 "{{Name:{} HostPort:{} ContainerPort:{} Protocol:{} HostIP:{}}}",
@@ -28,8 +34,13 @@ pub(super) fn check(path: &str, spec: &Value, said: &mut Said) {
             );
             said.push(format!("{}: hostIP set without hostPort: {shown}", port.path));
         }
-        let others = all[..index].iter().filter(|other| other.number == port.number && other.protocol == port.protocol);
-        said.extend(others.filter_map(|other| Some(format!("{}: {} port definition with {}", port.path, clash(port, other)?, other.path))));
+        let others = before.entry((port.number, port.protocol)).or_default();
+        let clashes =
+            others.iter().filter_map(|other| Some(format!("{}: {} port definition with {}", port.path, clash(port, other)?, other.path)));
+        said.extend(clashes.take(MOST.saturating_sub(said.len() - begin)));
+        if others.len() < MOST {
+            others.push(port);
+        }
     }
     let mut names: HashMap<&str, &str> = HashMap::new();
     for port in all.iter().filter(|port| !port.name.is_empty()) {
@@ -72,5 +83,25 @@ fn clash(one: &Port<'_>, other: &Port<'_>) -> Option<&'static str> {
         Some("dangerously ambiguous")
     } else {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_very_many_ports_in_each_others_way_so_much_is_said() {
+        let spec = |ports: Vec<Value>| json!({"containers": [{"name": "c", "ports": ports}]});
+        let said = |spec: Value| {
+            let mut said = Said::new();
+            check("spec", &spec, &mut said);
+            said
+        };
+        let port = |number: usize| json!({"containerPort": number, "protocol": "TCP"});
+        let two = said(spec(vec![port(1), port(2), port(1)]));
+        assert_eq!(two, ["spec.containers[0].ports[2]: duplicate port definition with spec.containers[0].ports[0]"]);
+        assert_eq!(said(spec(vec![port(80); 20_000])).len(), MOST);
+        assert_eq!(said(spec((0..20_000).map(port).collect())).len(), 0);
     }
 }
