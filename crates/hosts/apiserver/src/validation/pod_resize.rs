@@ -35,10 +35,10 @@ pub(super) fn check(subject: &Subject<'_>, old: &Value, faults: &mut Faults) {
     }
     for field in ["initContainers", "containers"] {
         for (index, (now, was)) in list(spec, field).iter().zip(list(known, field)).enumerate() {
-            for (part, word) in [("requests", "requests"), ("limits", "limits")] {
+            for part in ["requests", "limits"] {
                 if removed(now, was, part) {
                     let place = format!("spec.{field}[{index}].resources.{part}");
-                    faults.forbidden(&place, &format!("resource {word} cannot be removed"));
+                    faults.forbidden(&place, &format!("resource {part} cannot be removed"));
                 }
             }
         }
