@@ -28,6 +28,8 @@ pub struct Writer<'a> {
     pub now: &'a str,
     /// What an empty object of the kind looks like: what stands there already is nobody's work.
     pub empty: &'a Value,
+    /// The fields that this endpoint ignores, such as `status` on the main one: writing them gives no ownership, nor takes any.
+    pub reset: &'a FieldSet,
 }
 
 /// Somebody else owns fields that an apply wants to change.
@@ -42,6 +44,14 @@ pub struct Conflict {
 /// Every conflict of one apply.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Conflicts(pub Vec<Conflict>);
+
+impl Conflicts {
+    /// Puts conflicts together by owner; each owner's stay in their order, which is that of the fields.
+    pub fn new(mut all: Vec<Conflict>) -> Self {
+        all.sort_by(|left, right| left.owner.cmp(&right.owner));
+        Self(all)
+    }
+}
 
 impl std::fmt::Display for Conflicts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -87,46 +97,37 @@ static NEVER_OWNED: LazyLock<FieldSet> = LazyLock::new(|| {
 
 /// Applies a configuration to an object (server-side apply) and returns the new object with its managedFields.
 ///
-/// `reset` names the fields that this endpoint ignores, such as `status` on the main one: they are not owned.
-pub fn apply(
-    live: Option<&Value>,
-    config: &Value,
-    writer: Writer<'_>,
-    force: bool,
-    shape: &Shape,
-    reset: &FieldSet,
-) -> Result<Value, ApplyError> {
+/// What the endpoint ignores stands in the result as it was configured; whoever stores it puts back what was there.
+pub fn apply(live: Option<&Value>, config: &Value, writer: Writer<'_>, force: bool, shape: &Shape) -> Result<Value, ApplyError> {
     let mut entries = live.map(managed::decode).unwrap_or_default();
     let bare = live.map_or_else(|| Value::Object(Map::new()), managed::strip);
     if entries.is_empty() && live.is_some() {
         entries.push(before_first_apply(&bare, writer, shape));
     }
-    let wanted = typed::set_of(config, shape)?;
-    let mut owned = wanted.clone();
-    owned.subtract_deep(reset);
+    let mut owned = typed::set_of(config, shape)?;
+    owned.subtract_deep(writer.reset);
     let mut own = Entry {
         manager: writer.manager.to_owned(),
         operation: Operation::Apply,
         api_version: writer.api_version.to_owned(),
         subresource: writer.subresource.to_owned(),
         time: Some(writer.now.to_owned()),
-        fields: owned,
+        fields: owned.clone(),
     };
     let last = entries.iter().position(|entry| entry.same_owner(&own)).map(|index| entries.remove(index));
     let mut result = typed::merge(Some(&bare), config, shape);
     let mut dropped = last.as_ref().map(|last| last.fields.clone()).unwrap_or_default();
-    dropped.subtract(&wanted);
+    dropped.subtract(&owned);
     if let Some(last) = last.as_ref().filter(|_| !dropped.is_empty()) {
-        let mut owned = wanted;
         entries.iter().for_each(|entry| owned.union(&entry.fields));
         typed::prune(&mut result, shape, &last.fields, &owned);
     }
     refresh_last_applied(&mut result, config, writer);
-    let changed = typed::compare(Some(&bare), Some(&result), shape);
-    if live.is_some() && changed.is_same() {
+    if live.is_some() && result == bare {
         // Only a change has a time; who merely joins in keeps the time of before, if any.
         own.time = last.as_ref().and_then(|last| last.time.clone());
     }
+    let changed = typed::compare(Some(&bare), Some(&result), shape).beyond(writer.reset);
     let touched = changed.modified.joined(changed.added);
     let conflicts = conflicts(&entries, &touched);
     if !conflicts.0.is_empty() && !force && !migrates(&bare, &entries, &touched, writer, shape) {
@@ -146,11 +147,12 @@ fn before_first_apply(live: &Value, writer: Writer<'_>, shape: &Shape) -> Entry 
     let changed = typed::compare(Some(writer.empty), Some(live), shape);
     let mut fields = changed.added.joined(changed.modified);
     fields.subtract(&NEVER_OWNED);
+    fields.subtract_deep(writer.reset);
     Entry {
         manager: BEFORE_FIRST_APPLY.to_owned(),
         operation: Operation::Update,
-        api_version: live.get("apiVersion").and_then(Value::as_str).unwrap_or(writer.api_version).to_owned(),
-        subresource: String::new(),
+        api_version: writer.api_version.to_owned(),
+        subresource: writer.subresource.to_owned(),
         time: Some(writer.now.to_owned()),
         fields,
     }
@@ -162,8 +164,7 @@ fn conflicts(entries: &[Entry], touched: &FieldSet) -> Conflicts {
         let owner = entry.described();
         found.extend(entry.fields.intersection(touched).paths().into_iter().map(|path| Conflict { owner: owner.clone(), path }));
     }
-    found.sort_by(|left, right| (&left.owner, &left.path).cmp(&(&right.owner, &right.path)));
-    Conflicts(found)
+    Conflicts::new(found)
 }
 
 fn last_applied(object: &Value) -> Option<Value> {
@@ -201,7 +202,8 @@ fn refresh_last_applied(result: &mut Value, config: &Value, writer: Writer<'_>) 
 
 /// Records in the new object's managedFields what a write other than apply changed.
 ///
-/// What did not change gives no ownership. An object whose fields are not tracked stays so.
+/// What did not change gives no ownership. An object whose fields are not tracked stays so, and one that does not fit its
+/// shape, as with an item of a keyed list that has none of the keys, is no longer tracked.
 pub fn track_update(old: Option<&Value>, new: &mut Value, writer: Writer<'_>, shape: &Shape) {
     let given = new.get("metadata").and_then(|metadata| metadata.get("managedFields")).filter(|list| !list.is_null());
     let mut entries = match (given, old) {
@@ -215,6 +217,11 @@ pub fn track_update(old: Option<&Value>, new: &mut Value, writer: Writer<'_>, sh
     }
     let before = old.map_or_else(|| writer.empty.clone(), managed::strip);
     let changed = typed::compare(Some(&before), Some(&managed::strip(new)), shape);
+    if changed.keyless {
+        managed::encode(new, Vec::new());
+        return;
+    }
+    let changed = changed.beyond(writer.reset);
     let mut taken = changed.modified.joined(changed.added);
     taken.subtract(&NEVER_OWNED);
     for entry in &mut entries {

@@ -1,3 +1,4 @@
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
@@ -12,7 +13,14 @@ pub struct FieldSet {
     pub children: BTreeMap<String, FieldSet>,
 }
 
+static NOTHING: FieldSet = FieldSet { member: false, children: BTreeMap::new() };
+
 impl FieldSet {
+    /// Returns the empty set.
+    pub fn nothing() -> &'static Self {
+        &NOTHING
+    }
+
     /// Reads a `fieldsV1` value. What is no step is left out.
     pub fn decode(value: &Value) -> Self {
         let mut root = Self::decode_node(value);
@@ -135,11 +143,41 @@ impl FieldSet {
 
     /// What stands at a place comes before what is below any of its neighbours, as in upstream's `fieldpath.Set`.
     fn collect(&self, path: &str, found: &mut Vec<String>) {
+        let mut steps: Vec<(&String, &Self)> = self.children.iter().collect();
+        steps.sort_by(|(left, _), (right, _)| step_order(left, right));
         let place = |step: &str| format!("{path}{}", readable(step));
-        found.extend(self.children.iter().filter(|(_, below)| below.member).map(|(step, _)| place(step)));
-        for (step, below) in &self.children {
+        found.extend(steps.iter().filter(|(_, below)| below.member).map(|(step, _)| place(step)));
+        for (step, below) in steps {
             below.collect(&place(step), found);
         }
+    }
+}
+
+/// Fields come first, then items by their keys, then those of sets, then places; numbers count as numbers
+/// (sigs.k8s.io/structured-merge-diff `fieldpath/element.go` `Less`).
+fn step_order(left: &str, right: &str) -> Ordering {
+    let form = |step: &str| match step.get(..2) {
+        Some("f:") => 0,
+        Some("k:") => 1,
+        Some("v:") => 2,
+        _ => 3,
+    };
+    let inside = |step: &str| serde_json::from_str::<Value>(step.get(2..).unwrap_or_default()).unwrap_or_default();
+    match (form(left), form(right)) {
+        (0, 0) => left.cmp(right),
+        (one, other) if one != other => one.cmp(&other),
+        _ => value_order(&inside(left), &inside(right)),
+    }
+}
+
+fn value_order(left: &Value, right: &Value) -> Ordering {
+    match (left, right) {
+        (Value::Number(left), Value::Number(right)) => left.as_f64().unwrap_or(0.0).total_cmp(&right.as_f64().unwrap_or(0.0)),
+        (Value::Object(left), Value::Object(right)) => {
+            let mut pairs = left.iter().zip(right).map(|((name, one), (other, two))| name.cmp(other).then_with(|| value_order(one, two)));
+            pairs.find(|order| order.is_ne()).unwrap_or_else(|| left.len().cmp(&right.len()))
+        }
+        (left, right) => left.to_string().cmp(&right.to_string()),
     }
 }
 

@@ -60,8 +60,11 @@ static METADATA: LazyLock<Arc<Shape>> = LazyLock::new(|| {
     let number = || Arc::new(Shape::Scalar(Scalar::Number));
     let texts = || Arc::new(Shape::Map { fields: BTreeMap::new(), rest: Some(Arc::new(Shape::Scalar(Scalar::Text))) });
     let mut fields = BTreeMap::new();
-    for name in ["name", "namespace", "generateName", "resourceVersion", "uid", "selfLink", "creationTimestamp", "deletionTimestamp"] {
+    for name in ["name", "namespace", "generateName", "resourceVersion", "uid", "selfLink"] {
         fields.insert(name.to_owned(), text());
+    }
+    for name in ["creationTimestamp", "deletionTimestamp"] {
+        fields.insert(name.to_owned(), Arc::new(Shape::Scalar(Scalar::Any)));
     }
     for name in ["generation", "deletionGracePeriodSeconds"] {
         fields.insert(name.to_owned(), number());
@@ -93,6 +96,8 @@ impl Shape {
         }
         match schema.kind {
             Some(Type::Array) => list(schema),
+            // A text of a form of its own, such as a time, is looked at by whoever reads it.
+            Some(Type::String) if schema.format.as_deref().is_some_and(|format| !matches!(format, "" | "byte")) => Self::Scalar(Scalar::Any),
             Some(Type::String) => Self::Scalar(Scalar::Text),
             Some(Type::Integer | Type::Number) => Self::Scalar(Scalar::Number),
             Some(Type::Boolean) => Self::Scalar(Scalar::Flag),

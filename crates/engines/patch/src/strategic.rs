@@ -35,7 +35,7 @@ fn unknown(directive: &str, patch: &Map<String, Value>) -> String {
 
 fn merge_map(mut original: Map<String, Value>, patch: &Map<String, Value>, kind: Option<&Type>) -> Result<Map<String, Value>, PatchError> {
     match patch.get(DIRECTIVE).map(|directive| directive.as_str().unwrap_or_default()) {
-        None | Some("merge") => {}
+        None => {}
         Some("replace") => {
             return Ok(patch.iter().filter(|(name, _)| *name != DIRECTIVE).map(|(name, value)| (name.clone(), value.clone())).collect());
         }
@@ -43,7 +43,12 @@ fn merge_map(mut original: Map<String, Value>, patch: &Map<String, Value>, kind:
         Some(other) => return failed(unknown(other, patch)),
     }
     retain(&mut original, patch)?;
-    for (name, value) in patch {
+    // A list whose order is given is merged before anything is taken out of it.
+    let (ordered, others): (Vec<_>, Vec<_>) = patch.iter().partition(|(name, _)| patch.contains_key(&format!("{ORDER}{name}")));
+    for (name, value) in &ordered {
+        in_order(value, &patch[&format!("{ORDER}{name}")], kind.and_then(|kind| kind.field(name)).and_then(|field| field.key))?;
+    }
+    for (name, value) in ordered.into_iter().chain(others) {
         if let Some(field) = name.strip_prefix(DELETE_FROM) {
             delete_from(&mut original, field, value)?;
         } else if let Some(field) = name.strip_prefix(ORDER) {
@@ -95,6 +100,25 @@ fn retain(original: &mut Map<String, Value>, patch: &Map<String, Value>) -> Resu
     Ok(())
 }
 
+/// What a patch has of a list stands there as in the order that is given for the whole list.
+fn in_order(list: &Value, order: &Value, key: Option<&str>) -> Result<(), PatchError> {
+    if list.is_null() {
+        return Ok(());
+    }
+    let (Some(items), Some(order_items)) = (list.as_array(), order.as_array()) else { return malformed("setElementOrder list") };
+    let identity = |one: &Value| key.map_or_else(|| Some(one.clone()), |key| one.get(key).cloned());
+    let mut left = items.iter().filter(|one| one.get(DIRECTIVE).and_then(Value::as_str) != Some("delete")).peekable();
+    for one in order_items {
+        if left.peek().is_some_and(|next| identity(next) == identity(one)) {
+            left.next();
+        }
+    }
+    if left.peek().is_none() {
+        return Ok(());
+    }
+    failed(format!("The order in patch list:\n{}\n doesn't match $setElementOrder list:\n{}\n", golang::printed(list), golang::printed(order)))
+}
+
 fn delete_from(original: &mut Map<String, Value>, field: &str, gone: &Value) -> Result<(), PatchError> {
     let Some(gone) = gone.as_array() else { return malformed("primitive list") };
     if let Some(Value::Array(list)) = original.get_mut(field) {
@@ -127,7 +151,9 @@ fn merge_list(original: Vec<Value>, patch: &[Value], order: Option<&Vec<Value>>,
     };
     let mut replace = false;
     for one in patch {
-        let Value::Object(item) = one else { return failed(format!("an item of a list that is merged by {key:?} must be an object")) };
+        let Value::Object(item) = one else {
+            return Err(PatchError::Malformed(format!("an item of a list that is merged by {key:?} must be an object")));
+        };
         match item.get(DIRECTIVE).map(|directive| directive.as_str().unwrap_or_default()) {
             Some("delete") => {
                 let Some(value) = item.get(key) else { return failed(format!("delete patch type with no merge key defined: {key}")) };
@@ -139,7 +165,8 @@ fn merge_list(original: Vec<Value>, patch: &[Value], order: Option<&Vec<Value>>,
                     wanted.push(item);
                 }
             }
-            Some("merge") | None => wanted.push(item),
+            None => wanted.push(item),
+            Some("merge") => return failed("merging lists cannot yet be specified in the patch".to_owned()),
             Some(other) => return failed(unknown(other, item)),
         }
     }

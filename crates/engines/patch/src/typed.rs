@@ -14,12 +14,17 @@ pub(crate) struct Comparison {
     pub added: FieldSet,
     pub modified: FieldSet,
     pub removed: FieldSet,
+    /// Whether an item of a keyed list has none of the keys: then nothing can be said of it.
+    pub keyless: bool,
 }
 
 impl Comparison {
-    /// Tells whether nothing differs.
-    pub fn is_same(&self) -> bool {
-        self.added.is_empty() && self.modified.is_empty() && self.removed.is_empty()
+    /// Returns what is beyond these paths and all below them.
+    pub fn beyond(mut self, ignored: &FieldSet) -> Self {
+        for set in [&mut self.added, &mut self.modified, &mut self.removed] {
+            set.subtract_deep(ignored);
+        }
+        self
     }
 }
 
@@ -87,7 +92,9 @@ pub(crate) fn compare(old: Option<&Value>, new: Option<&Value>, shape: &Shape) -
     let inside = match shape {
         Shape::Map { .. } | Shape::Free => both_maps(old, new).map(|(old, new)| compare_maps(old, new, shape, &mut found)),
         Shape::List { keys, item } => both_lists(old, new).map(|(old, new)| {
-            let (old, new) = (by_step(old, |one| item_step(keys, one)), by_step(new, |one| item_step(keys, one)));
+            let step = |one: &Value| item_step(keys, one);
+            found.keyless |= new.iter().any(|one| step(one).is_none());
+            let (old, new) = (by_step(old, step), by_step(new, step));
             compare_items(&old, &new, item, &mut found);
         }),
         Shape::Set => both_lists(old, new).map(|(old, new)| {
@@ -166,6 +173,7 @@ fn join(found: &mut Comparison, step: &str, inner: Comparison) {
     found.added.put(step, inner.added);
     found.modified.put(step, inner.modified);
     found.removed.put(step, inner.removed);
+    found.keyless |= inner.keyless;
 }
 
 /// Lays a configuration over the live object.

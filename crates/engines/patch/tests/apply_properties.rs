@@ -57,8 +57,8 @@ impl World {
     fn apply(&mut self, live: Option<&Value>, config: &Value, manager: &str, force: bool) -> Result<Value, ApplyError> {
         self.time += 1;
         let now = format!("2026-01-01T00:{:02}:{:02}Z", self.time / 60 % 60, self.time % 60);
-        let writer = Writer { manager, api_version: "v1", subresource: "", now: &now, empty: &self.empty };
-        apply(live, config, writer, force, &self.shape, &FieldSet::default())
+        let writer = Writer { manager, api_version: "v1", subresource: "", now: &now, empty: &self.empty, reset: FieldSet::nothing() };
+        apply(live, config, writer, force, &self.shape)
     }
 
     fn update(&mut self, live: Option<&Value>, wanted: &Value, manager: &str) -> Value {
@@ -68,7 +68,7 @@ impl World {
         if let Some(fields) = live.and_then(|live| live["metadata"].get("managedFields")) {
             new["metadata"]["managedFields"] = fields.clone();
         }
-        let writer = Writer { manager, api_version: "v1", subresource: "", now: &now, empty: &self.empty };
+        let writer = Writer { manager, api_version: "v1", subresource: "", now: &now, empty: &self.empty, reset: FieldSet::nothing() };
         track_update(live, &mut new, writer, &self.shape);
         new
     }

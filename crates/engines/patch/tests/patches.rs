@@ -20,7 +20,7 @@ fn shape() -> Shape {
 static EMPTY: LazyLock<Value> = LazyLock::new(|| json!({}));
 
 fn by(manager: &str) -> Writer<'_> {
-    Writer { manager, api_version: "v1", subresource: "", now: "2026-01-01T00:00:00Z", empty: &EMPTY }
+    Writer { manager, api_version: "v1", subresource: "", now: "2026-01-01T00:00:00Z", empty: &EMPTY, reset: FieldSet::nothing() }
 }
 
 fn object(mut fields: Value) -> Value {
@@ -31,7 +31,7 @@ fn object(mut fields: Value) -> Value {
 }
 
 fn applied(live: Option<&Value>, fields: Value, manager: &str, force: bool) -> Result<Value, ApplyError> {
-    apply(live, &object(fields), by(manager), force, &shape(), &FieldSet::default())
+    apply(live, &object(fields), by(manager), force, &shape())
 }
 
 #[test]

@@ -103,7 +103,8 @@ impl Call {
     }
 
     pub fn writer<'a>(&'a self, options: &'a WriteOptions, subresource: &'a str, now: &'a str) -> Writer<'a> {
-        Writer { manager: &options.manager, api_version: &self.resource.api_version, subresource, now, empty: &self.resource.empty }
+        let (resource, reset) = (&self.resource, self.resource.resets.at(subresource));
+        Writer { manager: &options.manager, api_version: &resource.api_version, subresource, now, empty: &resource.empty, reset }
     }
 }
 

@@ -11,6 +11,7 @@ use store::Store;
 use crate::accept::Encodings;
 use crate::converter::Converter;
 use crate::kinds::{Builtin, Generation, Scope};
+use crate::resets::Resets;
 use crate::{builtin, crd, kinds, typed};
 
 /// Where CustomResourceDefinitions lie in the store.
@@ -32,6 +33,8 @@ pub(crate) struct Resource {
     pub generation: Generation,
     pub schema: Arc<Schema>,
     pub shape: Arc<Shape>,
+    /// What each endpoint ignores.
+    pub resets: Resets,
     /// Only for kinds of a CustomResourceDefinition.
     pub custom: Option<Custom>,
     /// How a stored object of this version begins.
@@ -105,6 +108,7 @@ impl Resource {
             short_names: builtin.short_names.iter().map(|name| (*name).to_owned()).collect(),
             categories: builtin.categories.iter().map(|name| (*name).to_owned()).collect(),
             namespaced: builtin.scope == Scope::Namespaced,
+            resets: Resets::builtin(builtin.group, builtin.kind, subresources.status),
             subresources,
             generation: builtin.generation,
             shape: Arc::new(Shape::resource(&schema)),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::response::Response;
 use futures::future::join_all;
 use http::StatusCode;
+use patch::{Writer, track_update};
 use serde_json::{Value, json};
 use store::{Batch, StoreError};
 
@@ -393,10 +394,11 @@ pub(crate) fn settle_definitions(server: &Server, definition: &Value) -> ApiResu
         loop {
             let Some(entry) = server.store.get(&key) else { break };
             let Ok(stored) = serde_json::from_slice::<Value>(&entry.value) else { break };
-            let settled = crd::settle(&stored, &definitions(server, one), &now);
+            let mut settled = crd::settle(&stored, &definitions(server, one), &now);
             if settled == stored {
                 break;
             }
+            owned_by_server(server, &stored, &mut settled, &now);
             match server
                 .store
                 .commit(Batch::new().expect(&key, entry.revision).put(&key, object::encode(&settled, "apiextensions.k8s.io/v1")))
@@ -408,6 +410,21 @@ pub(crate) fn settle_definitions(server: &Server, definition: &Value) -> ApiResu
         }
     }
     Ok(())
+}
+
+/// What the server says of a definition is its own.
+fn owned_by_server(server: &Server, old: &Value, new: &mut Value, now: &str) {
+    let catalog = server.catalog();
+    let Some(resource) = catalog.find("apiextensions.k8s.io", "v1", "customresourcedefinitions") else { return };
+    let writer = Writer {
+        manager: "kube-apiserver",
+        api_version: &resource.api_version,
+        subresource: "status",
+        now,
+        empty: &resource.empty,
+        reset: resource.resets.at("status"),
+    };
+    track_update(Some(old), new, writer, &resource.shape);
 }
 
 fn is_definition(resource: &Resource) -> bool {

@@ -1,9 +1,10 @@
 //! A body or a result becomes an object of its kind: read by its schema, completed, in the form in which it is stored.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::catalog::Resource;
 use crate::decode::{Document, Nulls};
+use crate::object::meta_mut;
 use crate::request::FieldValidation;
 use crate::status::ApiResult;
 use crate::typed::json::Node;
@@ -12,12 +13,17 @@ use crate::{decode, defaults, typed};
 /// Fits a decoded body into its kind and fills in what it leaves out. Returns warnings.
 pub(crate) fn fit(resource: &Resource, document: &Document, validation: FieldValidation) -> ApiResult<(Value, Vec<String>)> {
     let (mut object, mut warnings) = decode::coerce(resource, document, validation)?;
+    // An empty list says that nobody owns anything, which is not the same as no list.
+    let disowned = object.pointer("/metadata/managedFields").and_then(Value::as_array).is_some_and(Vec::is_empty);
     let chosen = defaults::chosen_none(resource, &object);
     in_go_form(resource, &mut object);
     if resource.custom.is_none() {
         defaults::native(resource, &mut object);
         defaults::clear(&chosen, &mut object);
         in_go_form(resource, &mut object);
+    }
+    if disowned {
+        meta_mut(&mut object).insert("managedFields".to_owned(), json!([{}]));
     }
     warnings.extend(unique_owners(&mut object));
     Ok((object, warnings))

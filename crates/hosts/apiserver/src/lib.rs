@@ -52,6 +52,7 @@ mod rbac;
 mod read;
 mod request;
 mod reset;
+mod resets;
 mod reviews;
 mod routes;
 mod scale;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use axum::response::Response;
 use http::{StatusCode, header};
-use patch::{ApplyError, Conflicts, FieldSet, PatchError, Writer, same_but_for_times};
+use patch::{ApplyError, Conflicts, PatchError, same_but_for_times};
 use serde_json::{Value, json};
 
 use crate::catalog::Resource;
@@ -133,7 +133,10 @@ pub(crate) async fn answer(call: &Call) -> ApiResult<Response> {
             meta_mut(&mut fitted).insert("resourceVersion".to_owned(), json!(""));
         }
         let said = if options.validation == FieldValidation::Warn { strict } else { Vec::new() };
-        Ok(Made { object: fitted, ownership: Ownership::Track, warnings: said.into_iter().chain(faults).collect() })
+        let warnings: Vec<String> = said.into_iter().chain(faults).collect();
+        // Also where what comes of it is refused.
+        call.say(&warnings);
+        Ok(Made { object: fitted, ownership: Ownership::Track, warnings })
     };
     let (object, warnings) = write::change(call, &options, &call.place.subresource, make).await?;
     call.answer_written(StatusCode::OK, &object, &warnings)
@@ -146,27 +149,15 @@ async fn apply(call: &Call, options: &WriteOptions) -> ApiResult<Response> {
     };
     let stated = meta(&config, "namespace").to_owned();
     check_config(call, &mut config)?;
-    strip(&call.resource, &call.place.subresource, &mut config);
     if call.server.store.get(&call.key()).is_none() && call.place.subresource.is_empty() {
         return apply_new(call, options, config, &stated).await;
     }
     let now = call.server.now();
-    let reset = reset(&call.resource, &call.place.subresource, &config);
-    let make = |live: &Value| applied(call, options, Some(live), &config, &reset, &now, &stated);
-    let writer = writer(call, options, &now);
-    let applying = Applying { config: &config, writer, force: options.force, reset: &reset };
+    let make = |live: &Value| applied(call, options, Some(live), &config, &now, &stated);
+    let writer = call.writer(options, &call.place.subresource, &now);
+    let applying = Applying { config: &config, writer, force: options.force };
     let (object, warnings) = write::change_applied(call, options, &call.place.subresource, Some(&applying), make).await?;
     call.answer_written(StatusCode::OK, &object, &warnings)
-}
-
-fn writer<'a>(call: &'a Call, options: &'a WriteOptions, now: &'a str) -> Writer<'a> {
-    Writer {
-        manager: &options.manager,
-        api_version: &call.resource.api_version,
-        subresource: &call.place.subresource,
-        now,
-        empty: &call.resource.empty,
-    }
 }
 
 /// A patch whose result is no object of the kind is told with the whole result; a strategic one with the patch itself.
@@ -188,18 +179,9 @@ fn undecodable(resource: &Resource, patch: &Patch, object: &Value, strict: &[Str
     };
     let form = typed::by_kind(&resource.api_version, &resource.kind);
     let plain = form.filter(|_| !why.starts_with("strict decoding error: ")).and_then(|form| typed::unstructured_fault(form, object));
-    let why = plain.as_deref().unwrap_or(why);
-    ApiError::invalid("", "", "", &[schema::Violation::invalid("patch", &json!(golang::printed(change)), why)])
-}
-
-/// Takes out of a configuration what this endpoint ignores.
-fn strip(resource: &Resource, subresource: &str, config: &mut Value) {
-    let Value::Object(map) = config else { return };
-    if matches!(subresource, "status" | "approval") {
-        map.retain(|name, _| matches!(name.as_str(), "apiVersion" | "kind" | "metadata" | "status"));
-    } else if resource.subresources.status {
-        map.remove("status");
-    }
+    let bytes = why.starts_with("illegal base64 data").then(|| format!("error decoding from json: {why}"));
+    let why = plain.or(bytes).unwrap_or_else(|| why.to_owned());
+    ApiError::invalid("", "", "", &[schema::Violation::invalid("patch", &json!(golang::printed(change)), &why)])
 }
 
 /// Carries out a patch that is no apply.
@@ -266,30 +248,17 @@ fn check_config(call: &Call, config: &mut Value) -> ApiResult<()> {
     Ok(())
 }
 
-/// Returns the fields that this endpoint ignores.
-fn reset(resource: &Resource, subresource: &str, config: &Value) -> FieldSet {
-    if matches!(subresource, "status" | "approval") {
-        let mut set = FieldSet::path(&["metadata"]);
-        for name in config.as_object().into_iter().flat_map(|map| map.keys()).filter(|name| *name != "status") {
-            set.union(&FieldSet::path(&[name]));
-        }
-        return set;
-    }
-    if resource.subresources.status { FieldSet::path(&["status"]) } else { FieldSet::default() }
-}
-
 fn applied(
     call: &Call,
     options: &WriteOptions,
     live: Option<&Value>,
     config: &Value,
-    reset: &FieldSet,
     now: &str,
     stated: &str,
 ) -> ApiResult<Made> {
-    let writer = writer(call, options, now);
+    let writer = call.writer(options, &call.place.subresource, now);
     let object =
-        patch::apply(live, config, writer, options.force, &call.resource.shape, reset).map_err(|error| refusal(call, error, stated))?;
+        patch::apply(live, config, writer, options.force, &call.resource.shape).map_err(|error| refusal(call, error, stated))?;
     fitted(call, live, config, object)
 }
 
@@ -324,15 +293,14 @@ async fn apply_new(call: &Call, options: &WriteOptions, config: Value, stated: &
         return Err(ApiError::conflict(&call.resource, &call.place.name, &why));
     }
     let now = call.server.now();
-    let reset = reset(&call.resource, "", &config);
-    let made = applied(call, options, None, &config, &reset, &now, stated)?;
+    let made = applied(call, options, None, &config, &now, stated)?;
     let mut object = made.object;
     meta_mut(&mut object).remove("resourceVersion");
     let mut warnings = made.warnings;
     match write::create_object(call, options, object, Ownership::Written, &mut warnings).await {
         // Somebody created it in between: then it is an apply to what they made.
         Err(error) if error.reason == "AlreadyExists" && !options.dry_run => {
-            let make = |live: &Value| applied(call, options, Some(live), &config, &reset, &now, stated);
+            let make = |live: &Value| applied(call, options, Some(live), &config, &now, stated);
             let (object, warnings) = write::change(call, options, "", make).await?;
             call.answer_written(StatusCode::OK, &object, &warnings)
         }

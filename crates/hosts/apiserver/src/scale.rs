@@ -83,8 +83,9 @@ async fn patch(call: &Call, scale: &Scale) -> ApiResult<(Written, Vec<String>)> 
                 subresource: "scale",
                 now: &now,
                 empty: &call.resource.empty,
+                reset: call.resource.resets.at(""),
             };
-            let object = patch::apply(Some(live), &part, writer, options.force, &call.resource.shape, &FieldSet::default())
+            let object = patch::apply(Some(live), &part, writer, options.force, &call.resource.shape)
                 .map_err(|error| patches::refusal_of_scale(call, error, VERSION))?;
             Ok(Made { object, ownership: Ownership::Written, warnings: Vec::new() })
         };

@@ -171,6 +171,9 @@ fn known(field: &str, resource: &Resource) -> Result<String, String> {
         return Ok(inner);
     }
     match (resource.group.as_str(), resource.kind.as_str()) {
+        ("resource.k8s.io", "ResourceSlice") if field != "metadata.name" && !fields_of(resource).contains(&field) => {
+            Err(format!("field label not supported for {}, Kind={}: {field}", resource.api_version, resource.kind))
+        }
         _ if fields_of(resource).contains(&field) => Ok(field.to_owned()),
         ("", "Pod") if field == "spec.host" => Ok("spec.nodeName".to_owned()),
         ("", "Pod" | "Node" | "ReplicationController" | "Event" | "Namespace" | "Secret" | "Service") | ("certificates.k8s.io", _)
@@ -217,6 +220,7 @@ fn fields_of(resource: &Resource) -> &'static [&'static str] {
         "Node" => &["spec.unschedulable"],
         "ReplicationController" => &["status.replicas"],
         "CertificateSigningRequest" => &["spec.signerName"],
+        "ResourceSlice" => &["spec.driver", "spec.nodeName"],
         _ => &[],
     }
 }
@@ -225,6 +229,8 @@ fn field(object: &Value, field: &str, resource: &Resource) -> String {
     match (resource.kind.as_str(), field) {
         (_, "metadata.name") => return meta(object, "name").to_owned(),
         (_, "metadata.namespace") => return meta(object, "namespace").to_owned(),
+        // It may be asked for, but nothing is ever found there.
+        ("Pod", "status.podIPs") => return String::new(),
         ("Job", "status.successful") => return object.pointer("/status/succeeded").map_or_else(|| "0".to_owned(), Value::to_string),
         ("Pod", "spec.hostNetwork") | ("Node", "spec.unschedulable") => {
             let text = shown(at(object, &field.split('.').collect::<Vec<_>>()));

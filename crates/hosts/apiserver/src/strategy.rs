@@ -32,6 +32,30 @@ pub(crate) fn clear(resource: &Resource, object: &mut Value, namespace: &str) {
     }
 }
 
+/// Fills in what upstream fills in before it notes who owns which field of an update.
+pub(crate) fn complete(resource: &Resource, object: &mut Value) {
+    if resource.custom.is_some() {
+        return;
+    }
+    match (resource.group.as_str(), resource.kind.as_str()) {
+        ("", "Namespace") => label_namespace(object),
+        ("apps", "DaemonSet") if template_number(object).is_none() => template_generation(object, 0),
+        ("batch", "Job") => drop(lend_labels(object)),
+        _ => {}
+    }
+}
+
+/// A Job without labels has those of its Pods. Tells whether it got them.
+pub(crate) fn lend_labels(object: &mut Value) -> bool {
+    if object::pairs(object, "labels").is_some_and(|own| !own.is_empty()) {
+        return false;
+    }
+    let labels = object.pointer("/spec/template/metadata/labels").filter(|labels| labels.as_object().is_some_and(|all| !all.is_empty()));
+    let Some(labels) = labels.cloned() else { return false };
+    meta_mut(object).insert("labels".to_owned(), labels);
+    true
+}
+
 /// Gives a new object its identity.
 pub(crate) fn identify(object: &mut Value, now: &str) {
     let metadata = meta_mut(object);
@@ -219,7 +243,7 @@ pub(crate) fn prepare_update(resource: &Resource, subresource: &str, old: &Value
     }
     new = match subresource {
         "status" => with_status_of(resource, old, new),
-        "finalize" => with_finalizers_of(old, &new),
+        "finalize" => with_finalizers_of(old, new),
         "approval" => reset::with_decisions_of(old, new),
         "binding" => new,
         "ephemeralcontainers" => pods::with_added(old, &new),
@@ -243,7 +267,7 @@ pub(crate) fn prepare_update(resource: &Resource, subresource: &str, old: &Value
                 &["nodeName", "serviceAccountName", "serviceAccount", "enableServiceLinks", "preemptionPolicy", "priority"],
             ),
             ("apps", "DaemonSet") => {
-                let before = pairs_number(old);
+                let before = template_number(old).unwrap_or(1);
                 let changed = old.pointer("/spec/template") != new.pointer("/spec/template");
                 template_generation(&mut new, if changed { before + 1 } else { before });
             }
@@ -264,12 +288,8 @@ pub(crate) fn prepare_update(resource: &Resource, subresource: &str, old: &Value
     new
 }
 
-fn pairs_number(daemon_set: &Value) -> i64 {
-    object::pairs(daemon_set, "annotations")
-        .and_then(|all| all.get("deprecated.daemonset.template.generation"))
-        .and_then(Value::as_str)
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(1)
+fn template_number(daemon_set: &Value) -> Option<i64> {
+    object::pairs(daemon_set, "annotations")?.get("deprecated.daemonset.template.generation")?.as_str()?.parse().ok()
 }
 
 fn with_status_of(resource: &Resource, old: &Value, mut new: Value) -> Value {
@@ -292,13 +312,13 @@ fn with_status_of(resource: &Resource, old: &Value, mut new: Value) -> Value {
     result
 }
 
-fn with_finalizers_of(old: &Value, new: &Value) -> Value {
-    let mut result = old.clone();
-    match new.pointer("/spec/finalizers").filter(|list| list.as_array().is_some_and(|list| !list.is_empty())) {
-        Some(list) => result["spec"] = json!({"finalizers": list}),
-        None => result["spec"] = json!({}),
-    }
-    result
+fn with_finalizers_of(old: &Value, mut new: Value) -> Value {
+    new["spec"] = match new.pointer("/spec/finalizers").filter(|list| list.as_array().is_some_and(|list| !list.is_empty())) {
+        Some(list) => json!({"finalizers": list}),
+        None => json!({}),
+    };
+    new["status"] = old["status"].clone();
+    new
 }
 
 /// Takes only what a Pod and its containers may use. Where the containers are others, all is taken, which validation refuses

@@ -50,9 +50,11 @@ pub(crate) fn table(
     now: Timestamp,
     columns: Columns,
 ) -> ApiResult<Value> {
-    let include = query.get("includeObject").unwrap_or("Metadata");
+    let include = query.get("includeObject").filter(|text| !text.is_empty()).unwrap_or("Metadata");
     if !matches!(include, "None" | "Metadata" | "Object") {
-        return Err(ApiError::bad_request(format!("unrecognized includeObject value: {include:?}")));
+        return Err(ApiError::bad_request(format!(
+            "Unable to convert to Table as requested: includeObject: Invalid value: {include:?}: must be 'Metadata', 'Object', 'None', or empty"
+        )));
     }
     let bookmark = |object: &&Value| object.pointer("/metadata/name").is_some();
     let rows: Vec<Value> = objects

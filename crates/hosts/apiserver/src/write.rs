@@ -111,7 +111,12 @@ pub(crate) async fn create_object(
         let mut new = object.clone();
         strategy::clear(resource, &mut new, &namespace);
         if ownership == Ownership::Track {
+            let lent = resource.kind == "Job" && resource.custom.is_none() && strategy::lend_labels(&mut new);
             track_update(None, &mut new, call.writer(options, "", &now), &resource.shape);
+            if lent {
+                // It is given them again, with those that are made up.
+                meta_mut(&mut new).remove("labels");
+            }
         }
         let named = meta(&object, "name").to_owned();
         let ask = Ask::of(call, "CREATE", options, &named);
@@ -178,9 +183,15 @@ pub(crate) async fn create_object(
 }
 
 /// Sends a new state through the mutating webhooks; what they change belongs to nobody.
-async fn mutated(call: &Call, ask: &Ask<'_>, new: Value, old: Option<&Value>, warnings: &mut Vec<String>) -> ApiResult<Value> {
+async fn mutated(call: &Call, ask: &Ask<'_>, mut new: Value, old: Option<&Value>, warnings: &mut Vec<String>) -> ApiResult<Value> {
     if !admission::may_change(&call.server, ask) {
         return Ok(new);
+    }
+    // They are shown which object it is, also where the client did not say so.
+    for field in ["uid", "creationTimestamp", "resourceVersion", "generation"] {
+        if let Some(value) = old.and_then(|old| old["metadata"].get(field)).filter(|_| meta(&new, field).is_empty()) {
+            meta_mut(&mut new).insert(field.to_owned(), value.clone());
+        }
     }
     let before = new.clone();
     let mut after = admission::mutate(&call.server, ask, new, old, warnings).await?;
@@ -256,16 +267,24 @@ pub(crate) async fn change_applied(
         let part = if subresource == "scale" { "" } else { subresource };
         let mut new = object;
         if !unchanged {
-            if ownership == Ownership::Track {
+            let writer = call.writer(options, subresource, &now);
+            // Who owns what follows from what is sent, before the kind's rules are applied to it. Where only a part of what is
+            // sent counts, it follows from that part.
+            let (whole, tracked) = (takes_whole(subresource), ownership == Ownership::Track);
+            if tracked {
                 tidy_ownership(&mut new);
             }
+            if tracked && whole {
+                strategy::complete(resource, &mut new);
+                converter::fields::track(server, resource, &old, &mut new, writer).await?;
+            }
+            new = mutated(call, &ask, new, Some(&old), &mut warnings).await?;
             new = strategy::prepare_update(resource, part, &old, new);
             reset::date(resource, part, &old, &mut new, &now);
             in_go_form(resource, &mut new);
-            if ownership == Ownership::Track {
-                converter::fields::track(server, resource, &old, &mut new, call.writer(options, subresource, &now)).await?;
+            if tracked && !whole {
+                converter::fields::track(server, resource, &old, &mut new, writer).await?;
             }
-            new = mutated(call, &ask, new, Some(&old), &mut warnings).await?;
         }
         let compared = pods::compared(subresource, &old, &new);
         let mut violations = validation::check(resource, part, &new, Some(compared.as_ref().unwrap_or(&old)), &mut warnings);
@@ -316,6 +335,11 @@ pub(crate) async fn change_applied(
         }
     }
     Err(modified(resource, name))
+}
+
+/// Tells whether an endpoint takes an object for what it says, but for what it ignores.
+fn takes_whole(subresource: &str) -> bool {
+    matches!(subresource, "" | "status" | "approval" | "finalize" | "scale")
 }
 
 /// `[{}]` drops all ownership; a list that cannot be read changes nothing.

@@ -379,6 +379,11 @@ async fn builtin_kinds_are_defaulted_counted_and_merged_strategically() {
     let merged = ok(world.send(request).await);
     assert_eq!(merged["spec"]["template"]["spec"]["containers"].as_array().map(Vec::len), Some(2));
     assert_eq!(merged["metadata"]["generation"], 2);
+    for item in [json!(null), json!("side"), json!([])] {
+        let change = json!({"spec": {"template": {"spec": {"containers": [item]}}}});
+        let request = world.request(Method::PATCH, &format!("{path}/web"), "application/strategic-merge-patch+json", change);
+        refused(world.send(request).await, 400, "an item of a list that is merged by \"name\" must be an object");
+    }
     let status = ok(world.merge(&format!("{path}/web/status"), json!({"status": {"replicas": 1}, "spec": {"replicas": 9}})).await);
     assert_eq!(
         (&status["spec"]["replicas"], &status["status"]["replicas"], &status["metadata"]["generation"]),

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use cel::{ObjectType, Type};
-use patch::{FieldSet, Writer};
+use patch::Writer;
 use schema::Schema;
 use serde_json::{Value, json};
 use store::{Batch, StoreError};
@@ -45,11 +45,15 @@ pub(crate) fn settle(server: &Server, name: &str) -> ApiResult<()> {
         let status = json!({"observedGeneration": generation, "typeChecking": checked});
         let config = json!({"apiVersion": policy["apiVersion"], "kind": policy["kind"], "metadata": {"name": name}, "status": status});
         let now = server.now();
-        let writer =
-            Writer { manager: MANAGER, api_version: &resource.api_version, subresource: "status", now: &now, empty: &resource.empty };
-        let mut reset = FieldSet::path(&["metadata"]);
-        reset.union(&FieldSet::path(&["spec"]));
-        let mut settled = match patch::apply(Some(&policy), &config, writer, true, &resource.shape, &reset) {
+        let writer = Writer {
+            manager: MANAGER,
+            api_version: &resource.api_version,
+            subresource: "status",
+            now: &now,
+            empty: &resource.empty,
+            reset: resource.resets.at("status"),
+        };
+        let mut settled = match patch::apply(Some(&policy), &config, writer, true, &resource.shape) {
             Ok(settled) => settled,
             Err(error) => {
                 tracing::warn!(policy = name, %error, "the status of a policy was not written");

@@ -21,7 +21,6 @@ pub(crate) struct Applying<'a> {
     pub config: &'a Value,
     pub writer: Writer<'a>,
     pub force: bool,
-    pub reset: &'a FieldSet,
 }
 
 fn text<'a>(entry: &'a Value, name: &str) -> &'a str {
@@ -75,13 +74,14 @@ async fn in_their_version(
     version: &str,
     (old, new): (&Value, &Value),
     entries: &[Value],
+    reset: &FieldSet,
 ) -> ApiResult<(Vec<Value>, FieldSet)> {
     let form = resource.converter().and_then(|converter| converter.forms.get(version));
     let form = form.ok_or_else(|| ApiError::internal(format!("version {version} is no more")))?;
     let old = with(&super::object(server, resource, old, version).await?, entries);
     let mut new = with(&super::object(server, resource, new, version).await?, entries);
     let empty = json!({});
-    let writer = Writer { manager: NOBODY, api_version: version, subresource: "", now: "", empty: &empty };
+    let writer = Writer { manager: NOBODY, api_version: version, subresource: "", now: "", empty: &empty, reset };
     track_update(Some(&old), &mut new, writer, &form.shape);
     let touched = managed_entries(&new).into_iter().find(|entry| entry.manager == NOBODY).map(|entry| entry.fields);
     let left = list(&new).into_iter().filter(|entry| text(entry, "manager") != NOBODY).collect();
@@ -115,7 +115,7 @@ pub(crate) async fn track(server: &Server, resource: &Resource, old: &Value, new
     track_update(Some(&with(old, &own)), &mut tracked, writer, &resource.shape);
     let mut left = Vec::new();
     for (version, entries) in others {
-        left.extend(in_their_version(server, resource, &version, (&bare_old, &bare_new), &entries).await?.0);
+        left.extend(in_their_version(server, resource, &version, (&bare_old, &bare_new), &entries, writer.reset).await?.0);
     }
     write(new, list(&tracked), left);
     Ok(())
@@ -129,7 +129,7 @@ pub(crate) async fn apply(
     applying: &Applying<'_>,
 ) -> ApiResult<Result<Value, ApplyError>> {
     let converter = resource.converter().ok_or_else(|| ApiError::internal("the kind has no conversion"))?;
-    let Applying { config, writer, force, reset } = applying;
+    let Applying { config, writer, force } = applying;
     let (mut own, mut others) = parted(resource, converter, list(live));
     // Whoever applies is the same in every version.
     let last = others.values_mut().find_map(|entries| {
@@ -138,7 +138,7 @@ pub(crate) async fn apply(
         };
         entries.iter().position(mine).map(|index| entries.remove(index))
     });
-    let carried = |own: &[Value], force: bool| patch::apply(Some(&with(live, own)), config, *writer, force, &resource.shape, reset);
+    let carried = |own: &[Value], force: bool| patch::apply(Some(&with(live, own)), config, *writer, force, &resource.shape);
     let mut conflicts = match carried(&own, *force) {
         Ok(_) => Vec::new(),
         Err(ApplyError::Conflicts(conflicts)) => conflicts.0,
@@ -162,15 +162,14 @@ pub(crate) async fn apply(
     let (bare_old, bare_new) = (without(live), without(&result));
     let mut left = Vec::new();
     for (version, entries) in others.into_iter().filter(|(_, entries)| !entries.is_empty()) {
-        let (kept, touched) = in_their_version(server, resource, &version, (&bare_old, &bare_new), &entries).await?;
+        let (kept, touched) = in_their_version(server, resource, &version, (&bare_old, &bare_new), &entries, writer.reset).await?;
         if !force {
             conflicts.extend(disputed(&entries, &touched));
         }
         left.extend(kept);
     }
     if !conflicts.is_empty() {
-        conflicts.sort_by(|left, right| (&left.owner, &left.path).cmp(&(&right.owner, &right.path)));
-        return Ok(Err(Conflicts(conflicts).into()));
+        return Ok(Err(Conflicts::new(conflicts).into()));
     }
     let tracked = list(&result);
     write(&mut result, tracked, left);
@@ -192,15 +191,16 @@ async fn dropped(
     let mut entries = others.get(version).cloned().unwrap_or_default();
     entries.push(last.clone());
     let empty = json!({});
-    let writer =
-        Writer { manager: text(last, "manager"), api_version: version, subresource: text(last, "subresource"), now: "", empty: &empty };
+    let reset = FieldSet::nothing();
+    let (manager, subresource) = (text(last, "manager"), text(last, "subresource"));
+    let writer = Writer { manager, api_version: version, subresource, now: "", empty: &empty, reset };
     // Nothing is applied, so that everything goes that nobody else owns.
     let config = json!({"apiVersion": version, "kind": result["kind"], "metadata": {"name": result["metadata"]["name"]}});
-    let pruned = patch::apply(Some(&with(&theirs, &entries)), &config, writer, true, &form.shape, &FieldSet::default());
+    let pruned = patch::apply(Some(&with(&theirs, &entries)), &config, writer, true, &form.shape);
     let pruned = without(&pruned.map_err(|error| ApiError::new(500, "", error.to_string()))?);
     let pruned = super::object(server, resource, &pruned, &resource.api_version).await?;
     let mut whole = with(result, &[nobody(&resource.api_version)]);
-    let writer = Writer { manager: "\u{1}", api_version: &resource.api_version, subresource: "", now: "", empty: &empty };
+    let writer = Writer { manager: "\u{1}", api_version: &resource.api_version, subresource: "", now: "", empty: &empty, reset };
     track_update(Some(&with(&pruned, &[nobody(&resource.api_version)])), &mut whole, writer, &resource.shape);
     Ok(managed_entries(&whole).into_iter().find(|entry| entry.manager == "\u{1}").map(|entry| entry.fields).unwrap_or_default())
 }

@@ -106,7 +106,7 @@ pub(super) fn cells(resource: &Resource, object: &Value, name: Cell, age: Cell) 
         ("flowcontrol.apiserver.k8s.io", "FlowSchema") => vec![
             name,
             text("PriorityLevel", str_at(object, "/spec/priorityLevelConfiguration/name")),
-            number("MatchingPrecedence", int_at(object, "/spec/matchingPrecedence")),
+            Cell { value: json!(int_at(object, "/spec/matchingPrecedence")), ..text("MatchingPrecedence", "") },
             text("DistinguisherMethod", or(str_at(object, "/spec/distinguisherMethod/type"), "<none>")),
             age,
             text("MissingPL", "?"),

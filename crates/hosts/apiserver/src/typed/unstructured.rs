@@ -38,6 +38,16 @@ fn fault_of(form: &Type, value: &Value) -> Option<String> {
             Value::Object(map) => map.values().find_map(|item| fault_of(inner, item)),
             other => Some(format!("cannot restore map from {}", kind(other))),
         },
+        Type::Time | Type::MicroTime | Type::Duration => {
+            let word = match value {
+                Value::Bool(_) => "bool",
+                Value::Number(_) => "number",
+                Value::Array(_) => "array",
+                Value::Object(_) => "object",
+                Value::Null | Value::String(_) => return None,
+            };
+            Some(format!("json: cannot unmarshal {word} into Go value of type string"))
+        }
         Type::Struct(name) => by_name(name).and_then(|form| fault(form, value)),
         _ => None,
     }
@@ -84,8 +94,7 @@ mod tests {
         check("Deployment", json!({"spec": {"paused": "yes"}}), Some("unrecognized type: bool"));
         check("Deployment", json!({"spec": 1}), Some("cannot restore struct from: int64"));
         check("Pod", json!({"spec": {"containers": {}}}), Some("cannot restore slice from map"));
+        let why = "json: cannot unmarshal number into Go value of type string";
+        check("Deployment", json!({"metadata": {"creationTimestamp": 7}}), Some(why));
     }
-
-    #[test]
-    fn maps_are_printed_in_order() {}
 }
