@@ -203,7 +203,7 @@ fn refresh_last_applied(result: &mut Value, config: &Value, writer: Writer<'_>) 
 /// Records in the new object's managedFields what a write other than apply changed.
 ///
 /// What did not change gives no ownership. An object whose fields are not tracked stays so, and one that does not fit its
-/// shape, as with an item of a keyed list that has none of the keys, is no longer tracked.
+/// shape is no longer tracked.
 pub fn track_update(old: Option<&Value>, new: &mut Value, writer: Writer<'_>, shape: &Shape) {
     let given = new.get("metadata").and_then(|metadata| metadata.get("managedFields")).filter(|list| !list.is_null());
     let mut entries = match (given, old) {
@@ -217,7 +217,7 @@ pub fn track_update(old: Option<&Value>, new: &mut Value, writer: Writer<'_>, sh
     }
     let before = old.map_or_else(|| writer.empty.clone(), managed::strip);
     let changed = typed::compare(Some(&before), Some(&managed::strip(new)), shape);
-    if changed.keyless {
+    if changed.misfit {
         managed::encode(new, Vec::new());
         return;
     }

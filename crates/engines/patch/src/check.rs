@@ -20,6 +20,15 @@ struct Fault {
     why: String,
 }
 
+impl TypedError {
+    /// Tells whether nothing but equal items is wrong, which is no fault of what is not applied.
+    pub(crate) fn tells_only_duplicates(&self) -> bool {
+        self.0.iter().all(|fault| fault.why.starts_with(DUPLICATE))
+    }
+}
+
+const DUPLICATE: &str = "duplicate entries for key ";
+
 impl fmt::Display for Fault {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.path.is_empty() { to.write_str(&self.why) } else { write!(to, "{}: {}", self.path, self.why) }
@@ -98,7 +107,7 @@ fn keyed(list: &[Value], keys: &[(String, Option<Value>)], item: &Shape, path: &
             (Value::Object(_), Some(step)) => {
                 let place = key_place(&step);
                 if !seen.insert(step) {
-                    found.push(Fault { path: path.to_owned(), why: format!("duplicate entries for key {place}") });
+                    found.push(Fault { path: path.to_owned(), why: format!("{DUPLICATE}{place}") });
                 }
                 further(path, [&place, ""], |path| walk(one, item, path, found));
                 continue;
@@ -135,7 +144,7 @@ fn set(list: &[Value], path: &str, found: &mut Vec<Fault>) {
             Value::Null => "associative list without keys has an element that's an explicit null",
             _ => {
                 if !seen.insert(one.to_string()) {
-                    found.push(Fault { path: path.to_owned(), why: format!("duplicate entries for key [={one}]") });
+                    found.push(Fault { path: path.to_owned(), why: format!("{DUPLICATE}[={one}]") });
                 }
                 continue;
             }

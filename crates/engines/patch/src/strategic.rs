@@ -159,12 +159,8 @@ fn merge_list(original: Vec<Value>, patch: &[Value], order: Option<&Vec<Value>>,
                 let Some(value) = item.get(key) else { return failed(format!("delete patch type with no merge key defined: {key}")) };
                 merged.retain(|other| other.get(key) != Some(value));
             }
-            Some("replace") => {
-                replace = true;
-                if item.len() > 1 {
-                    wanted.push(item);
-                }
-            }
+            // Whatever else such an item has does not count.
+            Some("replace") => replace = true,
             None => wanted.push(item),
             Some("merge") => return failed("merging lists cannot yet be specified in the patch".to_owned()),
             Some(other) => return failed(unknown(other, item)),

@@ -14,8 +14,8 @@ pub(crate) struct Comparison {
     pub added: FieldSet,
     pub modified: FieldSet,
     pub removed: FieldSet,
-    /// Whether an item of a keyed list has none of the keys: then nothing can be said of it.
-    pub keyless: bool,
+    /// Whether something that is new does not fit the shape: then nothing can be said of the whole.
+    pub misfit: bool,
 }
 
 impl Comparison {
@@ -89,11 +89,11 @@ pub(crate) fn compare(old: Option<&Value>, new: Option<&Value>, shape: &Shape) -
     if old == new {
         return found;
     }
+    found.misfit = new.is_some_and(|new| !fits(new, shape));
     let inside = match shape {
         Shape::Map { .. } | Shape::Free => both_maps(old, new).map(|(old, new)| compare_maps(old, new, shape, &mut found)),
         Shape::List { keys, item } => both_lists(old, new).map(|(old, new)| {
             let step = |one: &Value| item_step(keys, one);
-            found.keyless |= new.iter().any(|one| step(one).is_none());
             let (old, new) = (by_step(old, step), by_step(new, step));
             compare_items(&old, &new, item, &mut found);
         }),
@@ -116,6 +116,19 @@ pub(crate) fn compare(old: Option<&Value>, new: Option<&Value>, shape: &Shape) -
         _ => {}
     }
     found
+}
+
+/// Tells whether a value is of the shape, as far as it can be told without looking into the fields of maps and items of lists,
+/// which are looked at on their own.
+fn fits(value: &Value, shape: &Shape) -> bool {
+    match (shape, value) {
+        (_, Value::Null) | (Shape::Free, _) => true,
+        (Shape::Map { .. }, Value::Object(map)) => map.keys().all(|name| shape.field(name).is_some()),
+        (Shape::List { keys, .. }, Value::Array(list)) => list.iter().all(|one| one.is_object() && item_step(keys, one).is_some()),
+        (Shape::Set, Value::Array(list)) => list.iter().all(|one| !(one.is_null() || one.is_object() || one.is_array())),
+        (Shape::Map { .. } | Shape::List { .. } | Shape::Set, _) => false,
+        (Shape::Scalar(_) | Shape::Atomic(_), _) => check(value, shape).map_or_else(|error| error.tells_only_duplicates(), |()| true),
+    }
 }
 
 /// Both as maps, unless one is something else or both are empty.
@@ -173,7 +186,7 @@ fn join(found: &mut Comparison, step: &str, inner: Comparison) {
     found.added.put(step, inner.added);
     found.modified.put(step, inner.modified);
     found.removed.put(step, inner.removed);
-    found.keyless |= inner.keyless;
+    found.misfit |= inner.misfit;
 }
 
 /// Lays a configuration over the live object.

@@ -152,7 +152,7 @@ fn defaults(schema: &Schema, raw: &Value, path: &str, root: bool, inside_meta: b
         if !inside_meta && !prune(schema, &mut value.clone(), schema.embedded || root).is_empty() {
             found.push(Violation::invalid(&here, value, "must not have unknown fields"));
         }
-        let (wrong, _) = validate_all(schema, value, None);
+        let (wrong, _) = validate_all(schema, value, None, Vec::new());
         found.extend(wrong.into_iter().map(|violation| {
             let field = match violation.field.as_str() {
                 "" | "<nil>" => here.clone(),

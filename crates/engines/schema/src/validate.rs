@@ -21,11 +21,13 @@ pub fn validate(schema: &Schema, value: &Value, old: Option<&Value>) -> Vec<Viol
     found
 }
 
-/// The same, and what the rules say when nothing stands in their way; warnings tell what they let pass.
+/// The same, with what else was found wrong, and what the rules say when nothing stands in their way; warnings tell what they
+/// let pass.
 ///
 /// Follows apiextensions-apiserver `pkg/registry/customresource/strategy.go`.
-pub fn validate_all(schema: &Schema, value: &Value, old: Option<&Value>) -> (Vec<Violation>, Vec<String>) {
+pub fn validate_all(schema: &Schema, value: &Value, old: Option<&Value>, others: Vec<Violation>) -> (Vec<Violation>, Vec<String>) {
     let mut found = validate(schema, value, old);
+    found.extend(others);
     if !schema.has_rules {
         return (found, Vec::new());
     }

@@ -1,7 +1,7 @@
 //! Which fields an endpoint ignores, and so gives nobody: kubernetes `pkg/registry/**/strategy.go` `GetResetFields`, and
 //! apiextensions-apiserver `pkg/registry/customresource/status_strategy.go`.
 
-use patch::{FieldSet, Shape};
+use patch::FieldSet;
 
 /// What is ignored, by endpoint.
 pub(crate) struct Resets {
@@ -46,14 +46,16 @@ impl Resets {
         Self { main, status, approval: set(&[&["spec"], &["status", "certificate"]]) }
     }
 
-    /// Returns what is ignored of a kind of a CustomResourceDefinition: through the status, all else.
-    pub fn custom(shape: &Shape, status: bool) -> Self {
+    /// Returns what is ignored of a kind of a CustomResourceDefinition. Other fields than the usual ones are put back, too, when
+    /// they come with a status, but whoever writes them owns them as upstream.
+    pub fn custom(status: bool) -> Self {
         let main = if status { set(&[&["status"]]) } else { FieldSet::default() };
-        let mut others = set(&[&["apiVersion"], &["kind"], &["metadata"], &["spec"]]);
-        if let Shape::Map { fields, .. } = shape {
-            fields.keys().filter(|name| *name != "status").for_each(|name| others.union(&FieldSet::path(&[name])));
-        }
-        Self { main, status: others, approval: FieldSet::default() }
+        Self { main, status: set(&[&["apiVersion"], &["kind"], &["metadata"], &["spec"]]), approval: FieldSet::default() }
+    }
+
+    /// Tells whether the metadata is not to be changed through the status.
+    pub fn keeps_metadata(&self) -> bool {
+        self.status.children.get("f:metadata").is_some_and(|metadata| metadata.member)
     }
 
     /// Returns what is ignored through an endpoint; empty is the main one.

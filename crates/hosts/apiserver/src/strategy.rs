@@ -302,7 +302,16 @@ fn with_status_of(resource: &Resource, old: &Value, mut new: Value) -> Value {
             None => meta_mut(&mut new).remove("labels"),
         };
     }
-    result["metadata"] = new["metadata"].take();
+    if resource.resets.keeps_metadata() {
+        // All of it is as it was, but for who owns which field.
+        let owned = new["metadata"].get("managedFields").cloned();
+        match owned {
+            Some(owned) => meta_mut(&mut result).insert("managedFields".to_owned(), owned),
+            None => meta_mut(&mut result).remove("managedFields"),
+        };
+    } else {
+        result["metadata"] = new["metadata"].take();
+    }
     if let Value::Object(map) = &mut result {
         match status {
             Some(status) => map.insert("status".to_owned(), status),

@@ -105,7 +105,6 @@ fn resource(definition: &Value, version: &Value, converter: Option<&Arc<Converte
         Some(warning) => warning.to_owned(),
         None => format!("{api_version} {kind} is deprecated"),
     });
-    let shape = Shape::resource(&schema);
     Ok(Resource {
         form: None,
         plural: text(&names, "plural").to_owned(),
@@ -116,8 +115,8 @@ fn resource(definition: &Value, version: &Value, converter: Option<&Arc<Converte
         namespaced: text(&spec, "scope") == "Namespaced",
         subresources: Subresources { status, scale: scale(version), others: Vec::new() },
         generation: if status { Generation::Spec } else { Generation::Everything },
-        resets: crate::resets::Resets::custom(&shape, status),
-        shape: Arc::new(shape),
+        resets: crate::resets::Resets::custom(status),
+        shape: Arc::new(Shape::resource(&schema)),
         schema: Arc::new(schema),
         custom: Some(Custom {
             definition: format!("{}.{group}", text(&names, "plural")),

@@ -12,6 +12,11 @@ use crate::typed;
 
 /// Checks the metadata of a new object.
 pub(crate) fn create(resource: &Resource, object: &Value, rule: Rule, faults: &mut Faults) {
+    any(resource.namespaced, object, rule, faults);
+}
+
+/// Checks the metadata of an object that lives in a namespace or not.
+pub(crate) fn any(namespaced: bool, object: &Value, rule: Rule, faults: &mut Faults) {
     let generate = meta(object, "generateName");
     if !generate.is_empty() {
         // What is made up ends differently.
@@ -29,7 +34,7 @@ pub(crate) fn create(resource: &Resource, object: &Value, rule: Rule, faults: &m
         faults.name("metadata.name", rule, name);
     }
     let namespace = meta(object, "namespace");
-    if resource.namespaced {
+    if namespaced {
         if namespace.is_empty() {
             faults.required("metadata.namespace", "");
         } else {

@@ -16,6 +16,7 @@ mod csr_conditions;
 mod daemon_set;
 mod difference;
 mod discovery;
+mod embedded;
 mod endpoints;
 mod event;
 mod faults;
@@ -173,7 +174,9 @@ fn custom(subject: &Subject<'_>, definition: &Custom, faults: &mut Faults, warni
             }));
         }
     }
-    let (wrong, let_pass) = validate_all(&resource.schema, object, old);
+    let mut inside = Faults::default();
+    embedded::check(&resource.schema, object, "", &mut inside);
+    let (wrong, let_pass) = validate_all(&resource.schema, object, old, inside.0);
     faults.0.extend(wrong);
     warnings.extend(let_pass);
 }
