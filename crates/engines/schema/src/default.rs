@@ -49,7 +49,7 @@ pub fn drop_nulls(schema: &Schema, value: &mut Value) {
     match value {
         Value::Object(map) => {
             map.retain(|name, inner| match (schema.field(name), &inner) {
-                (Some(field), Value::Null) => field.nullable || (field.kind.is_none() && field.preserve_unknown),
+                (Some(field), Value::Null) => field.nullable,
                 _ => true,
             });
             for (name, inner) in map.iter_mut() {

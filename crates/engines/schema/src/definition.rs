@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::rules::{Compiled, Rule};
 use crate::structural::{self, additional};
-use crate::{Schema, Violation, field_path, prune, validate_all};
+use crate::{Schema, Violation, field_path, prune, validate, validate_rules};
 
 /// The schema of a definition and what its check depends on.
 #[derive(Debug, Clone, Copy)]
@@ -152,7 +152,8 @@ fn defaults(schema: &Schema, raw: &Value, path: &str, root: bool, inside_meta: b
         if !inside_meta && !prune(schema, &mut value.clone(), schema.embedded || root).is_empty() {
             found.push(Violation::invalid(&here, value, "must not have unknown fields"));
         }
-        let (wrong, _) = validate_all(schema, value, None, Vec::new());
+        let mut wrong = validate(schema, value, None);
+        validate_rules(schema, value, None, &mut wrong);
         found.extend(wrong.into_iter().map(|violation| {
             let field = match violation.field.as_str() {
                 "" | "<nil>" => here.clone(),

@@ -14,6 +14,7 @@ mod strict;
 mod structural;
 mod typed;
 mod validate;
+mod value;
 mod violation;
 
 pub use compile::SchemaError;
@@ -23,7 +24,7 @@ pub use field_path::field_path;
 pub use prune::prune;
 pub use rules::check_rules;
 pub use strict::{Parsed, StrictError, parse_strict};
-pub use validate::{type_name, validate, validate_all};
+pub use validate::{validate, validate_rules, validate_status};
 pub use violation::{Cause, Violation};
 
 use std::collections::BTreeMap;

@@ -51,6 +51,11 @@ pub struct Violation {
     pub text: String,
 }
 
+/// A value as JSON, but for numbers, which are as Go prints them.
+fn shown(value: &Value) -> String {
+    if value.is_number() { golang::printed(value) } else { value.to_string() }
+}
+
 impl Violation {
     fn new(field: &str, cause: Cause, text: String) -> Self {
         Self { field: field.to_owned(), cause, text }
@@ -64,7 +69,7 @@ impl Violation {
 
     /// A value is wrong.
     pub fn invalid(field: &str, value: &Value, why: &str) -> Self {
-        Self::new(field, Cause::Invalid, format!("Invalid value: {value}: {why}"))
+        Self::new(field, Cause::Invalid, format!("Invalid value: {}: {why}", shown(value)))
     }
 
     /// A value has the wrong type.
@@ -76,7 +81,7 @@ impl Violation {
     /// A value is not one of those allowed.
     pub fn not_supported(field: &str, value: &Value, allowed: &[String]) -> Self {
         let list: Vec<String> = allowed.iter().map(|one| json!(one).to_string()).collect();
-        Self::new(field, Cause::NotSupported, format!("Unsupported value: {value}: supported values: {}", list.join(", ")))
+        Self::new(field, Cause::NotSupported, format!("Unsupported value: {}: supported values: {}", shown(value), list.join(", ")))
     }
 
     /// A value stands twice.

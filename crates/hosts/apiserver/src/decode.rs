@@ -344,9 +344,13 @@ fn embedded(
         Value::Object(map) => {
             for (name, inner) in map.iter_mut() {
                 let here = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                if schema.embedded && name == "metadata" && inner.is_object() {
+                let refused = |inner: &Value, why: &str| unhandled(resource, &format!("{here}: Invalid value: {inner}: {why}"));
+                if schema.embedded && matches!(name.as_str(), "apiVersion" | "kind") && !inner.is_string() {
+                    return Err(refused(inner, "must be a string"));
+                }
+                if schema.embedded && name == "metadata" && !inner.is_null() {
                     let (mut metadata, faults) =
-                        typed::read(form, &Node::from(&*inner)).map_err(|Unread(why)| unhandled(resource, &why))?;
+                        typed::read(form, &Node::from(&*inner)).map_err(|Unread(why)| refused(inner, &why))?;
                     typed::write(form, &mut metadata);
                     let named = faults.iter().filter_map(|fault| fault.strip_prefix("unknown field \"")?.strip_suffix('"'));
                     unknown.extend(named.map(|field| format!("{here}.{field}")));

@@ -45,6 +45,7 @@ mod rbac;
 mod resource_names;
 mod resources;
 mod runtime_class;
+mod scale;
 mod scheduling;
 mod secret;
 mod service;
@@ -61,7 +62,7 @@ mod warnings;
 mod workload_statuses;
 mod workloads;
 
-use schema::{Cause, Violation, validate, validate_all};
+use schema::{Cause, Violation, validate, validate_rules, validate_status};
 use serde_json::Value;
 
 use crate::catalog::{Custom, Resource};
@@ -174,11 +175,18 @@ fn custom(subject: &Subject<'_>, definition: &Custom, faults: &mut Faults, warni
             }));
         }
     }
+    let mut wrong = match subject.subresource {
+        "status" => validate_status(&resource.schema, object, old),
+        _ => validate(&resource.schema, object, old),
+    };
     let mut inside = Faults::default();
+    if let Some(scale) = &resource.subresources.scale {
+        scale::check(scale, subject.subresource, object, &mut inside);
+    }
     embedded::check(&resource.schema, object, "", &mut inside);
-    let (wrong, let_pass) = validate_all(&resource.schema, object, old, inside.0);
+    wrong.extend(inside.0);
+    warnings.extend(validate_rules(&resource.schema, object, old, &mut wrong));
     faults.0.extend(wrong);
-    warnings.extend(let_pass);
 }
 
 /// Says what is unusual about an object that is let pass.
