@@ -39,6 +39,15 @@ pub struct Conflict {
     pub owner: String,
     /// Which field.
     pub path: String,
+    /// Whose conflicts are told first.
+    order: String,
+}
+
+impl Conflict {
+    /// Says that a field is somebody's.
+    pub fn new(entry: &Entry, path: String) -> Self {
+        Self { owner: entry.described(), path, order: entry.identifier() }
+    }
 }
 
 /// Every conflict of one apply.
@@ -48,7 +57,7 @@ pub struct Conflicts(pub Vec<Conflict>);
 impl Conflicts {
     /// Puts conflicts together by owner; each owner's stay in their order, which is that of the fields.
     pub fn new(mut all: Vec<Conflict>) -> Self {
-        all.sort_by(|left, right| left.owner.cmp(&right.owner));
+        all.sort_by(|left, right| left.order.cmp(&right.order));
         Self(all)
     }
 }
@@ -161,8 +170,7 @@ fn before_first_apply(live: &Value, writer: Writer<'_>, shape: &Shape) -> Entry 
 fn conflicts(entries: &[Entry], touched: &FieldSet) -> Conflicts {
     let mut found: Vec<Conflict> = Vec::new();
     for entry in entries {
-        let owner = entry.described();
-        found.extend(entry.fields.intersection(touched).paths().into_iter().map(|path| Conflict { owner: owner.clone(), path }));
+        found.extend(entry.fields.intersection(touched).paths().into_iter().map(|path| Conflict::new(entry, path)));
     }
     Conflicts::new(found)
 }

@@ -18,7 +18,7 @@ pub use builtin::TypeRef;
 pub use check::TypedError;
 pub use fields::FieldSet;
 pub use json::{json_merge, json_patch};
-pub use managed::{Entry, Operation, decode as managed_entries, same_but_for_times};
+pub use managed::{Entry, Operation, decode as managed_entries, encode as set_managed_entries, same_but_for_times};
 pub use shape::{Inside, Scalar, Shape};
 pub use strategic::strategic;
 

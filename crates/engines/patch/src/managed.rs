@@ -38,6 +38,20 @@ impl Entry {
             && (self.operation == Operation::Apply || self.api_version == other.api_version)
     }
 
+    /// Returns the text by which upstream knows the owner and sorts owners (`BuildManagerIdentifier`).
+    pub(crate) fn identifier(&self) -> String {
+        let mut text = format!("{{\"manager\":{},\"operation\":\"", json!(self.manager));
+        match self.operation {
+            Operation::Apply => text.push_str("Apply\""),
+            Operation::Update => text.push_str(&format!("Update\",\"apiVersion\":{}", json!(self.api_version))),
+        }
+        if !self.subresource.is_empty() {
+            text.push_str(&format!(",\"subresource\":{}", json!(self.subresource)));
+        }
+        text.push('}');
+        text
+    }
+
     /// Names the owner in a conflict.
     pub(crate) fn described(&self) -> String {
         let mut text = json!(self.manager).to_string();
@@ -76,7 +90,7 @@ fn entry(value: &Value) -> Option<Entry> {
 }
 
 /// Writes the entries into the object, in their fixed order; without entries the field goes.
-pub(crate) fn encode(object: &mut Value, mut entries: Vec<Entry>) {
+pub fn encode(object: &mut Value, mut entries: Vec<Entry>) {
     entries.retain(|entry| !entry.fields.is_empty());
     entries.sort_by(order);
     let Some(metadata) = object.as_object_mut().map(|map| map.entry("metadata").or_insert_with(|| Value::Object(Map::new()))) else {

@@ -77,6 +77,9 @@ pub(crate) static RESOURCES: LazyLock<Vec<Arc<Resource>>> = LazyLock::new(|| {
     KINDS.iter().map(|builtin| Arc::new(resource(builtin, &compiled))).collect()
 });
 
+/// What `scale` speaks of.
+pub(crate) static SCALE: LazyLock<Resource> = LazyLock::new(|| resource(&crate::kinds::SCALE, &RefCell::new(HashMap::new())));
+
 fn resource(builtin: &Builtin, compiled: &RefCell<HashMap<String, Arc<Schema>>>) -> Resource {
     let schema = definition(&definition_name(builtin), compiled);
     let subresources = Subresources {

@@ -60,7 +60,7 @@ pub(crate) fn native(resource: &Resource, value: &mut Value) {
         ("", "LimitRange") => limit_range(value),
         ("", "PodTemplate" | "ReplicationController") | ("apps" | "batch", _) => workload_defaults::fill_in(&resource.kind, value),
         ("networking.k8s.io", "NetworkPolicy") => network_policy(value),
-        ("autoscaling", _) => autoscaler(resource, value),
+        ("autoscaling", "HorizontalPodAutoscaler") => autoscaler(resource, value),
         ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding") => binding(value),
         ("networking.k8s.io", "IngressClass") => {
             if let Some(Value::Object(parameters)) = value.pointer_mut("/spec/parameters") {

@@ -133,6 +133,20 @@ pub(crate) fn deprecation(group: &str, kind: &str) -> Option<&'static str> {
     }
 }
 
+/// How many there are of something, as the subresource `scale` of many kinds says it. It has no objects of its own.
+pub(crate) const SCALE: Builtin = Builtin {
+    group: "autoscaling",
+    version: "v1",
+    plural: "scales",
+    kind: "Scale",
+    short_names: NO,
+    categories: NO,
+    scope: Scope::Namespaced,
+    subresources: NO,
+    generation: Generation::Never,
+    define: define::<autoscaling::v1::Scale>,
+};
+
 macro_rules! kinds {
     ($($group:literal $version:literal $plural:literal $kind:literal $short:expr, $categories:expr, $scope:expr, $subresources:expr, $generation:expr, $type:ty;)*) => {
         /// The table.

@@ -114,32 +114,39 @@ pub(crate) async fn answer(call: &Call) -> ApiResult<Response> {
         return apply(call, &options).await;
     }
     let make = |live: &Value| {
-        let (patch, strict) = read(call, form)?;
-        let object = patched(&call.resource, live, &patch)?;
-        let named = matches!(&patch, Patch::Merge(change) | Patch::Strategic(change) if !meta(change, "resourceVersion").is_empty());
-        let (mut fitted, faults) = write::refit(&call.resource, &object, options.validation)
-            .map_err(|error| undecodable(&call.resource, &patch, &object, &strict, error))?;
-        if options.validation == FieldValidation::Strict && !strict.is_empty() {
-            return Err(undecodable(
-                &call.resource,
-                &patch,
-                &object,
-                &[],
-                ApiError::bad_request(format!(" cannot be handled as a X: strict decoding error: {}", strict.join(", "))),
-            ));
-        }
-        if !named && meta(&fitted, "resourceVersion") == meta(live, "resourceVersion") {
-            // What the patch does not say is no precondition.
-            meta_mut(&mut fitted).insert("resourceVersion".to_owned(), json!(""));
-        }
-        let said = if options.validation == FieldValidation::Warn { strict } else { Vec::new() };
-        let warnings: Vec<String> = said.into_iter().chain(faults).collect();
-        // Also where what comes of it is refused.
-        call.say(&warnings);
-        Ok(Made { object: fitted, ownership: Ownership::Track, warnings })
+        let (object, warnings) = changed(call, &call.resource, live, form, options.validation)?;
+        Ok(Made { object, ownership: Ownership::Track, warnings })
     };
     let (object, warnings) = write::change(call, &options, &call.place.subresource, make).await?;
     call.answer_written(StatusCode::OK, &object, &warnings)
+}
+
+/// Returns what a patch other than an apply makes of an object or of a part of it, and warnings.
+pub(crate) fn changed(
+    call: &Call,
+    resource: &Resource,
+    live: &Value,
+    form: PatchType,
+    validation: FieldValidation,
+) -> ApiResult<(Value, Vec<String>)> {
+    let (patch, strict) = read(call, form)?;
+    let object = patched(resource, live, &patch)?;
+    let named = matches!(&patch, Patch::Merge(change) | Patch::Strategic(change) if !meta(change, "resourceVersion").is_empty());
+    let (mut fitted, faults) =
+        write::refit(resource, &object, validation).map_err(|error| undecodable(resource, &patch, &object, &strict, error))?;
+    if validation == FieldValidation::Strict && !strict.is_empty() {
+        let why = format!(" cannot be handled as a X: strict decoding error: {}", strict.join(", "));
+        return Err(undecodable(resource, &patch, &object, &[], ApiError::bad_request(why)));
+    }
+    if !named && meta(&fitted, "resourceVersion") == meta(live, "resourceVersion") {
+        // What the patch does not say is no precondition.
+        meta_mut(&mut fitted).insert("resourceVersion".to_owned(), json!(""));
+    }
+    let said = if validation == FieldValidation::Warn { strict } else { Vec::new() };
+    let warnings: Vec<String> = said.into_iter().chain(faults).collect();
+    // Also where what comes of it is refused.
+    call.say(&warnings);
+    Ok((fitted, warnings))
 }
 
 /// Answers an apply: it creates what is not there.
@@ -148,7 +155,7 @@ async fn apply(call: &Call, options: &WriteOptions) -> ApiResult<Response> {
         return Err(ApiError::internal("a configuration was read as a patch"));
     };
     let stated = meta(&config, "namespace").to_owned();
-    check_config(call, &mut config)?;
+    check_config(call, &call.resource, &mut config)?;
     if call.server.store.get(&call.key()).is_none() && call.place.subresource.is_empty() {
         return apply_new(call, options, config, &stated).await;
     }
@@ -211,13 +218,13 @@ pub(crate) fn patched(resource: &Resource, live: &Value, patch: &Patch) -> ApiRe
 }
 
 /// Checks what must hold of every applied configuration.
-fn check_config(call: &Call, config: &mut Value) -> ApiResult<()> {
+pub(crate) fn check_config(call: &Call, resource: &Resource, config: &mut Value) -> ApiResult<()> {
     let name = call.place.name.as_str();
     if !config.is_object() {
         return Err(ApiError::bad_request("an applied configuration must be an object"));
     }
     let text = |field: &str| config.get(field).and_then(Value::as_str).unwrap_or_default();
-    if text("apiVersion") != call.resource.api_version || text("kind") != call.resource.kind {
+    if text("apiVersion") != resource.api_version || text("kind") != resource.kind {
         let version = text("apiVersion");
         let version = if version.contains('/') { version.to_owned() } else { format!("/{version}") };
         return Err(ApiError::bad_request(format!("invalid object type: {version}, Kind={}", text("kind"))));
@@ -258,14 +265,14 @@ fn applied(
 ) -> ApiResult<Made> {
     let writer = call.writer(options, &call.place.subresource, now);
     let object =
-        patch::apply(live, config, writer, options.force, &call.resource.shape).map_err(|error| refusal(call, error, stated))?;
+        patch::apply(live, config, writer, options.force, &call.resource.shape).map_err(|error| refusal(call, &call.resource, error, stated))?;
     fitted(call, live, config, object)
 }
 
 /// Applies to an object of which somebody owns fields in another version of the kind.
 pub(crate) async fn applied_mixed(call: &Call, applying: &Applying<'_>, live: &Value) -> ApiResult<Made> {
     let object = converter::fields::apply(&call.server, &call.resource, live, applying).await?;
-    let object = object.map_err(|error| refusal(call, error, &call.place.namespace))?;
+    let object = object.map_err(|error| refusal(call, &call.resource, error, &call.place.namespace))?;
     fitted(call, Some(live), applying.config, object)
 }
 
@@ -309,29 +316,15 @@ async fn apply_new(call: &Call, options: &WriteOptions, config: Value, stated: &
     }
 }
 
-fn refusal(call: &Call, error: ApplyError, stated: &str) -> ApiError {
+/// Says why a configuration was not applied.
+pub(crate) fn refusal(call: &Call, resource: &Resource, error: ApplyError, stated: &str) -> ApiError {
     match error {
         ApplyError::Conflicts(conflicts) => conflict(&conflicts),
         ApplyError::Typed(error) => {
-            let resource = &call.resource;
             let (name, group, version, kind) = (&call.place.name, &resource.group, &resource.version, &resource.kind);
             let message = format!("failed to create typed patch object ({stated}/{name}; {group}/{version}, Kind={kind}): {error}");
             ApiError::new(500, "", message)
         }
-    }
-}
-
-/// Says why a Scale was not applied: whoever owns replicas owns them in its version.
-pub(crate) fn refusal_of_scale(call: &Call, error: ApplyError, version: &str) -> ApiError {
-    let own = format!(" using {}", call.resource.api_version);
-    match error {
-        ApplyError::Conflicts(mut conflicts) => {
-            for one in &mut conflicts.0 {
-                one.owner = one.owner.replace(&own, &format!(" using {version}"));
-            }
-            conflict(&conflicts)
-        }
-        other => refusal(call, other, &call.place.namespace),
     }
 }
 

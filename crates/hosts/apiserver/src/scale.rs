@@ -2,18 +2,22 @@
 
 use axum::response::Response;
 use http::{Method, StatusCode};
-use patch::{FieldSet, Writer};
+use patch::{Entry, FieldSet, Writer, managed_entries, set_managed_entries, track_update};
 use serde_json::{Value, json};
 
+use crate::builtin::SCALE;
 use crate::catalog::{Resource, Scale};
 use crate::object::{self, at, meta, meta_mut};
 use crate::patches::{self, Patch};
 use crate::status::{ApiError, ApiResult, json_response};
 use crate::typed;
+use crate::request::WriteOptions;
 use crate::write::{self, Call, Made, Ownership, Written};
 use crate::{converter, decode};
 
 const VERSION: &str = "autoscaling/v1";
+/// Stands for replicas that are not there.
+const NONE: i64 = i32::MIN as i64;
 
 /// Answers GET, PUT and PATCH on `/scale`.
 pub(crate) async fn answer(call: &Call, method: &Method) -> ApiResult<Response> {
@@ -36,7 +40,12 @@ pub(crate) async fn answer(call: &Call, method: &Method) -> ApiResult<Response> 
                 given if given != call.place.name => return Err(write::misnamed(given, &call.place.name)),
                 _ => {}
             }
-            let make = |live: &Value| scaled(resource, live, &scale, &body).map(|object| made(live, &scale, object));
+            let now = call.server.now();
+            let make = |live: &Value| {
+                let (before, mut after) = (owned(live, resource, &scale), body.clone());
+                track_update(Some(&before), &mut after, writer(&options, &now), &SCALE.shape);
+                scaled(resource, live, &scale, &after).map(made)
+            };
             write::change(call, &options, "scale", make).await?
         }
         Method::PATCH => patch(call, &scale).await?,
@@ -56,48 +65,85 @@ fn scalable(object: &Value, resource: &Resource, scale: &Scale) -> ApiResult<()>
     Err(ApiError::internal(format!("the spec replicas field \".{}\" does not exist", path.join("."))))
 }
 
-/// Who scales becomes an owner only where somebody owns the replicas already.
-fn made(live: &Value, scale: &Scale, object: Value) -> Made {
-    let path = FieldSet::path(&scale.replicas.iter().map(String::as_str).collect::<Vec<_>>());
-    let owned = patch::managed_entries(live).iter().any(|entry| !entry.fields.intersection(&path).is_empty());
-    Made { object, ownership: if owned { Ownership::Track } else { Ownership::Written }, warnings: Vec::new() }
+/// Who owns what is settled by then.
+fn made(object: Value) -> Made {
+    Made { object, ownership: Ownership::Written, warnings: Vec::new() }
+}
+
+fn writer<'a>(options: &'a WriteOptions, now: &'a str) -> Writer<'a> {
+    let reset = FieldSet::nothing();
+    Writer { manager: &options.manager, api_version: VERSION, subresource: "scale", now, empty: &SCALE.empty, reset }
+}
+
+fn place(scale: &Scale) -> FieldSet {
+    FieldSet::path(&scale.replicas.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// Returns the Scale of an object with those who own its replicas (AM `pkg/util/managedfields/scalehandler.go`
+/// `ToSubresource`).
+fn owned(live: &Value, resource: &Resource, scale: &Scale) -> Value {
+    let (mut shown, path) = (shown(live, resource, scale), place(scale));
+    if scalable(live, resource, scale).is_err() {
+        shown["spec"]["replicas"] = json!(NONE);
+    }
+    let owners = managed_entries(live).into_iter().filter(|entry| !entry.fields.intersection(&path).is_empty());
+    let spoken = |entry| Entry { api_version: VERSION.to_owned(), fields: FieldSet::path(&["spec", "replicas"]), ..entry };
+    set_managed_entries(&mut shown, owners.map(spoken).collect());
+    shown
+}
+
+/// Returns who owns what of an object when the replicas of its Scale have these owners (the same file, `ToParent`): who is new
+/// among them has no time. Whoever wrote the replicas with the rest of the object stays one owner.
+fn handed_back(live: &Value, resource: &Resource, scale: &Scale, wanted: &Value) -> Vec<Entry> {
+    let path = place(scale);
+    let replicas = FieldSet::path(&["spec", "replicas"]);
+    let mut owners = managed_entries(wanted);
+    owners.retain(|entry| !entry.fields.intersection(&replicas).is_empty());
+    let mut all = Vec::new();
+    for mut entry in managed_entries(live) {
+        if !entry.fields.intersection(&path).is_empty() {
+            let same = |own: &Entry| {
+                (own.operation, &own.manager, &own.subresource) == (entry.operation, &entry.manager, &entry.subresource)
+            };
+            match owners.iter().position(same) {
+                Some(index) => drop(owners.remove(index)),
+                None => entry.fields.subtract(&path),
+            }
+        }
+        all.push(entry);
+    }
+    let version = &resource.api_version;
+    all.extend(owners.into_iter().map(|own| Entry { api_version: version.clone(), time: None, fields: path.clone(), ..own }));
+    all
 }
 
 async fn patch(call: &Call, scale: &Scale) -> ApiResult<(Written, Vec<String>)> {
     let form = patches::patch_type(call)?;
     let options = call.options("PatchOptions", form == patches::PatchType::Apply)?;
-    let (patch, _) = patches::read(call, form)?;
-    if let Patch::Apply(config) = &patch {
-        // What is applied to a scale is applied to the place where the object keeps it.
-        let now = call.server.now();
-        let replicas = config.pointer("/spec/replicas").cloned();
+    let (resource, now) = (&call.resource, call.server.now());
+    if form == patches::PatchType::Apply {
+        let (Patch::Apply(mut config), _) = patches::read(call, form)? else {
+            return Err(ApiError::internal("a configuration was read as a patch"));
+        };
+        let stated = meta(&config, "namespace").to_owned();
+        patches::check_config(call, &SCALE, &mut config)?;
         let make = |live: &Value| {
-            let mut part =
-                json!({"apiVersion": call.resource.api_version, "kind": call.resource.kind, "metadata": {"name": call.place.name}});
-            if let Some(replicas) = &replicas {
-                set(&mut part, &scale.replicas, replicas.clone());
+            let before = owned(live, resource, scale);
+            let applied = patch::apply(Some(&before), &config, writer(&options, &now), options.force, &SCALE.shape)
+                .map_err(|error| patches::refusal(call, &SCALE, error, &stated))?;
+            let (mut after, _) = write::refit_applied(&SCALE, &applied)?;
+            if config["metadata"].get("resourceVersion").is_none() {
+                meta_mut(&mut after).remove("resourceVersion");
             }
-            let writer = Writer {
-                manager: &options.manager,
-                api_version: &call.resource.api_version,
-                subresource: "scale",
-                now: &now,
-                empty: &call.resource.empty,
-                reset: call.resource.resets.at(""),
-            };
-            let object = patch::apply(Some(live), &part, writer, options.force, &call.resource.shape)
-                .map_err(|error| patches::refusal_of_scale(call, error, VERSION))?;
-            Ok(Made { object, ownership: Ownership::Written, warnings: Vec::new() })
+            scaled(resource, live, scale, &after).map(made)
         };
         return write::change(call, &options, "scale", make).await;
     }
     let make = |live: &Value| {
-        let before = shown(live, &call.resource, scale);
-        let mut after = patches::patched(&call.resource, &before, &patch)?;
-        if meta(&after, "resourceVersion") == meta(&before, "resourceVersion") {
-            meta_mut(&mut after).remove("resourceVersion");
-        }
-        scaled(&call.resource, live, scale, &after).map(|object| made(live, scale, object))
+        let before = owned(live, resource, scale);
+        let (mut after, warnings) = patches::changed(call, &SCALE, &before, form, options.validation)?;
+        track_update(Some(&before), &mut after, writer(&options, &now), &SCALE.shape);
+        Ok(Made { warnings, ..scaled(resource, live, scale, &after).map(made)? })
     };
     write::change(call, &options, "scale", make).await
 }
@@ -113,10 +159,13 @@ fn set(object: &mut Value, path: &[String], value: Value) {
     *place = value;
 }
 
-/// Returns the object with the replicas of a Scale.
+/// Returns the object with the replicas of a Scale and their owners.
 fn scaled(resource: &Resource, live: &Value, scale: &Scale, wanted: &Value) -> ApiResult<Value> {
     let mut object = live.clone();
     let replicas = wanted.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(0);
+    if resource.custom.is_some() && replicas == NONE {
+        return Err(ApiError::bad_request(format!("the spec replicas field \".{}\" cannot be empty", scale.replicas.join("."))));
+    }
     if replicas < 0 {
         let name = meta(live, "name");
         if resource.custom.is_some() {
@@ -128,6 +177,7 @@ fn scaled(resource: &Resource, live: &Value, scale: &Scale, wanted: &Value) -> A
         return Err(ApiError::invalid("autoscaling", "Scale", name, &[violation]));
     }
     set(&mut object, &scale.replicas, json!(replicas));
+    set_managed_entries(&mut object, handed_back(live, resource, scale, wanted));
     let metadata = meta_mut(&mut object);
     metadata.insert("resourceVersion".to_owned(), json!(meta(wanted, "resourceVersion")));
     let uid = meta(wanted, "uid");
@@ -149,6 +199,10 @@ fn shown(object: &Value, resource: &Resource, scale: &Scale) -> Value {
     let selector = scale.selector.as_ref().and_then(|path| at(object, &path.iter().map(String::as_str).collect::<Vec<_>>()));
     match selector {
         Some(Value::String(text)) if resource.custom.is_some() => status["selector"] = json!(text),
+        // The oldest of these kinds has nothing but labels there.
+        Some(selector @ Value::Object(_)) if resource.kind == "ReplicationController" => {
+            status["selector"] = json!(labels(&json!({"matchLabels": selector})));
+        }
         Some(selector @ Value::Object(_)) => status["selector"] = json!(labels(selector)),
         _ => {}
     }

@@ -209,14 +209,7 @@ fn disputed(entries: &[Value], touched: &FieldSet) -> Vec<Conflict> {
     let holder = json!({"metadata": {"managedFields": entries}});
     let mut found = Vec::new();
     for entry in managed_entries(&holder) {
-        let mut owner = json!(entry.manager).to_string();
-        if !entry.subresource.is_empty() {
-            owner.push_str(&format!(" with subresource {}", json!(entry.subresource)));
-        }
-        if entry.operation == patch::Operation::Update {
-            owner.push_str(&format!(" using {}", entry.api_version));
-        }
-        found.extend(entry.fields.intersection(touched).paths().into_iter().map(|path| Conflict { owner: owner.clone(), path }));
+        found.extend(entry.fields.intersection(touched).paths().into_iter().map(|path| Conflict::new(&entry, path)));
     }
     found
 }
