@@ -16,8 +16,13 @@ const KUBERNETES: &str = "v1.36.3";
 /// The same release of the modules that Kubernetes is made of.
 const STAGING: &str = "v0.36.3";
 const ETCD: &str = "v3.7.3";
-const ANSWERS: &str = "crates/hosts/apiserver/tests/recorded/answers.jsonl";
-const DOCUMENTS: &str = "crates/hosts/apiserver/tests/recorded/documents.txt";
+/// What is told with which words, and where it is kept.
+const TOLD: [(&[&str], &str); 4] = [
+    (&[], "crates/hosts/apiserver/tests/recorded/answers.jsonl"),
+    (&["documents"], "crates/hosts/apiserver/tests/recorded/documents.txt"),
+    (&["owners"], "crates/hosts/apiserver/tests/recorded/owners.txt"),
+    (&["values"], "crates/hosts/apiserver/tests/recorded/values.txt"),
+];
 const TOKEN: &str = "recorder";
 /// How long a build may take.
 const BUILD: Duration = Duration::from_secs(3_600);
@@ -56,10 +61,20 @@ impl Drop for Beside {
     }
 }
 
-/// Builds the original, asks it and keeps its answers.
+/// Builds the original, asks it and keeps what it says, each time of a server that has just begun.
 pub fn record() -> anyhow::Result<()> {
     cargo(&["build", "--locked", "--package", "supercargo-apiserver", "--example", "originals"])?;
     let (etcd, apiserver) = build(&root().join("target/originals"))?;
+    for (words, file) in TOLD {
+        let told = tell(&etcd, &apiserver, words)?;
+        std::fs::write(root().join(file), &told)?;
+        println!("{} lines in {file}", told.lines().count());
+    }
+    Ok(())
+}
+
+/// Starts the original and returns what the example `originals` tells of it with these words.
+fn tell(etcd: &Path, apiserver: &Path, words: &[&str]) -> anyhow::Result<String> {
     let folder = tempfile::tempdir()?;
     let folder = folder.path();
     identity(folder)?;
@@ -92,15 +107,9 @@ pub fn record() -> anyhow::Result<()> {
     ready(&mut apiserver.0, &url, folder)?;
     let authority = folder.join("authority.crt");
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |folder| root().join(folder));
-    let originals = target.join("debug/examples/originals");
     let authority = authority.display().to_string();
-    let documents = program::output(&originals, &[&url, &authority, TOKEN, "documents"], folder, LIMIT)?;
-    std::fs::write(root().join(DOCUMENTS), &documents)?;
-    println!("{} definitions and paths in {DOCUMENTS}", documents.lines().count());
-    let answers = program::output(originals, &[&url, &authority, TOKEN], folder, Duration::from_secs(600))?;
-    std::fs::write(root().join(ANSWERS), &answers)?;
-    println!("{} answers in {ANSWERS}", answers.lines().count());
-    Ok(())
+    let arguments: Vec<&str> = [url.as_str(), &authority, TOKEN].into_iter().chain(words.iter().copied()).collect();
+    program::output(target.join("debug/examples/originals"), &arguments, folder, Duration::from_secs(600))
 }
 
 /// Builds etcd and the API server; returns where they are.

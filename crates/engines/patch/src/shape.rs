@@ -97,7 +97,9 @@ impl Shape {
         match schema.kind {
             Some(Type::Array) => list(schema),
             // A text of a form of its own, such as a time, is looked at by whoever reads it.
-            Some(Type::String) if schema.format.as_deref().is_some_and(|format| !matches!(format, "" | "byte")) => Self::Scalar(Scalar::Any),
+            Some(Type::String) if schema.format.as_deref().is_some_and(|format| !matches!(format, "" | "byte")) => {
+                Self::Scalar(Scalar::Any)
+            }
             Some(Type::String) => Self::Scalar(Scalar::Text),
             Some(Type::Integer | Type::Number) => Self::Scalar(Scalar::Number),
             Some(Type::Boolean) => Self::Scalar(Scalar::Flag),

@@ -116,7 +116,11 @@ fn in_order(list: &Value, order: &Value, key: Option<&str>) -> Result<(), PatchE
     if left.peek().is_none() {
         return Ok(());
     }
-    failed(format!("The order in patch list:\n{}\n doesn't match $setElementOrder list:\n{}\n", golang::printed(list), golang::printed(order)))
+    failed(format!(
+        "The order in patch list:\n{}\n doesn't match $setElementOrder list:\n{}\n",
+        golang::printed(list),
+        golang::printed(order)
+    ))
 }
 
 fn delete_from(original: &mut Map<String, Value>, field: &str, gone: &Value) -> Result<(), PatchError> {

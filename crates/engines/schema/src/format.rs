@@ -115,7 +115,9 @@ fn email(text: &str) -> bool {
         None => text.trim(),
     };
     let Some((local, domain)) = address.rsplit_once('@') else { return false };
-    let atom = |part: &str| !part.is_empty() && part.chars().all(|one| !one.is_ascii() || one.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(one));
+    let atom = |part: &str| {
+        !part.is_empty() && part.chars().all(|one| !one.is_ascii() || one.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(one))
+    };
     let quoted = local.len() > 2 && local.starts_with('"') && local.ends_with('"');
     let literal = domain.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).is_some_and(|inner| !inner.is_empty());
     (quoted || local.split('.').all(atom)) && (literal || domain.split('.').all(atom))
@@ -141,7 +143,9 @@ fn request_uri(text: &str) -> bool {
     let host = rest.strip_prefix("//").map(|rest| rest.split(['/', '?']).next().unwrap_or_default());
     let host_holds = host.is_none_or(|host| {
         let host = host.rsplit('@').next().unwrap_or_default();
-        let port = if host.starts_with('[') { host.split_once(']').map_or("", |(_, port)| port.strip_prefix(':').unwrap_or(port)) } else {
+        let port = if host.starts_with('[') {
+            host.split_once(']').map_or("", |(_, port)| port.strip_prefix(':').unwrap_or(port))
+        } else {
             host.split_once(':').map_or("", |(_, port)| port)
         };
         !host.contains([' ', '"', '<', '>', '^', '`', '{', '}', '|', '\\']) && port.bytes().all(|byte| byte.is_ascii_digit())
@@ -223,8 +227,7 @@ fn date(text: &str) -> bool {
 }
 
 fn date_time(text: &str) -> bool {
-    static CLOCK: LazyLock<Regex> =
-        LazyLock::new(|| pattern("^([0-9]{2}):([0-9]{2}):([0-9]{2})(.[0-9]+)?(z|([+-][0-9]{2}:[0-9]{2}))$"));
+    static CLOCK: LazyLock<Regex> = LazyLock::new(|| pattern("^([0-9]{2}):([0-9]{2}):([0-9]{2})(.[0-9]+)?(z|([+-][0-9]{2}:[0-9]{2}))$"));
     let lower = text.to_lowercase();
     let mut parts = lower.split('t');
     let (Some(day), Some(clock)) = (parts.next(), parts.next()) else { return false };
@@ -283,14 +286,14 @@ fn cidr(text: &str) -> bool {
     }
 }
 
-/// Reads what Go's `net.ParseMAC` takes: 6, 8 or 20 bytes by twos, or by fours between dots.
+/// Reads what Go's `net.ParseMAC` takes: 6, 8 or 20 bytes, by twos, by fours between dots, or with nothing between.
 fn mac(text: &str) -> bool {
     let of = |sign: char, width: usize, counts: [usize; 3]| {
         let parts: Vec<&str> = text.split(sign).collect();
-        counts.contains(&parts.len())
-            && parts.iter().all(|part| part.len() == width && part.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        counts.contains(&parts.len()) && parts.iter().all(|part| part.len() == width && part.bytes().all(|byte| byte.is_ascii_hexdigit()))
     };
-    of(':', 2, [6, 8, 20]) || of('-', 2, [6, 8, 20]) || of('.', 4, [3, 4, 10])
+    let bare = matches!(text.len(), 12 | 16 | 40) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    bare || of(':', 2, [6, 8, 20]) || of('-', 2, [6, 8, 20]) || of('.', 4, [3, 4, 10])
 }
 
 /// Each of the dashes may be missing.

@@ -1,5 +1,6 @@
 //! Asks the questions of `tests/recorded` and prints the answers, one line each: `originals URL CA-FILE TOKEN`. With the further
-//! word `documents` it prints what the OpenAPI documents say instead. The server should be a fresh one.
+//! word `documents` it prints what the OpenAPI documents say instead, with `owners` who owns what after writes of several
+//! managers, with `values` what is said of values of a custom resource. The server should be a fresh one.
 //! `cargo xtask record kubernetes` runs this against the original.
 
 use std::collections::BTreeMap;
@@ -19,8 +20,12 @@ use serde_json::{Value, json};
 
 #[path = "../tests/recorded/documents.rs"]
 mod documents;
+#[path = "../tests/recorded/owners.rs"]
+mod owners;
 #[path = "../tests/recorded/questions.rs"]
 mod questions;
+#[path = "../tests/recorded/values.rs"]
+mod values;
 
 use questions::{NAMESPACE, Verb, beyond, kept};
 
@@ -43,11 +48,15 @@ impl Server {
     }
 
     async fn ask(&self, method: Method, path: &str, body: &Value) -> Result<(u16, Vec<String>, Value), Box<dyn Error>> {
+        self.ask_as(method, path, "application/json", body).await
+    }
+
+    async fn ask_as(&self, method: Method, path: &str, media: &str, body: &Value) -> Result<(u16, Vec<String>, Value), Box<dyn Error>> {
         let request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.url))
             .header(header::AUTHORIZATION, format!("Bearer {}", self.token))
-            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::CONTENT_TYPE, media)
             .header(header::USER_AGENT, "recorded/1")
             .body(Full::from(if body.is_null() { String::new() } else { body.to_string() }))?;
         let response = self.client.request(request).await?;
@@ -71,19 +80,70 @@ async fn tell_documents(server: &Server) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = std::env::args().skip(1);
-    let mut argument = || arguments.next().ok_or("usage: originals URL CA-FILE TOKEN [documents]");
-    let server = Server::new(argument()?, &argument()?, argument()?)?;
-    if argument().is_ok() {
-        return tell_documents(&server).await;
-    }
+/// Makes the namespace and what is in every one.
+async fn begin(server: &Server) -> Result<(), Box<dyn Error>> {
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}});
     server.ask(Method::POST, "/api/v1/namespaces", &namespace).await?;
     // Without controllers nobody else makes it.
     let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}});
     server.ask(Method::POST, &format!("/api/v1/namespaces/{NAMESPACE}/serviceaccounts"), &account).await?;
+    Ok(())
+}
+
+async fn tell_owners(server: &Server) -> Result<(), Box<dyn Error>> {
+    begin(server).await?;
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    for subject in questions::subjects().iter().filter(|subject| subject.kept && owners::is_compared(subject)) {
+        let (status, _, told) = server.ask(Method::POST, &subject.under, &subject.object).await?;
+        if status != 201 {
+            return Err(format!("{}: {status} {told}", subject.under).into());
+        }
+        let place = format!("{}/{}", subject.under, subject.object["metadata"]["name"].as_str().unwrap_or_default());
+        for write in owners::writes(subject) {
+            let mut body = write.body.clone();
+            if write.method == "PUT" {
+                body = server.ask(Method::GET, &place, &Value::Null).await?.2;
+                owners::merge(&mut body, &write.body);
+            }
+            let (status, _, told) = server.ask_as(write.method.parse()?, &format!("{place}{}", write.at), write.media, &body).await?;
+            writeln!(out, "{}", owners::line(&write, &owners::kept(status, told)))?;
+        }
+    }
+    Ok(())
+}
+
+async fn tell_values(server: &Server) -> Result<(), Box<dyn Error>> {
+    begin(server).await?;
+    let (status, _, told) =
+        server.ask(Method::POST, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", &values::definition()).await?;
+    if status != 201 {
+        return Err(told.to_string().into());
+    }
+    // It is served a moment later.
+    while server.ask(Method::GET, values::PATH, &Value::Null).await?.0 != 200 {
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    }
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    for (words, object) in values::objects() {
+        let (status, _, told) = server.ask(Method::POST, &format!("{}?dryRun=All", values::PATH), &object).await?;
+        writeln!(out, "{}", values::line(&words, status, &told))?;
+    }
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let mut argument = || arguments.next().ok_or("usage: originals URL CA-FILE TOKEN [documents|owners|values]");
+    let server = Server::new(argument()?, &argument()?, argument()?)?;
+    match argument().ok().as_deref() {
+        Some("documents") => return tell_documents(&server).await,
+        Some("owners") => return tell_owners(&server).await,
+        Some("values") => return tell_values(&server).await,
+        Some(other) => return Err(format!("there is nothing to tell of {other}").into()),
+        None => {}
+    }
+    begin(&server).await?;
     let subjects = questions::subjects();
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let (mut base, mut live) = (Value::Null, Value::Null);
@@ -105,11 +165,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
             }
         };
         let method = if question.verb == Verb::Create { Method::POST } else { Method::PUT };
-        let body = question.body(subject, (question.verb != Verb::Create).then_some(&live));
+        let mut body = question.body(subject, (question.verb != Verb::Create).then_some(&live));
         let mut asked = server.ask(method.clone(), &path, &body).await;
         if asked.is_err() {
             // A connection may have been closed in between; a server that breaks does so again.
             asked = server.ask(method, &path, &body).await;
+        }
+        while asked.as_ref().is_ok_and(|(status, _, told)| *status == 409 && told["reason"] == "Conflict") {
+            // Something in the server has written in between.
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            live = server.ask(Method::GET, path.split(['?']).next().unwrap_or_default().trim_end_matches("/status"), &Value::Null).await?.2;
+            body = question.body(subject, Some(&live));
+            asked = server.ask(Method::PUT, &path, &body).await;
         }
         let answer = asked.map_or_else(|_| json!({"status": 0}), |(status, warnings, told)| kept(question.verb, status, warnings, told));
         if question.at.is_empty() {

@@ -349,8 +349,7 @@ fn embedded(
                     return Err(refused(inner, "must be a string"));
                 }
                 if schema.embedded && name == "metadata" && !inner.is_null() {
-                    let (mut metadata, faults) =
-                        typed::read(form, &Node::from(&*inner)).map_err(|Unread(why)| refused(inner, &why))?;
+                    let (mut metadata, faults) = typed::read(form, &Node::from(&*inner)).map_err(|Unread(why)| refused(inner, &why))?;
                     typed::write(form, &mut metadata);
                     let named = faults.iter().filter_map(|fault| fault.strip_prefix("unknown field \"")?.strip_suffix('"'));
                     unknown.extend(named.map(|field| format!("{here}.{field}")));

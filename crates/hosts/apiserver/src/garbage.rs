@@ -288,7 +288,14 @@ fn drop_finalizer(object: &mut Value, name: &str) {
 /// Nobody owns a reference that was taken out.
 fn disowned(server: &Server, resource: &Resource, old: &Value, new: &mut Value) {
     let (now, api_version) = (server.now(), &resource.api_version);
-    let writer = Writer { manager: "kube-controller-manager", api_version, subresource: "", now: &now, empty: &resource.empty, reset: resource.resets.at("") };
+    let writer = Writer {
+        manager: "kube-controller-manager",
+        api_version,
+        subresource: "",
+        now: &now,
+        empty: &resource.empty,
+        reset: resource.resets.at(""),
+    };
     track_update(Some(old), new, writer, &resource.shape);
 }
 

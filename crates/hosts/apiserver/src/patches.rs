@@ -255,17 +255,10 @@ pub(crate) fn check_config(call: &Call, resource: &Resource, config: &mut Value)
     Ok(())
 }
 
-fn applied(
-    call: &Call,
-    options: &WriteOptions,
-    live: Option<&Value>,
-    config: &Value,
-    now: &str,
-    stated: &str,
-) -> ApiResult<Made> {
+fn applied(call: &Call, options: &WriteOptions, live: Option<&Value>, config: &Value, now: &str, stated: &str) -> ApiResult<Made> {
     let writer = call.writer(options, &call.place.subresource, now);
-    let object =
-        patch::apply(live, config, writer, options.force, &call.resource.shape).map_err(|error| refusal(call, &call.resource, error, stated))?;
+    let object = patch::apply(live, config, writer, options.force, &call.resource.shape)
+        .map_err(|error| refusal(call, &call.resource, error, stated))?;
     fitted(call, live, config, object)
 }
 

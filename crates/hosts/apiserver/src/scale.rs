@@ -9,9 +9,9 @@ use crate::builtin::SCALE;
 use crate::catalog::{Resource, Scale};
 use crate::object::{self, at, meta, meta_mut};
 use crate::patches::{self, Patch};
+use crate::request::WriteOptions;
 use crate::status::{ApiError, ApiResult, json_response};
 use crate::typed;
-use crate::request::WriteOptions;
 use crate::write::{self, Call, Made, Ownership, Written};
 use crate::{converter, decode};
 
@@ -102,9 +102,8 @@ fn handed_back(live: &Value, resource: &Resource, scale: &Scale, wanted: &Value)
     let mut all = Vec::new();
     for mut entry in managed_entries(live) {
         if !entry.fields.intersection(&path).is_empty() {
-            let same = |own: &Entry| {
-                (own.operation, &own.manager, &own.subresource) == (entry.operation, &entry.manager, &entry.subresource)
-            };
+            let same =
+                |own: &Entry| (own.operation, &own.manager, &own.subresource) == (entry.operation, &entry.manager, &entry.subresource);
             match owners.iter().position(same) {
                 Some(index) => drop(owners.remove(index)),
                 None => entry.fields.subtract(&path),

@@ -15,8 +15,12 @@ use tower::ServiceExt as _;
 
 #[path = "recorded/documents.rs"]
 mod documents;
+#[path = "recorded/owners.rs"]
+mod owners;
 #[path = "recorded/questions.rs"]
 mod questions;
+#[path = "recorded/values.rs"]
+mod values;
 
 use questions::{NAMESPACE, Question, Subject, Verb, beyond, kept};
 
@@ -29,11 +33,15 @@ impl Clock for System {
 }
 
 async fn ask(router: &Router, method: Method, path: &str, body: &Value) -> (u16, Vec<String>, Value) {
+    ask_as(router, method, path, "application/json", body).await
+}
+
+async fn ask_as(router: &Router, method: Method, path: &str, media: &str, body: &Value) -> (u16, Vec<String>, Value) {
     let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
     let request = Request::builder()
         .method(method)
         .uri(path)
-        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::CONTENT_TYPE, media)
         .header(header::USER_AGENT, "recorded/1")
         .extension(Caller { uid: "recorder".to_owned(), ..Caller::master("recorder") })
         .body(body)
@@ -144,4 +152,80 @@ async fn answers_are_those_of_the_original() {
     assert!(wrong.is_empty(), "{} of {} answers differ:\n{}", wrong.len(), all.len(), shown.join("\n"));
     let settled: Vec<&&str> = known.iter().filter(|(_, seen)| **seen == 0).map(|(line, _)| line).collect();
     assert!(settled.is_empty(), "these differ no more, take them out of known.txt: {settled:?}");
+}
+
+/// The lines of a table of differences, without the reasons above them, and how often each was met.
+fn table(text: &'static str) -> BTreeMap<&'static str, usize> {
+    text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(|line| (line, 0)).collect()
+}
+
+/// Tells what differs, but for what is known to.
+fn judge(wrong: Vec<(String, String)>, count: usize, known: &'static str) {
+    let mut known = table(known);
+    let mut told = Vec::new();
+    for (words, difference) in wrong {
+        match known.iter_mut().find(|(line, _)| words.starts_with(**line)) {
+            Some((_, seen)) => *seen += 1,
+            None => told.push(difference),
+        }
+    }
+    if let Ok(file) = std::env::var("RECORDED_DIFFERENCES") {
+        std::fs::write(file, told.join("\n")).expect("written");
+    }
+    let shown: Vec<&str> = told.iter().take(12).map(String::as_str).collect();
+    assert!(told.is_empty(), "{} of {count} differ:\n{}", told.len(), shown.join("\n"));
+    let settled: Vec<&&str> = known.iter().filter(|(_, seen)| **seen == 0).map(|(line, _)| line).collect();
+    assert!(settled.is_empty(), "these differ no more, take them out: {settled:?}");
+}
+
+#[tokio::test]
+async fn owners_are_those_of_the_original() {
+    let router = server();
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}});
+    assert_eq!(ask(&router, Method::POST, "/api/v1/namespaces", &namespace).await.0, 201);
+    let mut wanted = include_str!("recorded/owners.txt").lines();
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    for subject in questions::subjects().iter().filter(|subject| subject.kept && owners::is_compared(subject)) {
+        let (status, _, told) = ask(&router, Method::POST, &subject.under, &subject.object).await;
+        assert_eq!(status, 201, "{told}");
+        let place = format!("{}/{}", subject.under, subject.object["metadata"]["name"].as_str().expect("a name"));
+        for write in owners::writes(subject) {
+            let mut body = write.body.clone();
+            if write.method == "PUT" {
+                body = ask(&router, Method::GET, &place, &Value::Null).await.2;
+                owners::merge(&mut body, &write.body);
+            }
+            let method = write.method.parse().expect("a method");
+            let (status, _, told) = ask_as(&router, method, &format!("{place}{}", write.at), write.media, &body).await;
+            let answer = owners::kept(status, told);
+            let (line, wanted) = (owners::line(&write, &answer), wanted.next().expect("record the owners anew"));
+            count += 1;
+            if line != wanted {
+                wrong.push((write.told, format!("original {wanted}\nours     {line}\n         {answer}")));
+            }
+        }
+    }
+    assert!(wanted.next().is_none() && count > 500, "record the owners anew");
+    judge(wrong, count, include_str!("recorded/owners-known.txt"));
+}
+
+#[tokio::test]
+async fn values_are_judged_as_the_original_does() {
+    let router = server();
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}});
+    assert_eq!(ask(&router, Method::POST, "/api/v1/namespaces", &namespace).await.0, 201);
+    let definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    let (status, _, told) = ask(&router, Method::POST, definitions, &values::definition()).await;
+    assert_eq!(status, 201, "{told}");
+    let (objects, wanted): (Vec<_>, Vec<&str>) = (values::objects(), include_str!("recorded/values.txt").lines().collect());
+    assert_eq!(objects.len(), wanted.len(), "record the values anew");
+    let mut wrong = Vec::new();
+    for ((words, object), wanted) in objects.into_iter().zip(&wanted) {
+        let (status, _, told) = ask(&router, Method::POST, &format!("{}?dryRun=All", values::PATH), &object).await;
+        let line = values::line(&words, status, &told);
+        if line != **wanted {
+            wrong.push((words, format!("original {wanted}\nours     {line}")));
+        }
+    }
+    judge(wrong, wanted.len(), include_str!("recorded/values-known.txt"));
 }
