@@ -81,7 +81,7 @@ fn some(value: &Value, place: &mut usize) -> Value {
                     continue;
                 }
                 *place += 1;
-                if key || *place % 2 == 0 {
+                if key || place.is_multiple_of(2) {
                     left.insert(name.clone(), inner.clone());
                 }
             }
