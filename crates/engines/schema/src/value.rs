@@ -9,6 +9,9 @@ use serde_json::{Number, Value, json};
 use crate::validate::{child, counterpart};
 use crate::{Cause, DEPTH, Limits, Schema, Type, Violation, format};
 
+/// So many faults are told of the items or fields of one value.
+const MOST: usize = 1_000;
+
 /// What was found, and how much was right: of several schemas, one of which must hold, the one is told of that came closest.
 #[derive(Default)]
 struct Outcome {
@@ -276,6 +279,9 @@ fn items(schema: &Schema, list: &[Value], place: Place<'_>) -> Outcome {
     let path = place.path;
     if let Some(items) = &schema.items {
         for (index, inner) in list.iter().enumerate() {
+            if found.faults.len() >= MOST {
+                break;
+            }
             let here = format!("{path}[{index}]");
             found.merge(node(items, inner, Place { path: &here, old: counterpart(schema, inner, place.old), depth: place.depth + 1 }));
         }
@@ -299,15 +305,16 @@ fn fields(schema: &Schema, map: &serde_json::Map<String, Value>, place: Place<'_
         found.faults.push(Violation::too_many(path, map.len(), most));
     }
     let mut look = |name: &str, inner: &Value, field: &Schema| {
+        if found.faults.len() >= MOST {
+            return;
+        }
         let here = child(path, name);
         let old = place.old.filter(|_| !schema.atomic).and_then(|old| old.get(name));
         found.merge(node(field, inner, Place { path: &here, old, depth: place.depth + 1 }));
     };
     for (name, inner) in map {
-        match (schema.properties.get(name), &schema.additional) {
-            (Some(field), _) => look(name, inner, field),
-            (None, Some(field)) => look(name, inner, field),
-            (None, None) => {}
+        if let Some(field) = schema.field(name) {
+            look(name, inner, field);
         }
     }
     for name in schema.required.iter().filter(|name| !map.contains_key(*name)) {
@@ -383,5 +390,56 @@ fn junctors(schema: &Schema, value: &Value, place: Place<'_>) -> Outcome {
 fn closest(best: &mut Option<Outcome>, tried: Outcome) {
     if best.as_ref().is_none_or(|before| tried.right > before.right) {
         *best = Some(tried);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(schema: &Value, value: &Value, old: Option<&Value>) -> Vec<String> {
+        let schema = Schema::compile(schema, "openAPIV3Schema").expect("a schema");
+        check(&schema, value, old).iter().map(Violation::sentence).collect()
+    }
+
+    #[test]
+    fn each_bound_is_looked_at_on_its_own() {
+        let schema = json!({"type": "object", "properties": {
+            "a": {"type": "integer", "enum": [1, 2], "maximum": 2},
+            "b": {"type": "integer", "format": "int32"},
+            "c": {"type": "string", "format": "date"},
+        }});
+        let wanted = [
+            "a: Invalid value: \"string\": a in body must be of type integer: \"string\"",
+            "a: Unsupported value: \"x\": supported values: \"1\", \"2\"",
+        ];
+        assert_eq!(told(&schema, &json!({"a": "x"}), None), wanted);
+        let wanted =
+            ["a: Invalid value: 3: a in body should be less than or equal to 2", "a: Unsupported value: 3: supported values: \"1\", \"2\""];
+        assert_eq!(told(&schema, &json!({"a": 3}), None), wanted);
+        let wanted = ["<nil>: Invalid value: \"\": Checked value must be of type integer with format int32 in b"];
+        assert_eq!(told(&schema, &json!({"b": 2_147_483_648_i64}), None), wanted);
+        assert_eq!(told(&schema, &json!({"c": 1}), None), ["c: Invalid value: \"int64\": c in body must be of type date: \"int64\""]);
+        assert_eq!(told(&schema, &json!({"a": 1.0, "b": 2.0, "c": "2026-01-31"}), None), [""; 0]);
+        // What was so before is let be.
+        assert_eq!(told(&schema, &json!({"a": 3, "b": 1}), Some(&json!({"a": 3}))), [""; 0]);
+    }
+
+    #[test]
+    fn of_several_schemas_the_closest_is_told_of() {
+        let schema = json!({"type": "object", "properties": {"a": {"type": "object", "properties": {"b": {"type": "string"}, "c": {"type": "string"}},
+            "oneOf": [{"required": ["b"]}, {"required": ["c"], "properties": {"b": {"enum": ["x"]}}}]}}});
+        let found = told(&schema, &json!({"a": {"b": "x", "c": "y"}}), None);
+        assert_eq!(found, ["<nil>: Invalid value: \"\": \"a\" must validate one and only one schema (oneOf). Found 2 valid alternatives"]);
+        let found = told(&schema, &json!({"a": {}}), None);
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert_eq!(found[1], "a.b: Required value");
+    }
+
+    #[test]
+    fn of_very_many_faults_so_many_are_told() {
+        let schema = json!({"type": "object", "properties": {"a": {"type": "array", "items": {"type": "string"}}}});
+        let list: Vec<Value> = (0..5_000).map(Value::from).collect();
+        assert_eq!(told(&schema, &json!({"a": list}), None).len(), MOST);
     }
 }

@@ -109,15 +109,6 @@ fn mount(spec: &mut Value) {
     }
 }
 
-/// Classes that every cluster has.
-fn system_class(name: &str) -> Option<i64> {
-    match name {
-        "system-node-critical" => Some(2_000_001_000),
-        "system-cluster-critical" => Some(2_000_000_000),
-        _ => None,
-    }
-}
-
 fn priority(server: &Server, ask: &Ask<'_>, pod: &mut Value) -> ApiResult<()> {
     let name = pod.pointer("/spec/priorityClassName").and_then(Value::as_str).unwrap_or_default().to_owned();
     let catalog = server.catalog();
@@ -142,12 +133,7 @@ fn priority(server: &Server, ask: &Ask<'_>, pod: &mut Value) -> ApiResult<()> {
             (class["value"].as_i64().unwrap_or(0), class["preemptionPolicy"].as_str().unwrap_or("PreemptLowerPriority").to_owned())
         }
         None if name.is_empty() => (0, "PreemptLowerPriority".to_owned()),
-        None => match system_class(&name) {
-            Some(value) => (value, "PreemptLowerPriority".to_owned()),
-            None => {
-                return Err(ApiError::forbidden(ask.resource, ask.name, &format!("no PriorityClass with name {name} was found")));
-            }
-        },
+        None => return Err(ApiError::forbidden(ask.resource, ask.name, &format!("no PriorityClass with name {name} was found"))),
     };
     if let Some(given) = spec.get("priority").and_then(Value::as_i64).filter(|given| *given != value) {
         let why = format!(

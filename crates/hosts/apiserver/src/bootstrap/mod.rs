@@ -1,4 +1,5 @@
-//! The objects that every cluster has: its first namespaces with their accounts, and the roles that clients expect.
+//! The objects that every cluster has: its first namespaces with their accounts, the roles that clients expect, and the classes of
+//! what the cluster itself needs.
 
 mod roles;
 
@@ -11,6 +12,11 @@ use crate::token;
 
 const NAMESPACES: &[&str] = &["default", "kube-node-lease", "kube-public", "kube-system"];
 const RBAC: &str = "rbac.authorization.k8s.io";
+/// Names and values of the classes (kubernetes `pkg/apis/scheduling/v1/helpers.go`).
+const CLASSES: [(&str, i64, &str); 2] = [
+    ("system-node-critical", 2_000_001_000, "For Pods that the cluster needs on the node they run on."),
+    ("system-cluster-critical", 2_000_000_000, "For Pods that the cluster needs, on whichever node."),
+];
 
 /// Writes what is missing; what is there stays as somebody made it.
 pub(crate) fn fill(store: &Store, clock: &dyn Clock) -> Result<(), StoreError> {
@@ -27,6 +33,13 @@ pub(crate) fn fill(store: &Store, clock: &dyn Clock) -> Result<(), StoreError> {
     for object in roles::roles().into_iter().chain(roles::bindings()) {
         let plural = if object["kind"] == "ClusterRole" { "clusterroles" } else { "clusterrolebindings" };
         put(store, &format!("/registry/{RBAC}/{plural}/{}", meta(&object, "name")), object, &now)?;
+    }
+    for (name, value, about) in CLASSES {
+        let class = json!({
+            "apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": name, "generation": 1},
+            "value": value, "description": about, "preemptionPolicy": "PreemptLowerPriority",
+        });
+        put(store, &format!("/registry/scheduling.k8s.io/priorityclasses/{name}"), class, &now)?;
     }
     Ok(())
 }

@@ -106,6 +106,8 @@ async fn a_new_pod_gets_a_token_a_priority_and_time_to_leave() {
     let made = ok(world.post(pods, pod("d", "system-cluster-critical")).await);
     assert_eq!((&made["spec"]["volumes"], &made["spec"]["imagePullSecrets"]), (&Value::Null, &json!([{"name": "pull"}])));
     assert_eq!(made["spec"]["priority"], 2_000_000_000);
+    let class = ok(world.get("/apis/scheduling.k8s.io/v1/priorityclasses/system-node-critical").await);
+    assert_eq!((&class["value"], &class["metadata"]["generation"]), (&json!(2_000_001_000), &json!(1)));
 }
 
 #[tokio::test]
