@@ -157,22 +157,10 @@ fn set(list: &[Value], path: &str, found: &mut Vec<Fault>) {
 fn scalar_fault(scalar: Scalar, value: &Value) -> Option<String> {
     match scalar {
         Scalar::Text if !value.is_string() => Some(format!("expected string, got &value.valueUnstructured{{Value:{}}}", go_syntax(value))),
-        Scalar::Number if !value.is_number() => Some(format!("expected numeric (int or float), got {}", go_type(value))),
+        Scalar::Number if !value.is_number() => Some(format!("expected numeric (int or float), got {}", golang::type_of(value))),
         Scalar::Flag if !value.is_boolean() => Some(format!("expected boolean, got &{{{}}}", golang::printed(value))),
         Scalar::Any if value.is_object() || value.is_array() => Some(format!("expected any scalar, got &{{{}}}", golang::printed(value))),
         _ => None,
-    }
-}
-
-fn go_type(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "<nil>",
-        Value::Bool(_) => "bool",
-        Value::Number(number) if number.is_f64() => "float64",
-        Value::Number(_) => "int64",
-        Value::String(_) => "string",
-        Value::Array(_) => "[]interface {}",
-        Value::Object(_) => "map[string]interface {}",
     }
 }
 

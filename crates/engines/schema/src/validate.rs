@@ -9,15 +9,19 @@ use crate::{Cause, ListType, Schema, Violation, value};
 /// With `old`, the object before the change, a wrong value that did not change is let pass.
 pub fn validate(schema: &Schema, value: &Value, old: Option<&Value>) -> Vec<Violation> {
     let mut found = value::check(schema, value, old);
-    // Lists that had items twice before may have them still.
+    all_lists(schema, value, old, &mut found);
+    found
+}
+
+/// Lists that had items twice before may have them still.
+fn all_lists(schema: &Schema, value: &Value, old: Option<&Value>, found: &mut Vec<Violation>) {
     let mut before = Vec::new();
     if let Some(old) = old {
         lists(schema, old, None, "", &mut before);
     }
     if before.is_empty() {
-        lists(schema, value, old, "", &mut found);
+        lists(schema, value, old, "", found);
     }
-    found
 }
 
 /// Returns what is wrong with the status of an object: it is checked as if it were all there is, and its lists with the whole.
@@ -33,13 +37,7 @@ pub fn validate_status(schema: &Schema, value: &Value, old: Option<&Value>) -> V
             };
         }
     }
-    let mut before = Vec::new();
-    if let Some(old) = old {
-        lists(schema, old, None, "", &mut before);
-    }
-    if before.is_empty() {
-        lists(schema, value, old, "", &mut found);
-    }
+    all_lists(schema, value, old, &mut found);
     found
 }
 

@@ -20,7 +20,7 @@ pub use envsubst::{EnvsubstError, envsubst};
 pub use jsonpath::{JsonPath, JsonPathError};
 pub use number::{format_float, json_float};
 pub use path_glob::glob;
-pub use print::printed;
+pub use print::{printed, type_of};
 pub use quantity::{Format as QuantityFormat, Quantity, QuantityError};
 pub use regexp::{RegexpError, regexp};
 pub use selector::{FieldSelector, LabelSelector, SelectorError};

@@ -17,6 +17,19 @@ pub fn printed(value: &Value) -> String {
     }
 }
 
+/// Returns the type that Go's JSON reader gives a value, as Go's `%T` names it.
+pub fn type_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "<nil>",
+        Value::Bool(_) => "bool",
+        Value::Number(number) if number.is_i64() => "int64",
+        Value::Number(_) => "float64",
+        Value::String(_) => "string",
+        Value::Array(_) => "[]interface {}",
+        Value::Object(_) => "map[string]interface {}",
+    }
+}
+
 /// A float as Go's `%v` prints it: the fewest digits that tell it, with an exponent where it is very large or very small.
 fn float(number: f64) -> String {
     let spelled = format!("{number:e}");

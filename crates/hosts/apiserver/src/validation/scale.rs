@@ -43,7 +43,7 @@ fn shown(path: &[String]) -> String {
 }
 
 fn accessor(path: &[String], value: &Value, wanted: &str) -> String {
-    format!("{} accessor error: {} is of the type {}, expected {wanted}", shown(path), golang::printed(value), go_type(value))
+    format!("{} accessor error: {} is of the type {}, expected {wanted}", shown(path), golang::printed(value), golang::type_of(value))
 }
 
 /// Goes along a path of fields; what is null on the way is not there.
@@ -60,16 +60,4 @@ fn found<'a>(path: &[String], object: &'a Value) -> Result<Option<&'a Value>, St
         };
     }
     Ok(Some(place))
-}
-
-fn go_type(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "<nil>",
-        Value::Bool(_) => "bool",
-        Value::Number(number) if number.is_i64() => "int64",
-        Value::Number(_) => "float64",
-        Value::String(_) => "string",
-        Value::Array(_) => "[]interface {}",
-        Value::Object(_) => "map[string]interface {}",
-    }
 }
