@@ -199,7 +199,7 @@ fn shown(object: &Value, resource: &Resource, scale: &Scale) -> Value {
     match selector {
         Some(Value::String(text)) if resource.custom.is_some() => status["selector"] = json!(text),
         // The oldest of these kinds has nothing but labels there.
-        Some(selector @ Value::Object(_)) if resource.kind == "ReplicationController" => {
+        Some(selector @ Value::Object(_)) if resource.custom.is_none() && resource.kind == "ReplicationController" => {
             status["selector"] = json!(labels(&json!({"matchLabels": selector})));
         }
         Some(selector @ Value::Object(_)) => status["selector"] = json!(labels(selector)),

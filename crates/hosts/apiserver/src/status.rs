@@ -88,8 +88,11 @@ impl ApiError {
         Self::new(403, "Forbidden", format!("{} {name:?} is forbidden: {why}", resource.qualified())).with(details(resource, name))
     }
 
-    /// The object is wrong: every fault in one answer.
+    /// The object is wrong: every fault in one answer, so many at most: what somebody sends must not make an answer many times as
+    /// large.
     pub fn invalid(group: &str, kind: &str, name: &str, violations: &[Violation]) -> Self {
+        const MOST: usize = 1_000;
+        let violations = &violations[..violations.len().min(MOST)];
         // Upstream has one kind of Events inside, that of the older group.
         let group = if group == "events.k8s.io" { "" } else { group };
         // What is found twice is told once, though each is a cause.
@@ -172,4 +175,16 @@ impl IntoResponse for ApiError {
 pub(crate) fn json_response(code: StatusCode, body: Vec<u8>) -> Response {
     let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-cache, private")];
     (code, headers, body).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_very_many_faults_so_many_are_told() {
+        let faults: Vec<Violation> = (0..5_000).map(|index| Violation::required(&format!("a[{index}]"), "")).collect();
+        let error = ApiError::invalid("", "X", "x", &faults);
+        assert!(error.message.contains("a[999]: Required value") && !error.message.contains("a[1000]"));
+    }
 }
