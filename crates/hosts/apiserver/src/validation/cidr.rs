@@ -28,7 +28,7 @@ fn without_zeros(address: &str) -> Option<String> {
     tail.contains('.').then(|| if head.is_empty() { tail } else { format!("{head}:{tail}") })
 }
 
-fn masked(address: IpAddr, bits: u8) -> IpAddr {
+pub(crate) fn masked(address: IpAddr, bits: u8) -> IpAddr {
     match address {
         IpAddr::V4(address) => {
             let mask = u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0);
