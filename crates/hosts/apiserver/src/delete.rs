@@ -17,7 +17,7 @@ use crate::selector::Selector;
 use crate::status::{ApiError, ApiResult, details};
 use crate::typed::{self, Unread};
 use crate::write::{Call, is_finished};
-use crate::{Server, converter, crd, decode, garbage};
+use crate::{Server, converter, crd, decode, garbage, services};
 
 /// Keeps an owner until its dependents are gone.
 pub(crate) const FOREGROUND: &str = "foregroundDeletion";
@@ -301,7 +301,11 @@ pub(crate) async fn remove(server: &Arc<Server>, resource: &Resource, key: &str,
             return Ok(Outcome::Marked(old));
         }
         let batch = Batch::new().expect(key, entry.revision);
-        let batch = if gone { batch.delete(key) } else { batch.put(key, object::encode_again(&new, resource)) };
+        let batch = if gone {
+            services::release(&server.store, resource, &old, batch.delete(key))
+        } else {
+            batch.put(key, object::encode_again(&new, resource))
+        };
         match server.store.commit_async(batch).await {
             Ok(revision) => {
                 if !gone {

@@ -15,7 +15,7 @@ use crate::delete::{self, FOREGROUND, ORPHAN, Outcome, Policy, Removal};
 use crate::object::{self, finalizers, meta, meta_mut};
 use crate::status::ApiResult;
 use crate::write::is_finished;
-use crate::{Server, admission, aggregation, bootstrap, crd, protection};
+use crate::{Server, admission, aggregation, bootstrap, crd, protection, services};
 
 const NAMESPACES: &str = "/registry/core/namespaces/";
 
@@ -259,7 +259,11 @@ async fn waiting(server: &Arc<Server>, key: &str, queue: &mut Queue) -> ApiResul
             return Ok(());
         }
         let batch = Batch::new().expect(key, entry.revision);
-        let batch = if gone { batch.delete(key) } else { batch.put(key, object::encode_again(&new, resource)) };
+        let batch = if gone {
+            services::release(&server.store, resource, &old, batch.delete(key))
+        } else {
+            batch.put(key, object::encode_again(&new, resource))
+        };
         match server.store.commit_async(batch).await {
             Ok(_) => {
                 if gone && resource.kind == "CustomResourceDefinition" && resource.custom.is_none() {

@@ -1,13 +1,17 @@
 //! What the server gives a Service, what an update leaves as it was, and what a Service of another type has no use for.
-//! Read first: [`allocate`], [`carry_over`]. Kubernetes `pkg/registry/core/service/{storage/alloc,strategy,storage/storage}.go`.
+//! Read first: [`complete`], [`claim`], [`carry_over`]. Kubernetes `pkg/registry/core/service/{storage/alloc,strategy,storage/storage}.go`.
 
 mod addresses;
+mod pool;
 
-use std::collections::HashSet;
-use std::ops::RangeInclusive;
-
-use rand::Rng as _;
 use serde_json::{Map, Value, json};
+use store::{Batch, Store};
+
+pub(crate) use self::pool::{Claims, restore};
+use crate::catalog::Resource;
+use crate::object::meta;
+use crate::status::{ApiError, ApiResult};
+use crate::validation;
 
 type Spec = Map<String, Value>;
 
@@ -46,43 +50,100 @@ fn ports(spec: &mut Spec) -> impl Iterator<Item = &mut Spec> {
     spec.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten().filter_map(Value::as_object_mut)
 }
 
-/// Gives a Service what it needs and has not got. Nothing routes to its address here; it is there because clients expect one.
-pub(crate) fn allocate(old: Option<&Value>, service: &mut Value) {
-    let old = old.and_then(|old| old.get("spec"));
-    if let Some(value) = service.get_mut("spec") {
-        addresses::allocate(old, value);
-    }
-    let Some(spec) = spec_of(service) else { return };
-    let mut taken: HashSet<i64> = node_ports(spec).iter().chain(spec.get("healthCheckNodePort")).filter_map(Value::as_i64).collect();
-    if is_given_node_ports(spec) {
-        give_node_ports(old.is_none(), spec, &mut taken);
-    }
-    if has_health_check(spec) {
-        spec.entry("healthCheckNodePort").or_insert_with(|| node_port(&mut taken));
+/// Brings what a Service says of its addresses together, and gives it families.
+pub(crate) fn complete(old: Option<&Value>, service: &mut Value) {
+    if let Some(spec) = service.get_mut("spec") {
+        addresses::complete(old.and_then(|old| old.get("spec")), spec);
     }
 }
 
-/// Finds a port of the nodes that this Service has not taken yet, and takes it; where it has them all, any.
-fn node_port(taken: &mut HashSet<i64>) -> Value {
-    const PORTS: RangeInclusive<i64> = 30_000..=32_767;
-    let first = rand::rng().random_range(PORTS);
-    let free = (first..=*PORTS.end()).chain(*PORTS.start()..first).find(|number| !taken.contains(number)).unwrap_or(first);
-    taken.insert(free);
-    json!(free)
+/// Takes the addresses and ports that a Service asks for and has not got, and gives it those that it needs. Nothing routes to them
+/// here; they are there because clients expect them. What is wrong with it otherwise is left to validation.
+pub(crate) fn claim<'a>(store: &'a Store, old: Option<&Value>, service: &mut Value, now: &'a str) -> ApiResult<Claims<'a>> {
+    let mut claims = Claims::of(store, service, now);
+    let name = meta(service, "name").to_owned();
+    let old_spec = old.and_then(|old| old.get("spec"));
+    if !service.get("spec").is_some_and(|spec| validation::service::can_be_given(spec, old_spec)) {
+        return Ok(claims);
+    }
+    let refuse =
+        |field: &str, value: &Value, why: &str| ApiError::invalid("", "Service", &name, &[schema::Violation::invalid(field, value, why)]);
+    let none = Spec::new();
+    let before = old_spec.and_then(Value::as_object).unwrap_or(&none);
+    let Some(spec) = spec_of(service) else { return Ok(claims) };
+    // An address that is set does not change; where it is, validation says so.
+    if has_address(spec) && (old.is_none() || !has_address(before)) {
+        addresses::claim(spec, &mut claims, &refuse)?;
+    }
+    if has_node_ports(spec) {
+        claim_node_ports(old.is_none(), before, spec, &mut claims, &refuse)?;
+    }
+    if has_health_check(spec) && !has_health_check(before) {
+        match spec.get("healthCheckNodePort").and_then(Value::as_i64).filter(|number| *number != 0) {
+            Some(number) if claims.take_port(number) => {}
+            // Upstream says 500, though the Service is wrong.
+            Some(number) => return Err(refuse("spec.healthCheckNodePort", &json!(number), pool::TAKEN_PORT)),
+            None => {
+                let number = claims.give_port().ok_or_else(|| full("HealthCheck NodePort"))?;
+                spec.insert("healthCheckNodePort".to_owned(), json!(number));
+            }
+        }
+    }
+    if let Some(old) = old {
+        claims.give_back(old, service);
+    }
+    Ok(claims)
 }
 
-/// Gives ports of nodes; at first protocols that share a port share that of the nodes.
-fn give_node_ports(shared: bool, spec: &mut Spec, taken: &mut HashSet<i64>) {
-    let key = |port: &Spec| port.get("port").filter(|_| shared).cloned();
+/// Gives back what a Service has that is deleted with this batch; other kinds have nothing.
+pub(crate) fn release(store: &Store, resource: &Resource, object: &Value, batch: Batch) -> Batch {
+    if resource.kind != "Service" || resource.custom.is_some() {
+        return batch;
+    }
+    let mut claims = Claims::of(store, object, "");
+    claims.give_back(object, &Value::Null);
+    claims.write(batch)
+}
+
+fn full(what: &str) -> ApiError {
+    ApiError::internal(format!("failed to allocate a {what}: {}", pool::FULL))
+}
+
+/// Takes the ports of nodes that are asked for, and gives others; at first protocols that share a port share that of the nodes.
+fn claim_node_ports(
+    is_new: bool,
+    before: &Spec,
+    spec: &mut Spec,
+    claims: &mut Claims<'_>,
+    refuse: &impl Fn(&str, &Value, &str) -> ApiError,
+) -> ApiResult<()> {
+    let known = node_ports(before);
+    let mut seen = Vec::new();
+    for (index, port) in ports(spec).enumerate() {
+        let Some(number) = port.get("nodePort").filter(|number| !is_zero(number) && !known.contains(number)) else { continue };
+        // That it stands twice where it may not is told by validation.
+        if !seen.contains(number) && !number.as_i64().is_some_and(|number| claims.take_port(number)) {
+            return Err(refuse(&format!("spec.ports[{index}].nodePort"), number, pool::TAKEN_PORT));
+        }
+        seen.push(number.clone());
+    }
+    if !is_given_node_ports(spec) {
+        return Ok(());
+    }
+    let key = |port: &Spec| port.get("port").filter(|_| is_new).cloned();
     let asked = ports(spec).filter_map(|port| Some((key(port)?, port.get("nodePort").filter(|number| !is_zero(number))?.clone())));
     let mut given: Vec<(Value, Value)> = asked.collect();
     for port in ports(spec).filter(|port| port.get("nodePort").is_none_or(is_zero)) {
         let key = key(port);
         let of_other = given.iter().find(|(one, _)| Some(one) == key.as_ref()).map(|(_, number)| number.clone());
-        let number = of_other.unwrap_or_else(|| node_port(taken));
+        let number = match of_other {
+            Some(number) => number,
+            None => json!(claims.give_port().ok_or_else(|| full("nodePort"))?),
+        };
         given.extend(key.map(|key| (key, number.clone())));
         port.insert("nodePort".to_owned(), number);
     }
+    Ok(())
 }
 
 /// Completes an update: what was given before stays, where the update says nothing of it.
@@ -174,17 +235,28 @@ fn keep_node_ports(before: &Spec, now: &mut Spec) {
 mod tests {
     use super::*;
 
+    const NOW: &str = "2026-01-01T00:00:00Z";
+
+    fn cluster() -> Store {
+        let store = Store::memory();
+        let range = json!({"spec": {"cidrs": ["10.96.0.0/16"]}}).to_string();
+        store.commit(Batch::new().put("/registry/networking.k8s.io/servicecidrs/kubernetes", range)).expect("commits");
+        store
+    }
+
     fn updated(old: &Value, spec: Value) -> Value {
         let mut new = json!({"spec": spec});
         carry_over(old, &mut new);
-        allocate(Some(old), &mut new);
+        complete(Some(old), &mut new);
         drop_unused(old, &mut new);
+        drop(claim(&cluster(), Some(old), &mut new, NOW).expect("is free"));
         new["spec"].take()
     }
 
     fn service(spec: Value) -> Value {
         let mut service = json!({"spec": spec});
-        allocate(None, &mut service);
+        complete(None, &mut service);
+        drop(claim(&cluster(), None, &mut service, NOW).expect("is free"));
         service
     }
 
@@ -207,7 +279,8 @@ mod tests {
         let ports: Vec<Value> = (1..=2_000).map(|port| json!({"name": format!("p{port}"), "port": port})).collect();
         let service = service(json!({"type": "LoadBalancer", "externalTrafficPolicy": "Local", "ports": ports}));
         let spec = service["spec"].as_object().expect("a spec");
-        let given: HashSet<i64> = node_ports(spec).iter().chain(spec.get("healthCheckNodePort")).filter_map(Value::as_i64).collect();
+        let given: std::collections::HashSet<i64> =
+            node_ports(spec).iter().chain(spec.get("healthCheckNodePort")).filter_map(Value::as_i64).collect();
         assert_eq!(given.len(), 2_001);
     }
 

@@ -99,7 +99,7 @@ pub(crate) fn prepare_create(resource: &Resource, object: &mut Value, now: &str)
         }
         ("", "Service") => {
             object["status"] = json!({"loadBalancer": {}});
-            services::allocate(None, object);
+            services::complete(None, object);
         }
         ("", "PersistentVolumeClaim") => {
             object["status"] = json!({"phase": "Pending"});
@@ -257,7 +257,7 @@ pub(crate) fn prepare_update(resource: &Resource, subresource: &str, old: &Value
             ("", "Namespace") => label_namespace(&mut new),
             ("", "Service") if subresource.is_empty() => {
                 services::carry_over(old, &mut new);
-                services::allocate(Some(old), &mut new);
+                services::complete(Some(old), &mut new);
                 services::drop_unused(old, &mut new);
             }
             ("", "Pod") => keep(

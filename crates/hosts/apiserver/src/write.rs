@@ -18,7 +18,7 @@ use crate::object::{self, finalizers, meta, meta_mut};
 use crate::request::{FieldValidation, WriteOptions};
 use crate::status::{ApiError, ApiResult};
 use crate::typed;
-use crate::{Server, app_armor, bootstrap, converter, decode, delete, kinds, patches, pods, reset, strategy, token, validation};
+use crate::{Server, app_armor, bootstrap, converter, decode, delete, kinds, patches, pods, reset, services, strategy, token, validation};
 
 pub(crate) use crate::call::Call;
 pub(crate) use crate::fit::{fit, in_go_form, in_stored_form, refit, refit_applied};
@@ -129,6 +129,7 @@ pub(crate) async fn create_object(
         }
         strategy::prepare_create(resource, &mut new, &now);
         reset::name_requester(resource, &call.caller, &mut new);
+        let claims = if is_service(resource) { Some(services::claim(&server.store, None, &mut new, &now)?) } else { None };
         call.say(&app_armor::carry_over(resource, &mut new));
         in_go_form(resource, &mut new);
         let violations = validation::check(resource, "", &new, None, warnings);
@@ -164,6 +165,9 @@ pub(crate) async fn create_object(
         }
         for quota in admission::quota::reserve(server, &ask, &new)? {
             batch = batch.expect(&quota.key, quota.revision).put(&quota.key, quota.value);
+        }
+        if let Some(claims) = claims {
+            batch = claims.write(batch);
         }
         match server.store.commit_async(batch).await {
             Ok(revision) => {
@@ -265,7 +269,7 @@ pub(crate) async fn change_applied(
         // What is as it was needs nothing done to it, unless somebody else changes it.
         let unchanged = ownership == Ownership::Unchanged && !admission::may_change(server, &ask);
         let part = if subresource == "scale" { "" } else { subresource };
-        let mut new = object;
+        let (mut new, mut claims) = (object, None);
         if !unchanged {
             let writer = call.writer(options, subresource, &now);
             // Who owns what follows from what is sent, before the kind's rules are applied to it. Where only a part of what is
@@ -281,6 +285,9 @@ pub(crate) async fn change_applied(
             new = mutated(call, &ask, new, Some(&old), &mut warnings).await?;
             new = strategy::prepare_update(resource, part, &old, new);
             reset::date(resource, part, &old, &mut new, &now);
+            if is_service(resource) && part.is_empty() {
+                claims = Some(services::claim(&server.store, Some(&old), &mut new, &now)?);
+            }
             in_go_form(resource, &mut new);
             if tracked && !whole {
                 converter::fields::track(server, resource, &old, &mut new, writer).await?;
@@ -315,8 +322,12 @@ pub(crate) async fn change_applied(
         // It will be the revision of this write.
         meta_mut(&mut new).remove("resourceVersion");
         let value = if gone { Bytes::new() } else { converter::stored(server, resource, &new).await? };
-        let batch = Batch::new().expect(&key, entry.revision);
-        let batch = if gone { batch.delete(&key) } else { batch.put(&key, value.clone()) };
+        let mut batch = Batch::new().expect(&key, entry.revision);
+        batch = match (gone, claims) {
+            (true, _) => services::release(&server.store, resource, &old, batch.delete(&key)),
+            (false, Some(claims)) => claims.write(batch.put(&key, value.clone())),
+            (false, None) => batch.put(&key, value.clone()),
+        };
         match server.store.commit_async(batch).await {
             Ok(revision) => {
                 meta_mut(&mut new).insert("resourceVersion".to_owned(), json!(revision.to_string()));
@@ -329,12 +340,18 @@ pub(crate) async fn change_applied(
                 new = converter::read_back(server, resource, &key, entry.clone(), new).await?;
                 return Ok((Written::stored(resource, new, entry), warnings));
             }
+            // Somebody took the address or port first: there are others, or it is told.
+            Err(StoreError::Conflict { key: moved, .. }) if moved != key => {}
             Err(StoreError::Conflict { .. }) if !fixed && attempt < TRIES => {}
             Err(StoreError::Conflict { .. }) => break,
             Err(error) => return Err(error.into()),
         }
     }
     Err(modified(resource, name))
+}
+
+fn is_service(resource: &Resource) -> bool {
+    resource.kind == "Service" && resource.custom.is_none()
 }
 
 /// Tells whether an endpoint takes an object for what it says, but for what it ignores.

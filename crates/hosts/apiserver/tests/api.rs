@@ -44,6 +44,8 @@ mod machines;
 mod pod_rules;
 #[path = "api/pods.rs"]
 mod pods;
+#[path = "api/pools.rs"]
+mod pools;
 #[path = "api/requests.rs"]
 mod requests;
 #[path = "api/scaling.rs"]

@@ -1,5 +1,5 @@
-//! The objects that every cluster has: its first namespaces with their accounts, the roles that clients expect, and the classes of
-//! what the cluster itself needs.
+//! The objects that every cluster has: its first namespaces with their accounts, the roles that clients expect, the classes of
+//! what the cluster itself needs, the addresses of Services, and the Service of the server itself.
 
 mod roles;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use store::{Batch, Store, StoreError};
 
 use crate::object::{self, meta};
-use crate::token;
+use crate::{services, token};
 
 const NAMESPACES: &[&str] = &["default", "kube-node-lease", "kube-public", "kube-system"];
 const RBAC: &str = "rbac.authorization.k8s.io";
@@ -17,6 +17,10 @@ const CLASSES: [(&str, i64, &str); 2] = [
     ("system-node-critical", 2_000_001_000, "For Pods that the cluster needs on the node they run on."),
     ("system-cluster-critical", 2_000_000_000, "For Pods that the cluster needs, on whichever node."),
 ];
+
+/// The addresses of Services, those that kubeadm has where nobody says others.
+const ADDRESSES: &str = "10.96.0.0/12";
+const SERVER: &str = "/registry/core/services/default/kubernetes";
 
 /// Writes what is missing; what is there stays as somebody made it.
 pub(crate) fn fill(store: &Store, clock: &dyn Clock) -> Result<(), StoreError> {
@@ -30,9 +34,10 @@ pub(crate) fn fill(store: &Store, clock: &dyn Clock) -> Result<(), StoreError> {
         put(store, &format!("/registry/core/namespaces/{name}"), namespace, &now)?;
         furnish(store, name, &now)?;
     }
-    for object in roles::roles().into_iter().chain(roles::bindings()) {
-        let plural = if object["kind"] == "ClusterRole" { "clusterroles" } else { "clusterrolebindings" };
-        put(store, &format!("/registry/{RBAC}/{plural}/{}", meta(&object, "name")), object, &now)?;
+    for object in roles::all() {
+        let plural = format!("{}s", object["kind"].as_str().unwrap_or_default().to_lowercase());
+        let name = [meta(&object, "namespace"), meta(&object, "name")].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
+        put(store, &format!("/registry/{RBAC}/{plural}/{}", name.join("/")), object, &now)?;
     }
     for (name, value, about) in CLASSES {
         let class = json!({
@@ -40,6 +45,45 @@ pub(crate) fn fill(store: &Store, clock: &dyn Clock) -> Result<(), StoreError> {
             "value": value, "description": about, "preemptionPolicy": "PreemptLowerPriority",
         });
         put(store, &format!("/registry/scheduling.k8s.io/priorityclasses/{name}"), class, &now)?;
+    }
+    let ready = json!({
+        "type": "Ready", "status": "True", "reason": "", "message": "Kubernetes default Service CIDR is ready", "lastTransitionTime": now,
+    });
+    let range = json!({
+        "apiVersion": "networking.k8s.io/v1", "kind": "ServiceCIDR", "metadata": {"name": "kubernetes"},
+        "spec": {"cidrs": [ADDRESSES]}, "status": {"conditions": [ready]},
+    });
+    put(store, "/registry/networking.k8s.io/servicecidrs/kubernetes", range, &now)?;
+    services::restore(store, &now)?;
+    put_server(store, &now)
+}
+
+/// The Service under whose name Pods look for the server. Nobody answers there.
+fn put_server(store: &Store, now: &str) -> Result<(), StoreError> {
+    if store.get(SERVER).is_some() {
+        return Ok(());
+    }
+    let of = |address: Value| {
+        json!({
+            "apiVersion": "v1", "kind": "Service", "status": {"loadBalancer": {}},
+            "metadata": {
+                "name": "kubernetes", "namespace": "default", "uid": object::uid(), "creationTimestamp": now,
+                "labels": {"component": "apiserver", "provider": "kubernetes"},
+            },
+            "spec": {
+                "type": "ClusterIP", "clusterIP": address[0], "clusterIPs": address, "ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack",
+                "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443}],
+                "internalTrafficPolicy": "Cluster", "sessionAffinity": "None",
+            },
+        })
+    };
+    // Where somebody has the first address, any will do; where there is none, there is none.
+    for address in [json!(["10.96.0.1"]), json!([])] {
+        let mut service = of(address);
+        if let Ok(claims) = services::claim(store, None, &mut service, now) {
+            let batch = claims.write(Batch::new().expect(SERVER, 0).put(SERVER, object::encode(&service, "v1")));
+            return store.commit(batch).map(drop);
+        }
     }
     Ok(())
 }

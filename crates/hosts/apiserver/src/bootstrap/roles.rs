@@ -7,8 +7,12 @@ const GROUP: &str = "rbac.authorization.k8s.io";
 const READ: &[&str] = &["get", "list", "watch"];
 const WRITE: &[&str] = &["create", "delete", "deletecollection", "patch", "update"];
 
-/// Returns the roles.
-pub(super) fn roles() -> Vec<Value> {
+/// Returns the roles, and who holds them.
+pub(super) fn all() -> impl Iterator<Item = Value> {
+    roles().into_iter().chain(bindings()).chain(local_bindings())
+}
+
+fn roles() -> Vec<Value> {
     let mut roles: Vec<Value> = Vec::new();
     for line in TABLE.lines().filter(|line| !line.starts_with('#')) {
         if let Some(head) = line.strip_prefix("role ") {
@@ -22,9 +26,13 @@ pub(super) fn roles() -> Vec<Value> {
 
 fn role(head: &str) -> Value {
     let mut words = head.split(' ');
-    let mut object = json!({
-        "apiVersion": format!("{GROUP}/v1"), "kind": "ClusterRole", "rules": [], "metadata": metadata(words.next().unwrap_or_default()),
-    });
+    let name = words.next().unwrap_or_default();
+    let (namespace, name) = name.split_once('/').unwrap_or(("", name));
+    let kind = if namespace.is_empty() { "ClusterRole" } else { "Role" };
+    let mut object = json!({"apiVersion": format!("{GROUP}/v1"), "kind": kind, "rules": [], "metadata": metadata(name)});
+    if !namespace.is_empty() {
+        object["metadata"]["namespace"] = json!(namespace);
+    }
     for word in words {
         let label = |name: &str| format!("{GROUP}/aggregate-to-{name}");
         if let Some(name) = word.strip_prefix('+') {
@@ -69,8 +77,33 @@ fn metadata(name: &str) -> Value {
     })
 }
 
-/// Returns who holds the roles.
-pub(super) fn bindings() -> Vec<Value> {
+/// Returns who holds the roles of one namespace.
+fn local_bindings() -> Vec<Value> {
+    let user = |name: &str| json!({"apiGroup": GROUP, "kind": "User", "name": name});
+    let account = |name: &str| json!({"kind": "ServiceAccount", "name": name, "namespace": "kube-system"});
+    let bind = |name: &str, role: &str, subjects: Vec<Value>| {
+        let mut metadata = metadata(name);
+        metadata["namespace"] = json!("kube-system");
+        json!({
+            "apiVersion": format!("{GROUP}/v1"), "kind": "RoleBinding", "metadata": metadata, "subjects": subjects,
+            "roleRef": {"apiGroup": GROUP, "kind": "Role", "name": role},
+        })
+    };
+    let (manager, scheduler) = ("system:kube-controller-manager", "system:kube-scheduler");
+    let lock = |name: &str, user_name: &str, account_name: &str| bind(name, name, vec![user(user_name), account(account_name)]);
+    vec![
+        bind(
+            "system::extension-apiserver-authentication-reader",
+            "extension-apiserver-authentication-reader",
+            vec![user(manager), user(scheduler)],
+        ),
+        lock("system::leader-locking-kube-controller-manager", manager, "kube-controller-manager"),
+        lock("system::leader-locking-kube-scheduler", scheduler, "kube-scheduler"),
+    ]
+}
+
+/// Returns who holds the roles of the cluster.
+fn bindings() -> Vec<Value> {
     let named = |kind: &str, name: &str| json!({"apiGroup": GROUP, "kind": kind, "name": name});
     let groups = |names: &[&str]| names.iter().map(|name| named("Group", name)).collect::<Vec<_>>();
     let user = |name: &str| vec![named("User", name)];

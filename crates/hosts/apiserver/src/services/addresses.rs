@@ -1,9 +1,10 @@
 //! Addresses of Services and their families: one of IPv4 for each that wants one.
 //! Follows kubernetes `pkg/registry/core/service/storage/{alloc,storage}.go`.
 
-use rand::Rng as _;
 use serde_json::{Value, json};
 
+use super::pool::{self, Claims};
+use crate::status::{ApiError, ApiResult};
 use crate::validation::service_addresses::unavailable;
 
 fn is_empty(spec: &Value, name: &str) -> bool {
@@ -16,9 +17,30 @@ fn is_empty(spec: &Value, name: &str) -> bool {
     }
 }
 
-/// Brings both ways of writing an address together, and gives families and an address. What asks for the impossible is left as
-/// it is, for validation to refuse.
-pub(super) fn allocate(old: Option<&Value>, spec: &mut Value) {
+/// Takes the addresses that are asked for, or gives one.
+pub(super) fn claim(spec: &mut super::Spec, claims: &mut Claims<'_>, refuse: &impl Fn(&str, &Value, &str) -> ApiError) -> ApiResult<()> {
+    let all = spec.get("clusterIPs").and_then(Value::as_array).cloned().unwrap_or_default();
+    if all == [json!("None")] {
+        return Ok(());
+    }
+    if all.is_empty() {
+        let given = claims.give_address().ok_or_else(|| super::full("serviceIP"))?;
+        spec.insert("clusterIP".to_owned(), json!(given.to_string()));
+        spec.insert("clusterIPs".to_owned(), json!([given.to_string()]));
+        return Ok(());
+    }
+    for address in all.iter().filter_map(Value::as_str) {
+        let taken = address.parse().map_err(|_| pool::TAKEN_ADDRESS.to_owned()).and_then(|parsed| claims.take_address(parsed));
+        if let Err(why) = taken {
+            return Err(refuse("spec.clusterIPs", &json!(all), &format!("failed to allocate IP {address}: {why}")));
+        }
+    }
+    Ok(())
+}
+
+/// Brings both ways of writing an address together, and gives families. What asks for the impossible is left as it is, for
+/// validation to refuse.
+pub(super) fn complete(old: Option<&Value>, spec: &mut Value) {
     if !spec.is_object() {
         return;
     }
@@ -43,13 +65,7 @@ pub(super) fn allocate(old: Option<&Value>, spec: &mut Value) {
         spec["ipFamilies"] = json!(["IPv4"]);
     }
     if free && spec["ipFamilyPolicy"] != "SingleStack" {
-        complete(spec);
-    }
-    if is_empty(spec, "clusterIPs") {
-        let mut random = rand::rng();
-        let address = format!("10.96.{}.{}", random.random_range(0..=255), random.random_range(2..=254));
-        spec["clusterIPs"] = json!([address]);
-        spec["clusterIP"] = json!(address);
+        both_families(spec);
     }
 }
 
@@ -75,7 +91,7 @@ fn cut(old: &Value, spec: &mut Value) {
 }
 
 /// Both families, the one that was asked for first.
-fn complete(spec: &mut Value) {
+fn both_families(spec: &mut Value) {
     if let Some(Value::Array(families)) = spec.get_mut("ipFamilies")
         && let [only] = &families[..]
     {
@@ -115,7 +131,7 @@ mod tests {
     use super::*;
 
     fn given(old: Option<&Value>, mut spec: Value) -> Value {
-        allocate(old, &mut spec);
+        complete(old, &mut spec);
         spec
     }
 
@@ -123,7 +139,6 @@ mod tests {
     fn families_are_those_of_the_cluster_unless_nobody_routes() {
         let plain = given(None, json!({"type": "ClusterIP", "selector": {"a": "b"}}));
         assert_eq!((&plain["ipFamilies"], &plain["ipFamilyPolicy"]), (&json!(["IPv4"]), &json!("SingleStack")));
-        assert_eq!(plain["clusterIPs"], json!([plain["clusterIP"]]));
         let headless = given(None, json!({"type": "ClusterIP", "clusterIP": "None", "selector": {"a": "b"}}));
         assert_eq!((&headless["ipFamilies"], &headless["clusterIPs"]), (&json!(["IPv4"]), &json!(["None"])));
         let free = given(None, json!({"type": "ClusterIP", "clusterIP": "None"}));

@@ -5,7 +5,7 @@
 pub(crate) mod address;
 mod autoscaling;
 mod certificates;
-mod cidr;
+pub(crate) mod cidr;
 mod claim;
 mod config_map;
 mod coordination;
@@ -48,7 +48,7 @@ mod runtime_class;
 mod scale;
 mod scheduling;
 mod secret;
-mod service;
+pub(crate) mod service;
 pub(crate) mod service_addresses;
 mod service_cidr;
 mod service_ports;

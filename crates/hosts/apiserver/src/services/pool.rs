@@ -1,0 +1,268 @@
+//! Addresses and ports of nodes that Services have taken. Who has one lies in the store: it is written together with its Service
+//! and given back with it, so that no two have the same, whoever asks at once and whenever the server stops.
+//! Follows kubernetes `pkg/registry/core/service/{ipallocator,portallocator}`.
+
+use std::collections::{BTreeMap, HashSet};
+use std::net::{IpAddr, Ipv4Addr};
+use std::ops::RangeInclusive;
+
+use rand::Rng as _;
+use serde_json::{Value, json};
+use store::{Batch, Store};
+
+use crate::object::{self, meta};
+use crate::validation::address::sloppy;
+use crate::validation::cidr;
+
+/// Where Services are kept, by namespace and name.
+pub(crate) const SERVICES: &str = "/registry/core/services/";
+const ADDRESSES: &str = "/registry/networking.k8s.io/ipaddresses/";
+const RANGES: &str = "/registry/networking.k8s.io/servicecidrs/";
+/// No client sees who has a port.
+const PORTS: &str = "/registry/ranges/servicenodeports/";
+const NODE_PORTS: RangeInclusive<u32> = 30_000..=32_767;
+
+pub(super) const TAKEN_ADDRESS: &str = "provided IP is already allocated";
+pub(super) const TAKEN_PORT: &str = "provided port is already allocated";
+pub(super) const FULL: &str = "range is full";
+
+/// Addresses of which Services may have all but the first and the last.
+struct Range {
+    text: String,
+    network: Ipv4Addr,
+    bits: u8,
+}
+
+impl Range {
+    fn read(text: &str) -> Option<Self> {
+        let (address, bits) = cidr::parse(text)?;
+        let IpAddr::V4(network) = cidr::masked(address, bits) else { return None };
+        Some(Self { text: text.to_owned(), network, bits })
+    }
+
+    fn last(&self) -> u32 {
+        self.network.to_bits() | u32::MAX.checked_shr(u32::from(self.bits)).unwrap_or(0)
+    }
+
+    fn contains(&self, address: Ipv4Addr) -> bool {
+        (self.network.to_bits()..=self.last()).contains(&address.to_bits())
+    }
+
+    /// Those that a Service may have: none of a range that is too small.
+    fn usable(&self) -> RangeInclusive<u32> {
+        self.network.to_bits().saturating_add(1)..=self.last().saturating_sub(1)
+    }
+
+    /// The part from which nobody is given an address unless the rest is full, so that somebody may choose there.
+    fn reserved(&self) -> u32 {
+        const STEP: u32 = 16;
+        let size = self.last() - self.network.to_bits();
+        if size < STEP { 0 } else { (size / STEP).clamp(STEP, 256) }
+    }
+
+    fn free(&self, is_free: impl Fn(u32) -> bool) -> Option<Ipv4Addr> {
+        let (first, last) = (*self.usable().start(), *self.usable().end());
+        let middle = first.saturating_add(self.reserved());
+        let found = any(middle..=last, &is_free).or_else(|| any(first..=middle.saturating_sub(1), &is_free));
+        found.map(Ipv4Addr::from_bits)
+    }
+}
+
+/// Finds one that is free, from a random one on.
+fn any(range: RangeInclusive<u32>, is_free: &impl Fn(u32) -> bool) -> Option<u32> {
+    if range.is_empty() {
+        return None;
+    }
+    let begin = rand::rng().random_range(range.clone());
+    (begin..=*range.end()).chain(*range.start()..begin).find(|one| is_free(*one))
+}
+
+/// What a write takes of addresses and ports, and what it gives back.
+pub(crate) struct Claims<'a> {
+    store: &'a Store,
+    /// Who takes it, as an IPAddress tells it.
+    parent: Value,
+    taken: BTreeMap<String, (u64, Vec<u8>)>,
+    returned: Vec<String>,
+    now: &'a str,
+}
+
+impl<'a> Claims<'a> {
+    pub fn of(store: &'a Store, service: &Value, now: &'a str) -> Self {
+        let parent = json!({
+            "group": "", "resource": "services", "namespace": meta(service, "namespace"), "name": meta(service, "name"),
+        });
+        Self { store, parent, taken: BTreeMap::new(), returned: Vec::new(), now }
+    }
+
+    /// Has this written, and given back, together with the Service; fails there if somebody else has taken it meanwhile.
+    pub fn write(self, mut batch: Batch) -> Batch {
+        for (key, (revision, value)) in self.taken {
+            batch = batch.expect(&key, revision).put(key, value);
+        }
+        self.returned.into_iter().fold(batch, Batch::delete)
+    }
+
+    /// Takes this address, or says why not.
+    pub fn take_address(&mut self, address: Ipv4Addr) -> Result<(), String> {
+        let ranges: Vec<Range> = ranges(self.store).into_iter().filter(|range| range.contains(address)).collect();
+        let Some(first) = ranges.first() else { return Err("the provided network does not match the current range".to_owned()) };
+        if !ranges.iter().any(|range| range.usable().contains(&address.to_bits())) {
+            let range = &first.text;
+            return Err(format!("the provided IP ({address}) is not in the valid range. The range of valid IPs is {range}"));
+        }
+        let value = object::encode(&ip_address(address, &self.parent, self.now), "networking.k8s.io/v1");
+        if self.take(format!("{ADDRESSES}{address}"), value) { Ok(()) } else { Err(TAKEN_ADDRESS.to_owned()) }
+    }
+
+    /// Takes an address that nobody has.
+    pub fn give_address(&mut self) -> Option<Ipv4Addr> {
+        let is_free = |bits| self.revision(&format!("{ADDRESSES}{}", Ipv4Addr::from_bits(bits))).is_some();
+        let found = ranges(self.store).iter().find_map(|range| range.free(is_free))?;
+        self.take_address(found).ok().map(|()| found)
+    }
+
+    /// Takes this port of the nodes; tells whether nobody had it.
+    pub fn take_port(&mut self, number: i64) -> bool {
+        self.take(format!("{PORTS}{number}"), self.parent.to_string().into_bytes())
+    }
+
+    /// Takes a port of the nodes that nobody has.
+    pub fn give_port(&mut self) -> Option<i64> {
+        let found = any(NODE_PORTS, &|number| self.revision(&format!("{PORTS}{number}")).is_some())?;
+        self.take_port(found.into()).then_some(found.into())
+    }
+
+    /// Gives back what a Service has no longer.
+    pub fn give_back(&mut self, old: &Value, new: &Value) {
+        let kept = keys(new);
+        self.returned = keys(old).into_iter().filter(|key| !kept.contains(key) && is_held_by(self.store, key, &self.parent)).collect();
+    }
+
+    fn take(&mut self, key: String, value: Vec<u8>) -> bool {
+        let Some(revision) = self.revision(&key) else { return false };
+        self.taken.insert(key, (revision, value));
+        true
+    }
+
+    /// Returns at which revision somebody may take what lies under this key; none if somebody has it.
+    fn revision(&self, key: &str) -> Option<u64> {
+        if self.taken.contains_key(key) {
+            return None;
+        }
+        let Some(entry) = self.store.get(key) else { return Some(0) };
+        let parent = parent(&entry.value);
+        // An address may be anybody's, a Gateway's for example. A Service has it as long as it says so.
+        let is_service = parent["resource"] == "services" && parent.get("group").is_none_or(|group| group == "");
+        let service = || self.store.get(&format!("{SERVICES}{}/{}", text(&parent, "namespace"), text(&parent, "name")));
+        let read = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap_or_default();
+        (is_service && service().is_none_or(|service| !keys(&read(&service.value)).iter().any(|held| held == key)))
+            .then_some(entry.revision)
+    }
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Reads who has what lies in this entry: an IPAddress, or a port's holder alone.
+fn parent(stored: &[u8]) -> Value {
+    let mut stored: Value = serde_json::from_slice(stored).unwrap_or_default();
+    match stored.pointer_mut("/spec/parentRef") {
+        Some(parent) => parent.take(),
+        None => stored,
+    }
+}
+
+fn is_held_by(store: &Store, key: &str, parent: &Value) -> bool {
+    store.get(key).is_some_and(|entry| {
+        let holder = self::parent(&entry.value);
+        ["resource", "namespace", "name"].iter().all(|name| text(&holder, name) == text(parent, name))
+    })
+}
+
+/// Returns the keys of all that a Service has.
+fn keys(service: &Value) -> Vec<String> {
+    let Some(spec) = service.get("spec") else { return Vec::new() };
+    let list = |name: &str| spec.get(name).and_then(Value::as_array).into_iter().flatten();
+    let address = |text: &str| sloppy(text).map(|address| format!("{ADDRESSES}{address}"));
+    let addresses = list("clusterIPs").filter_map(|one| address(one.as_str()?));
+    let ports = list("ports").filter_map(|port| port.get("nodePort")).chain(spec.get("healthCheckNodePort"));
+    let ports = ports.filter_map(Value::as_i64).filter(|number| *number != 0).map(|number| format!("{PORTS}{number}"));
+    addresses.chain(ports).collect()
+}
+
+/// Returns the ranges that are given from: those that are not on their way out, nor said not to be ready.
+fn ranges(store: &Store) -> Vec<Range> {
+    let ready = |range: &Value| {
+        let conditions = range.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten();
+        !conditions.into_iter().any(|one| one["type"] == "Ready" && one["status"] != "True")
+    };
+    let all = store.scan(RANGES).0.into_iter().filter_map(|(_, entry)| serde_json::from_slice::<Value>(&entry.value).ok());
+    let open = all.filter(|range| meta(range, "deletionTimestamp").is_empty() && ready(range));
+    let texts = open.flat_map(|range| range.pointer("/spec/cidrs").and_then(Value::as_array).cloned().unwrap_or_default());
+    texts.filter_map(|text| Range::read(text.as_str()?)).collect()
+}
+
+fn ip_address(address: Ipv4Addr, parent: &Value, now: &str) -> Value {
+    let labels = json!({"ipaddress.kubernetes.io/ip-family": "IPv4", "ipaddress.kubernetes.io/managed-by": "ipallocator.k8s.io"});
+    let mut parent = parent.clone();
+    if let Value::Object(parent) = &mut parent {
+        // The group of Services has no name, which upstream leaves out.
+        parent.remove("group");
+    }
+    json!({
+        "apiVersion": "networking.k8s.io/v1", "kind": "IPAddress", "spec": {"parentRef": parent},
+        "metadata": {"name": address.to_string(), "labels": labels, "uid": object::uid(), "creationTimestamp": now, "generation": 1},
+    })
+}
+
+/// Notes who has what in a store that an earlier release has written, which did not. Of two that have the same, the first keeps it.
+pub(crate) fn restore(store: &Store, now: &str) -> Result<(), store::StoreError> {
+    let mut batch = Batch::new();
+    let mut seen = HashSet::new();
+    for (_, entry) in store.scan(SERVICES).0 {
+        let Ok(service) = serde_json::from_slice::<Value>(&entry.value) else { continue };
+        let parent = Claims::of(store, &service, now).parent;
+        for key in keys(&service) {
+            if store.get(&key).is_some() || !seen.insert(key.clone()) {
+                continue;
+            }
+            let address = key.strip_prefix(ADDRESSES).and_then(|text| text.parse().ok());
+            let value = match address {
+                Some(address) => object::encode(&ip_address(address, &parent, now), "networking.k8s.io/v1"),
+                None => parent.to_string().into_bytes(),
+            };
+            batch = batch.expect(&key, 0).put(key, value);
+        }
+    }
+    if batch.is_empty() { Ok(()) } else { store.commit(batch).map(drop) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_gives_all_but_its_first_and_last() {
+        let range = Range::read("10.0.0.0/29").expect("a range");
+        let mut taken = std::collections::BTreeSet::new();
+        while let Some(address) = range.free(|bits| !taken.contains(&Ipv4Addr::from_bits(bits))) {
+            taken.insert(address);
+        }
+        assert_eq!(taken.into_iter().collect::<Vec<_>>(), (1..=6).map(|end| Ipv4Addr::new(10, 0, 0, end)).collect::<Vec<_>>());
+        for small in ["10.0.0.5/32", "10.0.0.4/31", "255.255.255.255/32", "0.0.0.0/32"] {
+            assert_eq!(Range::read(small).expect("a range").free(|_| true), None, "{small}");
+        }
+        assert!(Range::read("0.0.0.0/0").expect("a range").free(|_| true).is_some());
+    }
+
+    #[test]
+    fn the_lower_part_is_given_last() {
+        let range = Range::read("10.0.0.0/24").expect("a range");
+        for _ in 0..100 {
+            assert!(range.free(|_| true).expect("free") > Ipv4Addr::new(10, 0, 0, 16));
+        }
+        assert_eq!(range.free(|bits| bits & 0xff == 3), Some(Ipv4Addr::new(10, 0, 0, 3)));
+    }
+}
