@@ -17,8 +17,9 @@ const KUBERNETES: &str = "v1.36.3";
 const STAGING: &str = "v0.36.3";
 const ETCD: &str = "v3.7.3";
 /// What is told with which words, and where it is kept.
-const TOLD: [(&[&str], &str); 4] = [
+const TOLD: [(&[&str], &str); 5] = [
     (&[], "crates/hosts/apiserver/tests/recorded/answers.jsonl"),
+    (&["beginning"], "crates/hosts/apiserver/tests/recorded/beginning.txt"),
     (&["documents"], "crates/hosts/apiserver/tests/recorded/documents.txt"),
     (&["owners"], "crates/hosts/apiserver/tests/recorded/owners.txt"),
     (&["values"], "crates/hosts/apiserver/tests/recorded/values.txt"),
@@ -96,7 +97,7 @@ fn tell(etcd: &Path, apiserver: &Path, words: &[&str]) -> anyhow::Result<String>
         .args(["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--authorization-mode=RBAC", "--allow-privileged=true"])
         .args(["--tls-cert-file=server.crt", "--tls-private-key-file=server.key", "--token-auth-file=tokens.csv"])
         .args(["--service-account-key-file=accounts.key", "--service-account-signing-key-file=accounts.key"])
-        .args(["--service-account-issuer=https://kubernetes.default.svc", "--service-cluster-ip-range=10.0.0.0/16"])
+        .args(["--service-account-issuer=https://kubernetes.default.svc", "--service-cluster-ip-range=10.96.0.0/12"])
         .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(std::fs::File::create(folder.join("apiserver.out"))?)

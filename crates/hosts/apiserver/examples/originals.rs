@@ -1,6 +1,7 @@
 //! Asks the questions of `tests/recorded` and prints the answers, one line each: `originals URL CA-FILE TOKEN`. With the further
 //! word `documents` it prints what the OpenAPI documents say instead, with `owners` who owns what after writes of several
-//! managers, with `values` what is said of values of a custom resource. The server should be a fresh one.
+//! managers, with `values` what is said of values of a custom resource, with `beginning` what is there at first. The server should
+//! be a fresh one.
 //! `cargo xtask record kubernetes` runs this against the original.
 
 use std::collections::BTreeMap;
@@ -18,6 +19,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
 
+#[path = "../tests/recorded/beginning.rs"]
+mod beginning;
 #[path = "../tests/recorded/documents.rs"]
 mod documents;
 #[path = "../tests/recorded/owners.rs"]
@@ -80,6 +83,19 @@ async fn tell_documents(server: &Server) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+async fn tell_beginning(server: &Server) -> Result<(), Box<dyn Error>> {
+    while server.ask(Method::GET, beginning::LAST, &Value::Null).await?.0 != 200 {
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    }
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    for place in beginning::PLACES {
+        for line in beginning::lines(&server.ask(Method::GET, place, &Value::Null).await?.2) {
+            writeln!(out, "{line}")?;
+        }
+    }
+    Ok(())
+}
+
 /// Makes the namespace and what is in every one.
 async fn begin(server: &Server) -> Result<(), Box<dyn Error>> {
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}});
@@ -134,9 +150,10 @@ async fn tell_values(server: &Server) -> Result<(), Box<dyn Error>> {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let mut argument = || arguments.next().ok_or("usage: originals URL CA-FILE TOKEN [documents|owners|values]");
+    let mut argument = || arguments.next().ok_or("usage: originals URL CA-FILE TOKEN [beginning|documents|owners|values]");
     let server = Server::new(argument()?, &argument()?, argument()?)?;
     match argument().ok().as_deref() {
+        Some("beginning") => return tell_beginning(&server).await,
         Some("documents") => return tell_documents(&server).await,
         Some("owners") => return tell_owners(&server).await,
         Some("values") => return tell_values(&server).await,

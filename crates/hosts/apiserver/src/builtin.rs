@@ -77,6 +77,21 @@ pub(crate) static RESOURCES: LazyLock<Vec<Arc<Resource>>> = LazyLock::new(|| {
     KINDS.iter().map(|builtin| Arc::new(resource(builtin, &compiled))).collect()
 });
 
+/// Notes who sends a new object of Kubernetes' own, as it is sent.
+pub(crate) fn sent_by(manager: &str, object: &mut Value, now: &str) {
+    let is = |resource: &Resource| object["kind"] == resource.kind && object["apiVersion"] == resource.api_version;
+    let Some(resource) = RESOURCES.iter().find(|resource| is(resource)) else { return };
+    let writer = patch::Writer {
+        manager,
+        api_version: &resource.api_version,
+        subresource: "",
+        now,
+        empty: &resource.empty,
+        reset: resource.resets.at(""),
+    };
+    patch::track_update(None, object, writer, &resource.shape);
+}
+
 /// What `scale` speaks of.
 pub(crate) static SCALE: LazyLock<Resource> = LazyLock::new(|| resource(&crate::kinds::SCALE, &RefCell::new(HashMap::new())));
 

@@ -63,7 +63,7 @@ pub(crate) fn claim<'a>(store: &'a Store, old: Option<&Value>, service: &mut Val
     let mut claims = Claims::of(store, service, now);
     let name = meta(service, "name").to_owned();
     let old_spec = old.and_then(|old| old.get("spec"));
-    if !service.get("spec").is_some_and(|spec| validation::service::can_be_given(spec, old_spec)) {
+    if !service.get("spec").is_some_and(|spec| validation::service_addresses::can_be_given(spec, old_spec)) {
         return Ok(claims);
     }
     let refuse =
@@ -75,14 +75,15 @@ pub(crate) fn claim<'a>(store: &'a Store, old: Option<&Value>, service: &mut Val
     if has_address(spec) && (old.is_none() || !has_address(before)) {
         addresses::claim(spec, &mut claims, &refuse)?;
     }
-    if has_node_ports(spec) {
-        claim_node_ports(old.is_none(), before, spec, &mut claims, &refuse)?;
+    if has_node_ports(spec) && old.is_none() {
+        claim_node_ports(spec, &mut claims, &refuse)?;
+    } else if has_node_ports(spec) {
+        claim_other_node_ports(before, spec, &mut claims, &refuse)?;
     }
     if has_health_check(spec) && !has_health_check(before) {
         match spec.get("healthCheckNodePort").and_then(Value::as_i64).filter(|number| *number != 0) {
-            Some(number) if claims.take_port(number) => {}
             // Upstream says 500, though the Service is wrong.
-            Some(number) => return Err(refuse("spec.healthCheckNodePort", &json!(number), pool::TAKEN_PORT)),
+            Some(number) => claims.take_port(number).map_err(|why| refuse("spec.healthCheckNodePort", &json!(number), why))?,
             None => {
                 let number = claims.give_port().ok_or_else(|| full("HealthCheck NodePort"))?;
                 spec.insert("healthCheckNodePort".to_owned(), json!(number));
@@ -109,41 +110,66 @@ fn full(what: &str) -> ApiError {
     ApiError::internal(format!("failed to allocate a {what}: {}", pool::FULL))
 }
 
-/// Takes the ports of nodes that are asked for, and gives others; at first protocols that share a port share that of the nodes.
-fn claim_node_ports(
-    is_new: bool,
+/// Takes the ports of nodes that a new Service asks for, and gives it others. Protocols that share a port share that of the nodes.
+fn claim_node_ports(spec: &mut Spec, claims: &mut Claims<'_>, refuse: &impl Fn(&str, &Value, &str) -> ApiError) -> ApiResult<()> {
+    let is_given = is_given_node_ports(spec);
+    let all: Vec<(Value, i64)> = ports(spec).map(|port| (port.get("port").cloned().unwrap_or_default(), node_port(port))).collect();
+    let mut shared: Vec<(&Value, i64)> = Vec::new();
+    for (index, port) in ports(spec).enumerate() {
+        let (key, own) = &all[index];
+        if *own == 0 && !is_given {
+            continue;
+        }
+        let mut take =
+            |number: i64| claims.take_port(number).map_err(|why| refuse(&format!("spec.ports[{index}].nodePort"), &json!(number), why));
+        let number = match shared.iter().find(|(of, _)| *of == key) {
+            Some((_, number)) if matches!(*own, 0) || own == number => *number,
+            Some(_) => {
+                take(*own)?;
+                continue;
+            }
+            None => {
+                let asked = all.iter().find(|(of, asked)| of == key && *asked != 0).map(|(_, asked)| *asked);
+                let number = match asked {
+                    Some(asked) => take(asked).map(|()| asked)?,
+                    None => claims.give_port().ok_or_else(|| full("nodePort"))?,
+                };
+                shared.push((key, number));
+                number
+            }
+        };
+        port.insert("nodePort".to_owned(), json!(number));
+    }
+    Ok(())
+}
+
+/// Takes the ports of nodes that an update asks for and the Service has not got, and gives it others.
+fn claim_other_node_ports(
     before: &Spec,
     spec: &mut Spec,
     claims: &mut Claims<'_>,
     refuse: &impl Fn(&str, &Value, &str) -> ApiError,
 ) -> ApiResult<()> {
-    let known = node_ports(before);
-    let mut seen = Vec::new();
+    let (is_given, mut held) = (is_given_node_ports(spec), if has_node_ports(before) { node_ports(before) } else { Vec::new() });
     for (index, port) in ports(spec).enumerate() {
-        let Some(number) = port.get("nodePort").filter(|number| !is_zero(number) && !known.contains(number)) else { continue };
-        // That it stands twice where it may not is told by validation.
-        if !seen.contains(number) && !number.as_i64().is_some_and(|number| claims.take_port(number)) {
-            return Err(refuse(&format!("spec.ports[{index}].nodePort"), number, pool::TAKEN_PORT));
+        match node_port(port) {
+            0 if is_given => {
+                let number = claims.give_port().ok_or_else(|| full("nodePort"))?;
+                port.insert("nodePort".to_owned(), json!(number));
+            }
+            0 => {}
+            number if held.contains(&json!(number)) => {}
+            number => {
+                claims.take_port(number).map_err(|why| refuse(&format!("spec.ports[{index}].nodePort"), &json!(number), why))?;
+                held.push(json!(number));
+            }
         }
-        seen.push(number.clone());
-    }
-    if !is_given_node_ports(spec) {
-        return Ok(());
-    }
-    let key = |port: &Spec| port.get("port").filter(|_| is_new).cloned();
-    let asked = ports(spec).filter_map(|port| Some((key(port)?, port.get("nodePort").filter(|number| !is_zero(number))?.clone())));
-    let mut given: Vec<(Value, Value)> = asked.collect();
-    for port in ports(spec).filter(|port| port.get("nodePort").is_none_or(is_zero)) {
-        let key = key(port);
-        let of_other = given.iter().find(|(one, _)| Some(one) == key.as_ref()).map(|(_, number)| number.clone());
-        let number = match of_other {
-            Some(number) => number,
-            None => json!(claims.give_port().ok_or_else(|| full("nodePort"))?),
-        };
-        given.extend(key.map(|key| (key, number.clone())));
-        port.insert("nodePort".to_owned(), number);
     }
     Ok(())
+}
+
+fn node_port(port: &Spec) -> i64 {
+    port.get("nodePort").and_then(Value::as_i64).unwrap_or(0)
 }
 
 /// Completes an update: what was given before stays, where the update says nothing of it.

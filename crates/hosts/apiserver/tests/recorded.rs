@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 use store::Store;
 use tower::ServiceExt as _;
 
+#[path = "recorded/beginning.rs"]
+mod beginning;
 #[path = "recorded/documents.rs"]
 mod documents;
 #[path = "recorded/owners.rs"]
@@ -107,6 +109,21 @@ async fn documents_are_those_of_the_original() {
     assert!(wrong.is_empty(), "{} differ from the original's: {wrong:#?}", wrong.len());
     let more: Vec<&String> = ours.keys().filter(|name| !wanted.contains_key(*name)).collect();
     assert!(more.is_empty(), "the original tells nothing of {more:#?}");
+}
+
+#[tokio::test]
+async fn a_cluster_begins_as_the_original_does() {
+    let router = server();
+    assert_eq!(ask(&router, Method::GET, beginning::LAST, &Value::Null).await.0, 200);
+    let mut ours = Vec::new();
+    for place in beginning::PLACES {
+        ours.extend(beginning::lines(&ask(&router, Method::GET, place, &Value::Null).await.2));
+    }
+    let wanted: Vec<&str> = include_str!("recorded/beginning.txt").lines().collect();
+    let lacking = wanted.iter().filter(|line| !ours.iter().any(|own| own == *line)).map(|line| ("original", (*line).to_owned()));
+    let own = ours.iter().filter(|own| !wanted.contains(&own.as_str())).map(|line| ("ours", line.clone()));
+    let wrong = lacking.chain(own).map(|(whose, line)| (line.clone(), format!("{whose} {line}"))).collect();
+    judge(wrong, wanted.len(), include_str!("recorded/beginning-known.txt"));
 }
 
 #[tokio::test]

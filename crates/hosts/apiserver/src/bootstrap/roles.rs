@@ -2,8 +2,11 @@
 
 use serde_json::{Value, json};
 
+use crate::object::pairs;
+
 const TABLE: &str = include_str!("roles.txt");
 const GROUP: &str = "rbac.authorization.k8s.io";
+const AUTOUPDATE: &str = "rbac.authorization.kubernetes.io/autoupdate";
 const READ: &[&str] = &["get", "list", "watch"];
 const WRITE: &[&str] = &["create", "delete", "deletecollection", "patch", "update"];
 
@@ -29,7 +32,7 @@ fn role(head: &str) -> Value {
     let name = words.next().unwrap_or_default();
     let (namespace, name) = name.split_once('/').unwrap_or(("", name));
     let kind = if namespace.is_empty() { "ClusterRole" } else { "Role" };
-    let mut object = json!({"apiVersion": format!("{GROUP}/v1"), "kind": kind, "rules": [], "metadata": metadata(name)});
+    let mut object = json!({"apiVersion": format!("{GROUP}/v1"), "kind": kind, "metadata": metadata(name)});
     if !namespace.is_empty() {
         object["metadata"]["namespace"] = json!(namespace);
     }
@@ -40,6 +43,9 @@ fn role(head: &str) -> Value {
         } else if let Some(name) = word.strip_prefix('<') {
             object["aggregationRule"] = json!({"clusterRoleSelectors": [{"matchLabels": {label(name): "true"}}]});
         }
+    }
+    if object.get("aggregationRule").is_none() {
+        object["rules"] = json!([]);
     }
     object
 }
@@ -73,8 +79,51 @@ fn rule(line: &str) -> Value {
 fn metadata(name: &str) -> Value {
     json!({
         "name": name, "labels": {"kubernetes.io/bootstrapping": "rbac-defaults"},
-        "annotations": {"rbac.authorization.kubernetes.io/autoupdate": "true"},
+        "annotations": {AUTOUPDATE: "true"},
     })
+}
+
+/// Returns a role, or who holds it, with what it lacks of what it should be; none where it lacks nothing, or where somebody has said
+/// that it stays as it is (`kubernetes/kubernetes:pkg/registry/rbac/reconciliation`). What it has beyond that stays.
+pub(super) fn mended(stands: &Value, wanted: &Value) -> Option<Value> {
+    let mut new = stands.clone();
+    if pairs(stands, "annotations").and_then(|all| all.get(AUTOUPDATE)) == Some(&json!("false")) {
+        return None;
+    }
+    for part in ["labels", "annotations"] {
+        for (name, value) in pairs(wanted, part).into_iter().flatten() {
+            let place = &mut new["metadata"][part];
+            if !place.is_object() {
+                *place = json!({});
+            }
+            place[name] = value.clone();
+        }
+    }
+    // Where a role takes its rules from others, those are mended.
+    let lists: [(&str, fn(&Value, &Value) -> bool); 2] = [("rules", covers), ("subjects", |one, wanted| one == wanted)];
+    for (name, holds) in lists {
+        for item in wanted.get(name).and_then(Value::as_array).into_iter().flatten() {
+            let place = &mut new[name];
+            match place.as_array_mut() {
+                Some(list) if list.iter().any(|one| holds(one, item)) => {}
+                Some(list) => list.push(item.clone()),
+                None => *place = json!([item]),
+            }
+        }
+    }
+    (new != *stands).then_some(new)
+}
+
+/// Tells whether a rule allows all that another one does.
+fn covers(rule: &Value, wanted: &Value) -> bool {
+    let list = |rule: &Value, name: &str| rule.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let all = ["apiGroups", "resources", "verbs", "nonResourceURLs"].iter().all(|name| {
+        let has = list(rule, name);
+        list(wanted, name).iter().all(|one| has.contains(one) || has.contains(&json!("*")))
+    });
+    let names = list(rule, "resourceNames");
+    let asked = list(wanted, "resourceNames");
+    all && (names.is_empty() || (!asked.is_empty() && asked.iter().all(|one| names.contains(one))))
 }
 
 /// Returns who holds the roles of one namespace.
@@ -90,15 +139,18 @@ fn local_bindings() -> Vec<Value> {
         })
     };
     let (manager, scheduler) = ("system:kube-controller-manager", "system:kube-scheduler");
-    let lock = |name: &str, user_name: &str, account_name: &str| bind(name, name, vec![user(user_name), account(account_name)]);
+    let lock = |name: &str, subjects: Vec<Value>| bind(name, name, subjects);
     vec![
         bind(
             "system::extension-apiserver-authentication-reader",
             "extension-apiserver-authentication-reader",
             vec![user(manager), user(scheduler)],
         ),
-        lock("system::leader-locking-kube-controller-manager", manager, "kube-controller-manager"),
-        lock("system::leader-locking-kube-scheduler", scheduler, "kube-scheduler"),
+        lock(
+            "system::leader-locking-kube-controller-manager",
+            vec![user(manager), account("kube-controller-manager"), account("leader-election-controller")],
+        ),
+        lock("system::leader-locking-kube-scheduler", vec![user(scheduler), account("kube-scheduler")]),
     ]
 }
 
@@ -143,8 +195,32 @@ mod tests {
         assert_eq!(roles.len(), TABLE.lines().filter(|line| line.starts_with("role ")).count());
         let edit = roles.iter().find(|role| role["metadata"]["name"] == "system:aggregate-to-edit").expect("is there");
         assert_eq!(edit["rules"][1], json!({"apiGroups": [""], "resources": ["serviceaccounts"], "verbs": ["impersonate"]}));
-        assert!(roles.iter().flat_map(|role| role["rules"].as_array().expect("a list")).all(|rule| rule["verbs"] != json!([])));
+        assert!(roles.iter().filter_map(|role| role["rules"].as_array()).flatten().all(|rule| rule["verbs"] != json!([])));
         let scheduler = roles.iter().find(|role| role["metadata"]["name"] == "system:kube-scheduler").expect("is there");
         assert_eq!(scheduler["rules"][2]["resourceNames"], json!(["kube-scheduler"]));
+    }
+
+    #[test]
+    fn what_a_role_lacks_is_added() {
+        let rule = |verbs: &[&str], names: &[&str]| {
+            let mut rule = json!({"apiGroups": [""], "resources": ["pods"], "verbs": verbs});
+            if !names.is_empty() {
+                rule["resourceNames"] = json!(names);
+            }
+            rule
+        };
+        let role = |rules: &[Value]| json!({"metadata": metadata("r"), "rules": rules});
+        let wanted = role(&[rule(&["get"], &[])]);
+        assert_eq!(mended(&role(&[rule(&["*"], &[])]), &wanted), None);
+        let own = [rule(&["delete"], &[]), rule(&["get"], &["a"])];
+        assert_eq!(mended(&role(&own), &wanted), Some(role(&[own[0].clone(), own[1].clone(), rule(&["get"], &[])])));
+        let mut kept = role(&[]);
+        kept["metadata"]["annotations"][AUTOUPDATE] = json!("false");
+        assert_eq!(mended(&kept, &wanted), None);
+        let bare = json!({"metadata": {"name": "r"}, "rules": wanted["rules"]});
+        assert_eq!(mended(&bare, &wanted).expect("is labelled")["metadata"]["labels"], wanted["metadata"]["labels"]);
+        let binding = json!({"metadata": metadata("b")});
+        let held = json!({"metadata": metadata("b"), "subjects": [{"kind": "User", "name": "u"}]});
+        assert_eq!(mended(&binding, &held), Some(held));
     }
 }

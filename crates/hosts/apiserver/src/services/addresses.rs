@@ -3,9 +3,9 @@
 
 use serde_json::{Value, json};
 
-use super::pool::{self, Claims};
+use super::pool::Claims;
 use crate::status::{ApiError, ApiResult};
-use crate::validation::service_addresses::unavailable;
+use crate::validation::service_addresses::can_be_given;
 
 fn is_empty(spec: &Value, name: &str) -> bool {
     match spec.get(name) {
@@ -30,8 +30,8 @@ pub(super) fn claim(spec: &mut super::Spec, claims: &mut Claims<'_>, refuse: &im
         return Ok(());
     }
     for address in all.iter().filter_map(Value::as_str) {
-        let taken = address.parse().map_err(|_| pool::TAKEN_ADDRESS.to_owned()).and_then(|parsed| claims.take_address(parsed));
-        if let Err(why) = taken {
+        // Others than those of IPv4 are refused before.
+        if let Some(Err(why)) = address.parse().ok().map(|parsed| claims.take_address(parsed)) {
             return Err(refuse("spec.clusterIPs", &json!(all), &format!("failed to allocate IP {address}: {why}")));
         }
     }
@@ -56,9 +56,7 @@ pub(super) fn complete(old: Option<&Value>, spec: &mut Value) {
     if let Some(old) = old.filter(|_| spec["ipFamilyPolicy"] == "SingleStack") {
         cut(old, spec);
     }
-    let mut faults = crate::validation::Faults::default();
-    unavailable(spec, old, &mut faults);
-    if !faults.0.is_empty() {
+    if !can_be_given(spec, old) {
         return;
     }
     if is_empty(spec, "ipFamilies") {
@@ -121,6 +119,10 @@ fn agree(old: Option<&Value>, spec: &mut Value) {
         (true, Some(list)) if is_empty(spec, "clusterIPs") => spec["clusterIPs"] = list.clone(),
         (false, list) if list == spec.get("clusterIPs") => {
             spec["clusterIPs"] = if is_empty(spec, "clusterIP") { json!([]) } else { json!([spec["clusterIP"]]) };
+        }
+        // Upstream lets a Service that has no use for an address have this one, which nobody notes.
+        (false, _) if spec["type"] == "ExternalName" && is_empty(spec, "clusterIPs") && !is_empty(spec, "clusterIP") => {
+            spec["clusterIPs"] = json!([spec["clusterIP"]]);
         }
         _ => {}
     }

@@ -10,6 +10,8 @@ use rand::Rng as _;
 use serde_json::{Value, json};
 use store::{Batch, Store};
 
+use super::{has_address, has_health_check, has_node_ports};
+use crate::builtin;
 use crate::object::{self, meta};
 use crate::validation::address::sloppy;
 use crate::validation::cidr;
@@ -22,13 +24,10 @@ const RANGES: &str = "/registry/networking.k8s.io/servicecidrs/";
 const PORTS: &str = "/registry/ranges/servicenodeports/";
 const NODE_PORTS: RangeInclusive<u32> = 30_000..=32_767;
 
-pub(super) const TAKEN_ADDRESS: &str = "provided IP is already allocated";
-pub(super) const TAKEN_PORT: &str = "provided port is already allocated";
 pub(super) const FULL: &str = "range is full";
 
 /// Addresses of which Services may have all but the first and the last.
 struct Range {
-    text: String,
     network: Ipv4Addr,
     bits: u8,
 }
@@ -37,15 +36,11 @@ impl Range {
     fn read(text: &str) -> Option<Self> {
         let (address, bits) = cidr::parse(text)?;
         let IpAddr::V4(network) = cidr::masked(address, bits) else { return None };
-        Some(Self { text: text.to_owned(), network, bits })
+        Some(Self { network, bits })
     }
 
     fn last(&self) -> u32 {
         self.network.to_bits() | u32::MAX.checked_shr(u32::from(self.bits)).unwrap_or(0)
-    }
-
-    fn contains(&self, address: Ipv4Addr) -> bool {
-        (self.network.to_bits()..=self.last()).contains(&address.to_bits())
     }
 
     /// Those that a Service may have: none of a range that is too small.
@@ -104,15 +99,12 @@ impl<'a> Claims<'a> {
     }
 
     /// Takes this address, or says why not.
-    pub fn take_address(&mut self, address: Ipv4Addr) -> Result<(), String> {
-        let ranges: Vec<Range> = ranges(self.store).into_iter().filter(|range| range.contains(address)).collect();
-        let Some(first) = ranges.first() else { return Err("the provided network does not match the current range".to_owned()) };
-        if !ranges.iter().any(|range| range.usable().contains(&address.to_bits())) {
-            let range = &first.text;
-            return Err(format!("the provided IP ({address}) is not in the valid range. The range of valid IPs is {range}"));
+    pub fn take_address(&mut self, address: Ipv4Addr) -> Result<(), &'static str> {
+        if !ranges(self.store).iter().any(|range| range.usable().contains(&address.to_bits())) {
+            return Err("the provided network does not match the current range");
         }
         let value = object::encode(&ip_address(address, &self.parent, self.now), "networking.k8s.io/v1");
-        if self.take(format!("{ADDRESSES}{address}"), value) { Ok(()) } else { Err(TAKEN_ADDRESS.to_owned()) }
+        self.take(format!("{ADDRESSES}{address}"), value).ok_or("provided IP is already allocated")
     }
 
     /// Takes an address that nobody has.
@@ -122,15 +114,18 @@ impl<'a> Claims<'a> {
         self.take_address(found).ok().map(|()| found)
     }
 
-    /// Takes this port of the nodes; tells whether nobody had it.
-    pub fn take_port(&mut self, number: i64) -> bool {
-        self.take(format!("{PORTS}{number}"), self.parent.to_string().into_bytes())
+    /// Takes this port of the nodes, or says why not.
+    pub fn take_port(&mut self, number: i64) -> Result<(), &'static str> {
+        if !u32::try_from(number).is_ok_and(|number| NODE_PORTS.contains(&number)) {
+            return Err("provided port is not in the valid range. The range of valid ports is 30000-32767");
+        }
+        self.take(format!("{PORTS}{number}"), self.parent.to_string().into_bytes()).ok_or("provided port is already allocated")
     }
 
     /// Takes a port of the nodes that nobody has.
     pub fn give_port(&mut self) -> Option<i64> {
         let found = any(NODE_PORTS, &|number| self.revision(&format!("{PORTS}{number}")).is_some())?;
-        self.take_port(found.into()).then_some(found.into())
+        self.take_port(found.into()).ok().map(|()| found.into())
     }
 
     /// Gives back what a Service has no longer.
@@ -139,10 +134,10 @@ impl<'a> Claims<'a> {
         self.returned = keys(old).into_iter().filter(|key| !kept.contains(key) && is_held_by(self.store, key, &self.parent)).collect();
     }
 
-    fn take(&mut self, key: String, value: Vec<u8>) -> bool {
-        let Some(revision) = self.revision(&key) else { return false };
+    fn take(&mut self, key: String, value: Vec<u8>) -> Option<()> {
+        let revision = self.revision(&key)?;
         self.taken.insert(key, (revision, value));
-        true
+        Some(())
     }
 
     /// Returns at which revision somebody may take what lies under this key; none if somebody has it.
@@ -181,13 +176,14 @@ fn is_held_by(store: &Store, key: &str, parent: &Value) -> bool {
     })
 }
 
-/// Returns the keys of all that a Service has.
+/// Returns the keys of all that a Service has; what stands in one whose type has no use for it, it has not.
 fn keys(service: &Value) -> Vec<String> {
-    let Some(spec) = service.get("spec") else { return Vec::new() };
-    let list = |name: &str| spec.get(name).and_then(Value::as_array).into_iter().flatten();
+    let Some(spec) = service.get("spec").and_then(Value::as_object) else { return Vec::new() };
+    let list = |name: &str, has: bool| spec.get(name).and_then(Value::as_array).filter(|_| has).into_iter().flatten();
     let address = |text: &str| sloppy(text).map(|address| format!("{ADDRESSES}{address}"));
-    let addresses = list("clusterIPs").filter_map(|one| address(one.as_str()?));
-    let ports = list("ports").filter_map(|port| port.get("nodePort")).chain(spec.get("healthCheckNodePort"));
+    let addresses = list("clusterIPs", has_address(spec)).filter_map(|one| address(one.as_str()?));
+    let ports = list("ports", has_node_ports(spec)).filter_map(|port| port.get("nodePort"));
+    let ports = ports.chain(spec.get("healthCheckNodePort").filter(|_| has_health_check(spec)));
     let ports = ports.filter_map(Value::as_i64).filter(|number| *number != 0).map(|number| format!("{PORTS}{number}"));
     addresses.chain(ports).collect()
 }
@@ -211,10 +207,12 @@ fn ip_address(address: Ipv4Addr, parent: &Value, now: &str) -> Value {
         // The group of Services has no name, which upstream leaves out.
         parent.remove("group");
     }
-    json!({
+    let mut object = json!({
         "apiVersion": "networking.k8s.io/v1", "kind": "IPAddress", "spec": {"parentRef": parent},
-        "metadata": {"name": address.to_string(), "labels": labels, "uid": object::uid(), "creationTimestamp": now, "generation": 1},
-    })
+        "metadata": {"name": address.to_string(), "labels": labels, "uid": object::uid(), "creationTimestamp": now},
+    });
+    builtin::sent_by("kube-apiserver", &mut object, now);
+    object
 }
 
 /// Notes who has what in a store that an earlier release has written, which did not. Of two that have the same, the first keeps it.

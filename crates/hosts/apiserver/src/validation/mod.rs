@@ -48,7 +48,7 @@ mod runtime_class;
 mod scale;
 mod scheduling;
 mod secret;
-pub(crate) mod service;
+mod service;
 pub(crate) mod service_addresses;
 mod service_cidr;
 mod service_ports;

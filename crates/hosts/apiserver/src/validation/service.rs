@@ -16,7 +16,8 @@ const SOURCES: &str = "service.beta.kubernetes.io/load-balancer-source-ranges";
 pub(crate) fn check(subject: &Subject<'_>, faults: &mut Faults) {
     let spec = subject.spec();
     let old = subject.old.map(|old| old.get("spec").unwrap_or(&Value::Null));
-    let ungiven = ungiven(spec, old);
+    let mut ungiven = Faults::default();
+    service_addresses::unavailable(spec, old, &mut ungiven);
     if !ungiven.0.is_empty() {
         faults.0 = ungiven.0;
         return;
@@ -31,20 +32,6 @@ pub(crate) fn check(subject: &Subject<'_>, faults: &mut Faults) {
     }
     topology(subject.object, faults);
     self::spec(subject, old.unwrap_or(&Value::Null), faults);
-}
-
-fn ungiven(spec: &Value, old: Option<&Value>) -> Faults {
-    let mut faults = Faults::default();
-    service_addresses::unavailable(spec, old, &mut faults);
-    if faults.0.is_empty() {
-        service_ports::unavailable(spec, old, &mut faults);
-    }
-    faults
-}
-
-/// Tells whether what a Service asks for is something that the cluster has.
-pub(crate) fn can_be_given(spec: &Value, old: Option<&Value>) -> bool {
-    ungiven(spec, old).0.is_empty()
 }
 
 /// Tells whether it has no address on purpose.

@@ -50,6 +50,13 @@ pub(crate) fn unavailable(spec: &Value, old: Option<&Value>, faults: &mut Faults
     }
 }
 
+/// Tells whether what a Service asks for is something that the cluster has.
+pub(crate) fn can_be_given(spec: &Value, old: Option<&Value>) -> bool {
+    let mut faults = Faults::default();
+    unavailable(spec, old, &mut faults);
+    faults.0.is_empty()
+}
+
 /// What a Service of one family may not ask for, and what only such a one may give back.
 fn single(spec: &Value, old: Option<&Value>, faults: &mut Faults) {
     let policy = shown(spec, "ipFamilyPolicy");

@@ -1,32 +1,9 @@
-//! Ports of a Service. Follows kubernetes `pkg/apis/core/validation/validation.go` and
-//! `pkg/registry/core/service/storage/alloc.go`.
+//! Ports of a Service. Follows kubernetes `pkg/apis/core/validation/validation.go`.
 
 use serde_json::{Value, json};
 
 use super::faults::{Faults, list, set, text};
 use crate::names::Rule;
-
-/// Says which port of the nodes, of those that are new, cannot be given.
-pub(super) fn unavailable(spec: &Value, old: Option<&Value>, faults: &mut Faults) {
-    const RANGE: &str = "provided port is not in the valid range. The range of valid ports is 30000-32767";
-    if !matches!(text(spec, "type"), "NodePort" | "LoadBalancer") {
-        return;
-    }
-    let known: Vec<&Value> = old.map(|old| list(old, "ports").iter().filter_map(node_port).collect()).unwrap_or_default();
-    let mut given: Vec<(&Value, Option<&Value>)> = Vec::new();
-    for (index, port) in list(spec, "ports").iter().enumerate() {
-        let Some(number) = node_port(port).filter(|number| !known.contains(number)) else { continue };
-        let field = format!("spec.ports[{index}].nodePort");
-        if !number.as_i64().is_some_and(|number| (30_000..=32_767).contains(&number)) {
-            return faults.invalid(&field, number, RANGE);
-        }
-        // Protocols may share a port; an update is not asked.
-        if old.is_none() && given.iter().any(|(other, of)| *other == number && *of != port.get("port")) {
-            return faults.invalid(&field, number, "provided port is already allocated");
-        }
-        given.push((number, port.get("port")));
-    }
-}
 
 fn node_port(port: &Value) -> Option<&Value> {
     set(port, "nodePort").filter(|number| **number != json!(0))
@@ -95,23 +72,6 @@ fn twice(field: String, protocol: &str, port: &Value) -> schema::Violation {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ports_of_nodes_are_in_range_and_given_once() {
-        let port = |number: i64, node: i64| json!({"port": number, "nodePort": node});
-        let told = |ports: Value, old: Option<&Value>| {
-            let mut faults = Faults::default();
-            unavailable(&json!({"type": "NodePort", "ports": ports}), old, &mut faults);
-            faults.0.iter().map(schema::Violation::sentence).collect::<Vec<_>>()
-        };
-        assert!(told(json!([port(53, 30_000), port(53, 30_000), port(80, 32_767)]), None).is_empty());
-        let twice = "spec.ports[1].nodePort: Invalid value: 30000: provided port is already allocated";
-        assert_eq!(told(json!([port(80, 30_000), port(81, 30_000)]), None), [twice]);
-        let wrong =
-            "spec.ports[0].nodePort: Invalid value: 2: provided port is not in the valid range. The range of valid ports is 30000-32767";
-        assert_eq!(told(json!([port(80, 2)]), None), [wrong]);
-        assert!(told(json!([port(80, 2)]), Some(&json!({"ports": [port(80, 2)]}))).is_empty());
-    }
 
     #[test]
     fn ports_are_named_and_different() {

@@ -44,13 +44,13 @@ async fn an_address_is_had_once() {
     refused(world.post(SERVICES, at("b", "10.96.0.10")).await, 422, &told);
     refused(world.post(&format!("{SERVICES}?dryRun=All"), at("b", "10.96.0.10")).await, 422, TAKEN);
     assert_eq!(names(&world).await, ["10.96.0.1", "10.96.0.10"]);
-    for (address, why) in [
-        ("10.0.0.10", "the provided network does not match the current range"),
-        ("10.96.0.0", "the provided IP (10.96.0.0) is not in the valid range. The range of valid IPs is 10.96.0.0/12"),
-        ("10.111.255.255", "the provided IP (10.111.255.255) is not in the valid range. The range of valid IPs is 10.96.0.0/12"),
-    ] {
+    for address in ["10.0.0.10", "10.96.0.0", "10.111.255.255"] {
+        let why = "the provided network does not match the current range";
         refused(world.post(SERVICES, at("b", address)).await, 422, &format!("failed to allocate IP {address}: {why}"));
     }
+    let other = json!({"spec": {"type": "ExternalName", "externalName": "a.b", "clusterIP": "10.96.0.11", "clusterIPs": null}});
+    let told = "spec.clusterIPs: Forbidden: may not be set for ExternalName services";
+    refused(world.merge(&format!("{SERVICES}/a"), other).await, 422, told);
     // It is free when it has no use, and when its Service has gone.
     let outside = json!({"spec": {"type": "ExternalName", "externalName": "a.b", "clusterIP": null, "clusterIPs": null}});
     ok(world.merge(&format!("{SERVICES}/a"), outside).await);
@@ -76,8 +76,12 @@ async fn a_port_of_the_nodes_is_had_once() {
     ok(world.merge(&format!("{SERVICES}/a"), json!({"spec": {"ports": [{"port": 80, "nodePort": 30082}]}})).await);
     ok(world.merge(&format!("{SERVICES}/b"), other).await);
     ok(world.post(SERVICES, exposed("c", 30081)).await);
-    ok(world.merge(&format!("{SERVICES}/b"), json!({"spec": {"type": "ClusterIP", "ports": [{"port": 80}]}})).await);
+    // One without an address may say what it likes: it has it not.
+    ok(world.merge(&format!("{SERVICES}/b"), json!({"spec": {"type": "ExternalName", "externalName": "a.b"}})).await);
+    ok(world.merge(&format!("{SERVICES}/b"), json!({"spec": {"ports": [{"port": 80, "nodePort": 30080}]}})).await);
     ok(world.post(SERVICES, exposed("d", 30080)).await);
+    let back = json!({"spec": {"type": "NodePort", "externalName": null}});
+    refused(world.merge(&format!("{SERVICES}/b"), back).await, 422, TAKEN_PORT);
     let balanced = |name: &str, number: i64| {
         json!({
             "metadata": {"name": name},
@@ -90,6 +94,32 @@ async fn a_port_of_the_nodes_is_had_once() {
     refused(world.post(SERVICES, exposed("f", 30090)).await, 422, "provided port is already allocated");
     ok(world.merge(&format!("{SERVICES}/e"), json!({"spec": {"externalTrafficPolicy": "Cluster"}})).await);
     ok(world.post(SERVICES, exposed("f", 30090)).await);
+}
+
+#[tokio::test]
+async fn ports_of_nodes_are_in_range_and_protocols_share_them() {
+    let world = World::new();
+    let several = |name: &str, ports: &[(i64, &str, i64)]| {
+        let ports: Vec<Value> = ports
+            .iter()
+            .enumerate()
+            .map(|(index, (port, protocol, node))| json!({"name": format!("p{index}"), "port": port, "protocol": protocol, "nodePort": node}))
+            .collect();
+        json!({"metadata": {"name": name}, "spec": {"type": "NodePort", "ports": ports}})
+    };
+    let both = ok(world.post(SERVICES, several("a", &[(53, "TCP", 0), (53, "UDP", 30000), (80, "TCP", 32767)])).await);
+    assert_eq!(both["spec"]["ports"][0]["nodePort"], 30000);
+    let taken = "spec.ports[1].nodePort: Invalid value: 30001: provided port is already allocated";
+    refused(world.post(SERVICES, several("b", &[(80, "TCP", 30001), (81, "UDP", 30001)])).await, 422, taken);
+    // What the first of two ports asks for is told of where the first of them stands.
+    let range =
+        "spec.ports[0].nodePort: Invalid value: 2: provided port is not in the valid range. The range of valid ports is 30000-32767";
+    refused(world.post(SERVICES, several("b", &[(80, "TCP", 0), (80, "UDP", 2)])).await, 422, range);
+    // An update does not mind.
+    ok(world.post(SERVICES, several("b", &[(80, "TCP", 30002)])).await);
+    ok(world.put(&format!("{SERVICES}/b"), several("b", &[(80, "TCP", 30001), (81, "UDP", 30001)])).await);
+    let told = ok(world.get(&format!("{SERVICES}/b")).await);
+    assert_eq!((&told["spec"]["ports"][0]["nodePort"], &told["spec"]["ports"][1]["nodePort"]), (&json!(30001), &json!(30001)));
 }
 
 #[tokio::test]
