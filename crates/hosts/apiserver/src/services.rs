@@ -4,6 +4,8 @@
 mod addresses;
 mod pool;
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::{Map, Value, json};
 use store::{Batch, Store};
 
@@ -113,31 +115,28 @@ fn full(what: &str) -> ApiError {
 /// Takes the ports of nodes that a new Service asks for, and gives it others. Protocols that share a port share that of the nodes.
 fn claim_node_ports(spec: &mut Spec, claims: &mut Claims<'_>, refuse: &impl Fn(&str, &Value, &str) -> ApiError) -> ApiResult<()> {
     let is_given = is_given_node_ports(spec);
-    let all: Vec<(Value, i64)> = ports(spec).map(|port| (port.get("port").cloned().unwrap_or_default(), node_port(port))).collect();
-    let mut shared: Vec<(&Value, i64)> = Vec::new();
+    let mut asked: HashMap<i64, i64> = HashMap::new();
+    for (key, number) in ports(spec).map(|port| (number(port, "port"), number(port, "nodePort"))).filter(|(_, number)| *number != 0) {
+        asked.entry(key).or_insert(number);
+    }
+    let mut shared: HashMap<i64, i64> = HashMap::new();
     for (index, port) in ports(spec).enumerate() {
-        let (key, own) = &all[index];
-        if *own == 0 && !is_given {
+        let (key, own) = (number(port, "port"), number(port, "nodePort"));
+        if own == 0 && !is_given {
             continue;
         }
         let mut take =
             |number: i64| claims.take_port(number).map_err(|why| refuse(&format!("spec.ports[{index}].nodePort"), &json!(number), why));
-        let number = match shared.iter().find(|(of, _)| *of == key) {
-            Some((_, number)) if matches!(*own, 0) || own == number => *number,
-            Some(_) => {
-                take(*own)?;
+        let number = match (shared.get(&key), asked.get(&key)) {
+            (Some(number), _) if own == 0 || own == *number => *number,
+            (Some(_), _) => {
+                take(own)?;
                 continue;
             }
-            None => {
-                let asked = all.iter().find(|(of, asked)| of == key && *asked != 0).map(|(_, asked)| *asked);
-                let number = match asked {
-                    Some(asked) => take(asked).map(|()| asked)?,
-                    None => claims.give_port().ok_or_else(|| full("nodePort"))?,
-                };
-                shared.push((key, number));
-                number
-            }
+            (None, Some(asked)) => take(*asked).map(|()| *asked)?,
+            (None, None) => claims.give_port().ok_or_else(|| full("nodePort"))?,
         };
+        shared.insert(key, number);
         port.insert("nodePort".to_owned(), json!(number));
     }
     Ok(())
@@ -150,26 +149,28 @@ fn claim_other_node_ports(
     claims: &mut Claims<'_>,
     refuse: &impl Fn(&str, &Value, &str) -> ApiError,
 ) -> ApiResult<()> {
-    let (is_given, mut held) = (is_given_node_ports(spec), if has_node_ports(before) { node_ports(before) } else { Vec::new() });
+    let is_given = is_given_node_ports(spec);
+    let mut held = if has_node_ports(before) { node_ports(before) } else { HashSet::new() };
     for (index, port) in ports(spec).enumerate() {
-        match node_port(port) {
+        match number(port, "nodePort") {
             0 if is_given => {
                 let number = claims.give_port().ok_or_else(|| full("nodePort"))?;
                 port.insert("nodePort".to_owned(), json!(number));
             }
             0 => {}
-            number if held.contains(&json!(number)) => {}
             number => {
-                claims.take_port(number).map_err(|why| refuse(&format!("spec.ports[{index}].nodePort"), &json!(number), why))?;
-                held.push(json!(number));
+                if held.insert(number) {
+                    claims.take_port(number).map_err(|why| refuse(&format!("spec.ports[{index}].nodePort"), &json!(number), why))?;
+                }
             }
         }
     }
     Ok(())
 }
 
-fn node_port(port: &Spec) -> i64 {
-    port.get("nodePort").and_then(Value::as_i64).unwrap_or(0)
+/// In Go no number is told apart from zero.
+fn number(port: &Spec, name: &str) -> i64 {
+    port.get(name).and_then(Value::as_i64).unwrap_or(0)
 }
 
 /// Completes an update: what was given before stays, where the update says nothing of it.
@@ -198,7 +199,7 @@ pub(crate) fn drop_unused(old: &Value, new: &mut Value) {
         drop_same(before, now, &["ipFamilies", "ipFamilyPolicy"]);
     }
     let known = node_ports(before);
-    if no_longer(has_node_ports, now) && node_ports(now).iter().all(|number| known.contains(number)) {
+    if no_longer(has_node_ports, now) && node_ports(now).is_subset(&known) {
         ports(now).for_each(|port| drop(port.remove("nodePort")));
     }
     if no_longer(has_health_check, now) {
@@ -238,21 +239,22 @@ fn drop_same(before: &Spec, now: &mut Spec, names: &[&str]) {
     }
 }
 
-fn node_ports(spec: &Spec) -> Vec<Value> {
-    let ports = spec.get("ports").and_then(Value::as_array).into_iter().flatten();
-    ports.filter_map(|port| port.get("nodePort")).filter(|number| !is_zero(number)).cloned().collect()
+fn node_ports(spec: &Spec) -> HashSet<i64> {
+    let ports = spec.get("ports").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object);
+    ports.map(|port| number(port, "nodePort")).filter(|number| *number != 0).collect()
 }
 
 /// A port keeps its number by its name, unless another one has taken it.
 fn keep_node_ports(before: &Spec, now: &mut Spec) {
     let (old, new) = (node_ports(before), node_ports(now));
-    let taken: Vec<Value> = old.into_iter().filter(|number| new.contains(number)).collect();
-    let known: Vec<&Value> = before.get("ports").and_then(Value::as_array).into_iter().flatten().collect();
-    for port in ports(now).filter(|port| port.get("nodePort").is_none_or(is_zero)) {
-        let same = |other: &&&Value| other.get("name") == port.get("name");
-        let number = known.iter().rev().find(same).and_then(|other| other.get("nodePort")).cloned();
-        if let Some(number) = number.filter(|number| !taken.contains(number)) {
-            port.insert("nodePort".to_owned(), number);
+    let name = |port: &Spec| port.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let known = before.get("ports").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object);
+    // Of those that have the same name it is the last.
+    let known: HashMap<String, i64> = known.map(|port| (name(port), number(port, "nodePort"))).collect();
+    for port in ports(now).filter(|port| number(port, "nodePort") == 0) {
+        let kept = known.get(&name(port)).copied().filter(|number| *number != 0 && !(old.contains(number) && new.contains(number)));
+        if let Some(number) = kept {
+            port.insert("nodePort".to_owned(), json!(number));
         }
     }
 }
@@ -305,8 +307,8 @@ mod tests {
         let ports: Vec<Value> = (1..=2_000).map(|port| json!({"name": format!("p{port}"), "port": port})).collect();
         let service = service(json!({"type": "LoadBalancer", "externalTrafficPolicy": "Local", "ports": ports}));
         let spec = service["spec"].as_object().expect("a spec");
-        let given: std::collections::HashSet<i64> =
-            node_ports(spec).iter().chain(spec.get("healthCheckNodePort")).filter_map(Value::as_i64).collect();
+        let mut given = node_ports(spec);
+        given.extend(spec.get("healthCheckNodePort").and_then(Value::as_i64));
         assert_eq!(given.len(), 2_001);
     }
 

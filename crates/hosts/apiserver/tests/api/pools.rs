@@ -1,5 +1,7 @@
 //! Addresses and ports of Services: each is had once, and free again when nobody has it.
 
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
 use serde_json::{Value, json};
 use store::{Batch, Store};
 
@@ -196,4 +198,72 @@ async fn a_store_of_an_earlier_release_learns_who_has_what() {
     refused(world.post(SERVICES, exposed("d", 30080)).await, 422, "provided port is already allocated");
     ok(world.delete(&format!("{SERVICES}/a"), json!({})).await);
     ok(world.post(SERVICES, exposed("d", 30080)).await);
+}
+
+/// What a Service has by its own words.
+fn had(service: &Value) -> Vec<String> {
+    let spec = &service["spec"];
+    let exposed = matches!(spec["type"].as_str(), Some("NodePort" | "LoadBalancer"));
+    let addresses = spec["clusterIPs"].as_array().into_iter().flatten().filter_map(Value::as_str).filter(|one| *one != "None");
+    let ports = spec["ports"].as_array().into_iter().flatten().filter(|_| exposed).filter_map(|port| port["nodePort"].as_i64());
+    let mut all: Vec<String> = addresses.map(str::to_owned).collect();
+    // Protocols may share one.
+    let mut numbers: Vec<i64> = ports.chain(spec["healthCheckNodePort"].as_i64()).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    all.extend(numbers.iter().map(i64::to_string));
+    all
+}
+
+#[tokio::test]
+async fn what_is_noted_is_what_services_have() {
+    let store = Store::memory();
+    let world = World::over(store.clone());
+    let mut random = StdRng::seed_from_u64(7);
+    let (mut done, mut refused) = (0, 0);
+    for _ in 0..1_500 {
+        let name = format!("s{}", random.random_range(0..6));
+        let place = format!("{SERVICES}/{name}");
+        let kind = ["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"][random.random_range(0..4)];
+        let ports: Vec<Value> = (0..random.random_range(1..4))
+            .map(|index| {
+                let node = [0, 30_000, 30_001, 30_002, 30_003][random.random_range(0..5)];
+                let node = if kind == "ClusterIP" { 0 } else { node };
+                json!({"name": format!("p{index}"), "port": random.random_range(80..82), "protocol": (["TCP", "UDP"][index % 2]), "nodePort": node})
+            })
+            .collect();
+        let mut spec = json!({"type": kind, "ports": ports, "externalName": (kind == "ExternalName").then_some("a.b")});
+        if random.random_bool(0.4) {
+            spec["clusterIP"] = json!(["10.96.0.1", "10.96.0.2", "10.96.0.3", "None", ""][random.random_range(0..5)]);
+        }
+        if kind == "LoadBalancer" && random.random_bool(0.5) {
+            spec["externalTrafficPolicy"] = json!("Local");
+            spec["healthCheckNodePort"] = json!([0, 30_001, 30_004][random.random_range(0..3)]);
+        }
+        let service = json!({"metadata": {"name": name}, "spec": spec});
+        let (code, _) = match random.random_range(0..6) {
+            0 | 1 => world.post(SERVICES, service).await,
+            2 => world.put(&place, service).await,
+            3 => world.merge(&place, json!({"spec": service["spec"]})).await,
+            4 => {
+                world.apply(&place, "alice", json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec})).await
+            }
+            _ => world.delete(&place, json!({})).await,
+        };
+        if code < 300 {
+            done += 1
+        } else {
+            refused += 1
+        }
+        let services = ok(world.get("/api/v1/services").await);
+        let mut wanted: Vec<String> = services["items"].as_array().expect("a list").iter().flat_map(had).collect();
+        let mut noted = names(&world).await;
+        let ports = store.scan("/registry/ranges/servicenodeports/").0;
+        noted.extend(ports.iter().filter_map(|(key, _)| key.rsplit('/').next()).map(str::to_owned));
+        wanted.sort_unstable();
+        noted.sort_unstable();
+        // None twice, none forgotten, none of nobody.
+        assert_eq!(noted, wanted, "after {name} {code} {spec}");
+    }
+    assert!(done > 300 && refused > 300, "{done} {refused}");
 }
