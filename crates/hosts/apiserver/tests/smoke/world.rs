@@ -25,7 +25,7 @@ const INSIDE: [&str; 11] = [
     "resourceVersion should not be set on objects to be created",
     "strconv.ParseUint: parsing",
     "failed to create typed patch object",
-    "unknown patch type found in patch",
+    "unknown patch type: ",
     "bad patch format",
     "is in the patch but not in its $retainKeys",
     "does not contain declared merge key",
@@ -128,7 +128,7 @@ impl World {
     /// Checks what holds of an object that was written, and takes it away.
     pub fn written(&self, collection: &str, object: &Value) {
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
-        let path = format!("{collection}/{name}");
+        let path = format!("{collection}/{}", in_path(name));
         let live = self.json(&format!("GET {path}"), &Value::Null);
         if live.code == 404 {
             // Its owners are not there, so it went at once.
@@ -182,6 +182,12 @@ impl World {
         self.ask(&format!("PATCH {path}"), "application/json", "application/merge-patch+json", patch);
         assert_eq!(self.json(&format!("GET {path}"), &Value::Null).code, 404, "{path} stays");
     }
+}
+
+/// Writes a name as it stands in a path: roles may have names of nearly any letters.
+fn in_path(name: &str) -> String {
+    let kept = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~:".contains(byte);
+    name.bytes().map(|byte| if kept(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
 /// Returns an object without what is empty in it, and without its revision.
