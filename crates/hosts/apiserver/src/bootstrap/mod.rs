@@ -33,7 +33,7 @@ pub(crate) fn fill(store: &Store, clock: &dyn Clock) -> Result<(), StoreError> {
             "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {"kubernetes.io/metadata.name": name}},
         });
         let rest = json!({"spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}});
-        put(store, &format!("/registry/core/namespaces/{name}"), made(SERVERS, namespace, rest, &now))?;
+        put(store, &format!("/registry/core/namespaces/{name}"), || made(SERVERS, namespace, rest, &now))?;
         furnish(store, name, &now)?;
     }
     for object in roles::all() {
@@ -41,7 +41,7 @@ pub(crate) fn fill(store: &Store, clock: &dyn Clock) -> Result<(), StoreError> {
         let name = [meta(&object, "namespace"), meta(&object, "name")].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
         let key = format!("/registry/{RBAC}/{plural}/{}", name.join("/"));
         match store.get(&key) {
-            None => put(store, &key, made(SERVERS, object, json!({}), &now))?,
+            None => put(store, &key, || made(SERVERS, object, json!({}), &now))?,
             Some(entry) => {
                 let stands: Value = serde_json::from_slice(&entry.value).unwrap_or_default();
                 if let Some(mended) = roles::mended(&stands, &object) {
@@ -55,9 +55,11 @@ pub(crate) fn fill(store: &Store, clock: &dyn Clock) -> Result<(), StoreError> {
             "apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": name},
             "value": value, "description": about, "preemptionPolicy": "PreemptLowerPriority",
         });
-        let mut class = made(SERVERS, class, json!({}), &now);
-        object::meta_mut(&mut class).insert("generation".to_owned(), json!(1));
-        put(store, &format!("/registry/scheduling.k8s.io/priorityclasses/{name}"), class)?;
+        put(store, &format!("/registry/scheduling.k8s.io/priorityclasses/{name}"), || {
+            let mut class = made(SERVERS, class, json!({}), &now);
+            object::meta_mut(&mut class).insert("generation".to_owned(), json!(1));
+            class
+        })?;
     }
     let ready = json!({
         "type": "Ready", "status": "True", "reason": "", "message": "Kubernetes default Service CIDR is ready", "lastTransitionTime": now,
@@ -65,8 +67,8 @@ pub(crate) fn fill(store: &Store, clock: &dyn Clock) -> Result<(), StoreError> {
     let range = json!({
         "apiVersion": "networking.k8s.io/v1", "kind": "ServiceCIDR", "metadata": {"name": "kubernetes"}, "spec": {"cidrs": [ADDRESSES]},
     });
-    let range = made(SERVERS, range, json!({"status": {"conditions": [ready]}}), &now);
-    put(store, "/registry/networking.k8s.io/servicecidrs/kubernetes", range)?;
+    let status = json!({"status": {"conditions": [ready]}});
+    put(store, "/registry/networking.k8s.io/servicecidrs/kubernetes", || made(SERVERS, range, status, &now))?;
     services::restore(store, &now)?;
     put_server(store, &now)
 }
@@ -108,14 +110,14 @@ fn put_server(store: &Store, now: &str) -> Result<(), StoreError> {
 /// Gives a namespace what each has: the account that Pods run as, and the ConfigMap they mount.
 pub(crate) fn furnish(store: &Store, namespace: &str, now: &str) -> Result<(), StoreError> {
     let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": namespace}});
-    put(store, &format!("/registry/core/serviceaccounts/{namespace}/default"), made(CONTROLLERS, account, json!({}), now))?;
+    put(store, &format!("/registry/core/serviceaccounts/{namespace}/default"), || made(CONTROLLERS, account, json!({}), now))?;
     // Nothing of the server is reached over TLS, so there is no certificate to tell.
     let about = "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters.";
     let bundle = json!({
         "apiVersion": "v1", "kind": "ConfigMap", "data": {"ca.crt": ""},
         "metadata": {"name": "kube-root-ca.crt", "namespace": namespace, "annotations": {"kubernetes.io/description": about}},
     });
-    put(store, &format!("/registry/core/configmaps/{namespace}/kube-root-ca.crt"), made(CONTROLLERS, bundle, json!({}), now))
+    put(store, &format!("/registry/core/configmaps/{namespace}/kube-root-ca.crt"), || made(CONTROLLERS, bundle, json!({}), now))
 }
 
 /// Makes an object of what one of the cluster's programs sends, and of what the server adds to it.
@@ -130,8 +132,9 @@ fn made(manager: &str, mut object: Value, rest: Value, now: &str) -> Value {
     object
 }
 
-fn put(store: &Store, key: &str, object: Value) -> Result<(), StoreError> {
-    if store.get(key).is_some() { Ok(()) } else { replace(store, key, 0, &object) }
+/// Makes and writes an object, if nothing stands there.
+fn put(store: &Store, key: &str, make: impl FnOnce() -> Value) -> Result<(), StoreError> {
+    if store.get(key).is_some() { Ok(()) } else { replace(store, key, 0, &make()) }
 }
 
 /// Writes an object over what stands there at this revision; if somebody has written meanwhile, that stays.
