@@ -1,5 +1,5 @@
-//! What a new cluster holds before anybody has written to it: one line an object. What differs from server to server (times, uids,
-//! ports) is left out.
+//! What a new cluster holds before anybody has written to it: one line an object in `beginning.txt`, which `cargo xtask record
+//! kubernetes` writes anew. What differs from server to server (times, uids, ports) is left out.
 
 use serde_json::{Value, json};
 
