@@ -81,15 +81,7 @@ pub(crate) static RESOURCES: LazyLock<Vec<Arc<Resource>>> = LazyLock::new(|| {
 pub(crate) fn sent_by(manager: &str, object: &mut Value, now: &str) {
     let is = |resource: &Resource| object["kind"] == resource.kind && object["apiVersion"] == resource.api_version;
     let Some(resource) = RESOURCES.iter().find(|resource| is(resource)) else { return };
-    let writer = patch::Writer {
-        manager,
-        api_version: &resource.api_version,
-        subresource: "",
-        now,
-        empty: &resource.empty,
-        reset: resource.resets.at(""),
-    };
-    patch::track_update(None, object, writer, &resource.shape);
+    patch::track_update(None, object, resource.writer(manager, "", now), &resource.shape);
 }
 
 /// What `scale` speaks of.

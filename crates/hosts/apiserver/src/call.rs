@@ -103,8 +103,7 @@ impl Call {
     }
 
     pub fn writer<'a>(&'a self, options: &'a WriteOptions, subresource: &'a str, now: &'a str) -> Writer<'a> {
-        let (resource, reset) = (&self.resource, self.resource.resets.at(subresource));
-        Writer { manager: &options.manager, api_version: &resource.api_version, subresource, now, empty: &resource.empty, reset }
+        self.resource.writer(&options.manager, subresource, now)
     }
 }
 

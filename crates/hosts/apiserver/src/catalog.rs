@@ -86,6 +86,12 @@ pub(crate) struct Custom {
 }
 
 impl Resource {
+    /// Returns who writes an object of this kind at one of its endpoints.
+    pub fn writer<'a>(&'a self, manager: &'a str, subresource: &'a str, now: &'a str) -> patch::Writer<'a> {
+        let reset = self.resets.at(subresource);
+        patch::Writer { manager, api_version: &self.api_version, subresource, now, empty: &self.empty, reset }
+    }
+
     pub fn builtin(builtin: &Builtin, schema: Arc<Schema>, subresources: Subresources) -> Self {
         let api_version =
             if builtin.group.is_empty() { builtin.version.to_owned() } else { format!("{}/{}", builtin.group, builtin.version) };

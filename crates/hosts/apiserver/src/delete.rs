@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::response::Response;
 use futures::future::join_all;
 use http::StatusCode;
-use patch::{Writer, track_update};
+use patch::track_update;
 use serde_json::{Value, json};
 use store::{Batch, StoreError};
 
@@ -235,6 +235,13 @@ async fn remove_admitted(
     let entry = converter::entry(server, resource, &key, entry).await?;
     let old = object::decode(&entry, resource);
     check(resource, name, &old, removal)?;
+    if resource.kind == "IPAddress"
+        && resource.custom.is_none()
+        && let Some(user) = services::user(&server.store, &old)
+    {
+        // Upstream lets it go and makes it again; meanwhile another Service may get the address.
+        return Err(ApiError::forbidden(resource, name, &format!("the Service {user} has this address")));
+    }
     // Who deletes many at once names none of them.
     let ask = Ask { namespace, ..Ask::deletion(call, options, removal.dry_run) };
     admission::mutate_deletion(server, &ask, &old, warnings).await?;
@@ -420,15 +427,7 @@ pub(crate) fn settle_definitions(server: &Server, definition: &Value) -> ApiResu
 fn owned_by_server(server: &Server, old: &Value, new: &mut Value, now: &str) {
     let catalog = server.catalog();
     let Some(resource) = catalog.find("apiextensions.k8s.io", "v1", "customresourcedefinitions") else { return };
-    let writer = Writer {
-        manager: "kube-apiserver",
-        api_version: &resource.api_version,
-        subresource: "status",
-        now,
-        empty: &resource.empty,
-        reset: resource.resets.at("status"),
-    };
-    track_update(Some(old), new, writer, &resource.shape);
+    track_update(Some(old), new, resource.writer("kube-apiserver", "status", now), &resource.shape);
 }
 
 fn is_definition(resource: &Resource) -> bool {

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use futures::future::join_all;
-use patch::{Writer, track_update};
+use patch::track_update;
 use serde_json::{Value, json};
 use store::{Batch, StoreError};
 
@@ -291,16 +291,8 @@ fn drop_finalizer(object: &mut Value, name: &str) {
 
 /// Nobody owns a reference that was taken out.
 fn disowned(server: &Server, resource: &Resource, old: &Value, new: &mut Value) {
-    let (now, api_version) = (server.now(), &resource.api_version);
-    let writer = Writer {
-        manager: "kube-controller-manager",
-        api_version,
-        subresource: "",
-        now: &now,
-        empty: &resource.empty,
-        reset: resource.resets.at(""),
-    };
-    track_update(Some(old), new, writer, &resource.shape);
+    let now = server.now();
+    track_update(Some(old), new, resource.writer("kube-controller-manager", "", &now), &resource.shape);
 }
 
 /// Takes the reference to an owner out of a dependent.

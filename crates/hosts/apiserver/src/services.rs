@@ -9,13 +9,17 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Map, Value, json};
 use store::{Batch, Store};
 
-pub(crate) use self::pool::{Claims, restore};
+pub(crate) use self::pool::{Claims, restore, user};
 use crate::catalog::Resource;
 use crate::object::meta;
 use crate::status::{ApiError, ApiResult};
 use crate::validation;
 
 type Spec = Map<String, Value>;
+
+pub(crate) fn is_service(resource: &Resource) -> bool {
+    resource.kind == "Service" && resource.custom.is_none()
+}
 
 fn kind(spec: &Spec) -> &str {
     spec.get("type").and_then(Value::as_str).unwrap_or_default()
@@ -100,7 +104,7 @@ pub(crate) fn claim<'a>(store: &'a Store, old: Option<&Value>, service: &mut Val
 
 /// Gives back what a Service has that is deleted with this batch; other kinds have nothing.
 pub(crate) fn release(store: &Store, resource: &Resource, object: &Value, batch: Batch) -> Batch {
-    if resource.kind != "Service" || resource.custom.is_some() {
+    if !is_service(resource) {
         return batch;
     }
     let mut claims = Claims::of(store, object, "");

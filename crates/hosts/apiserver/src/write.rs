@@ -129,7 +129,7 @@ pub(crate) async fn create_object(
         }
         strategy::prepare_create(resource, &mut new, &now);
         reset::name_requester(resource, &call.caller, &mut new);
-        let claims = if is_service(resource) { Some(services::claim(&server.store, None, &mut new, &now)?) } else { None };
+        let claims = if services::is_service(resource) { Some(services::claim(&server.store, None, &mut new, &now)?) } else { None };
         call.say(&app_armor::carry_over(resource, &mut new));
         in_go_form(resource, &mut new);
         let violations = validation::check(resource, "", &new, None, warnings);
@@ -285,7 +285,7 @@ pub(crate) async fn change_applied(
             new = mutated(call, &ask, new, Some(&old), &mut warnings).await?;
             new = strategy::prepare_update(resource, part, &old, new);
             reset::date(resource, part, &old, &mut new, &now);
-            if is_service(resource) && part.is_empty() {
+            if services::is_service(resource) && part.is_empty() {
                 claims = Some(services::claim(&server.store, Some(&old), &mut new, &now)?);
             }
             in_go_form(resource, &mut new);
@@ -348,10 +348,6 @@ pub(crate) async fn change_applied(
         }
     }
     Err(modified(resource, name))
-}
-
-fn is_service(resource: &Resource) -> bool {
-    resource.kind == "Service" && resource.custom.is_none()
 }
 
 /// Tells whether an endpoint takes an object for what it says, but for what it ignores.

@@ -77,23 +77,20 @@ pub(crate) struct Claims<'a> {
     store: &'a Store,
     /// Who takes it, as an IPAddress tells it.
     parent: Value,
-    taken: BTreeMap<String, (u64, Vec<u8>)>,
+    taken: BTreeMap<String, Vec<u8>>,
     returned: Vec<String>,
     now: &'a str,
 }
 
 impl<'a> Claims<'a> {
     pub fn of(store: &'a Store, service: &Value, now: &'a str) -> Self {
-        let parent = json!({
-            "group": "", "resource": "services", "namespace": meta(service, "namespace"), "name": meta(service, "name"),
-        });
-        Self { store, parent, taken: BTreeMap::new(), returned: Vec::new(), now }
+        Self { store, parent: reference(service), taken: BTreeMap::new(), returned: Vec::new(), now }
     }
 
     /// Has this written, and given back, together with the Service; fails there if somebody else has taken it meanwhile.
     pub fn write(self, mut batch: Batch) -> Batch {
-        for (key, (revision, value)) in self.taken {
-            batch = batch.expect(&key, revision).put(key, value);
+        for (key, value) in self.taken {
+            batch = batch.expect(&key, 0).put(key, value);
         }
         self.returned.into_iter().fold(batch, Batch::delete)
     }
@@ -109,7 +106,7 @@ impl<'a> Claims<'a> {
 
     /// Takes an address that nobody has.
     pub fn give_address(&mut self) -> Option<Ipv4Addr> {
-        let is_free = |bits| self.revision(&format!("{ADDRESSES}{}", Ipv4Addr::from_bits(bits))).is_some();
+        let is_free = |bits| self.is_free(&format!("{ADDRESSES}{}", Ipv4Addr::from_bits(bits)));
         let found = ranges(self.store).iter().find_map(|range| range.free(is_free))?;
         self.take_address(found).ok().map(|()| found)
     }
@@ -124,36 +121,37 @@ impl<'a> Claims<'a> {
 
     /// Takes a port of the nodes that nobody has.
     pub fn give_port(&mut self) -> Option<i64> {
-        let found = any(NODE_PORTS, &|number| self.revision(&format!("{PORTS}{number}")).is_some())?;
+        let found = any(NODE_PORTS, &|number| self.is_free(&format!("{PORTS}{number}")))?;
         self.take_port(found.into()).ok().map(|()| found.into())
     }
 
     /// Gives back what a Service has no longer.
     pub fn give_back(&mut self, old: &Value, new: &Value) {
-        let kept = keys(new);
+        let kept: HashSet<String> = keys(new).into_iter().collect();
         self.returned = keys(old).into_iter().filter(|key| !kept.contains(key) && is_held_by(self.store, key, &self.parent)).collect();
     }
 
     fn take(&mut self, key: String, value: Vec<u8>) -> Option<()> {
-        let revision = self.revision(&key)?;
-        self.taken.insert(key, (revision, value));
-        Some(())
+        self.is_free(&key).then(|| drop(self.taken.insert(key, value)))
     }
 
-    /// Returns at which revision somebody may take what lies under this key; none if somebody has it.
-    fn revision(&self, key: &str) -> Option<u64> {
-        if self.taken.contains_key(key) {
-            return None;
-        }
-        let Some(entry) = self.store.get(key) else { return Some(0) };
-        let parent = parent(&entry.value);
-        // An address may be anybody's, a Gateway's for example. A Service has it as long as it says so.
-        let is_service = parent["resource"] == "services" && parent.get("group").is_none_or(|group| group == "");
-        let service = || self.store.get(&format!("{SERVICES}{}/{}", text(&parent, "namespace"), text(&parent, "name")));
-        let read = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap_or_default();
-        (is_service && service().is_none_or(|service| !keys(&read(&service.value)).iter().any(|held| held == key)))
-            .then_some(entry.revision)
+    fn is_free(&self, key: &str) -> bool {
+        !self.taken.contains_key(key) && self.store.get(key).is_none()
     }
+}
+
+/// Names a Service as an IPAddress names who has it.
+fn reference(service: &Value) -> Value {
+    json!({"resource": "services", "namespace": meta(service, "namespace"), "name": meta(service, "name")})
+}
+
+/// Returns the namespace and name of the Service that has this address, as long as it says so itself.
+pub(crate) fn user(store: &Store, address: &Value) -> Option<String> {
+    let parent = address.pointer("/spec/parentRef").filter(|parent| text(parent, "resource") == "services")?;
+    let name = format!("{}/{}", text(parent, "namespace"), text(parent, "name"));
+    let service: Value = serde_json::from_slice(&store.get(&format!("{SERVICES}{name}"))?.value).ok()?;
+    let key = format!("{ADDRESSES}{}", meta(address, "name"));
+    keys(&service).contains(&key).then_some(name)
 }
 
 fn text<'a>(value: &'a Value, name: &str) -> &'a str {
@@ -202,11 +200,6 @@ fn ranges(store: &Store) -> Vec<Range> {
 
 fn ip_address(address: Ipv4Addr, parent: &Value, now: &str) -> Value {
     let labels = json!({"ipaddress.kubernetes.io/ip-family": "IPv4", "ipaddress.kubernetes.io/managed-by": "ipallocator.k8s.io"});
-    let mut parent = parent.clone();
-    if let Value::Object(parent) = &mut parent {
-        // The group of Services has no name, which upstream leaves out.
-        parent.remove("group");
-    }
     let mut object = json!({
         "apiVersion": "networking.k8s.io/v1", "kind": "IPAddress", "spec": {"parentRef": parent},
         "metadata": {"name": address.to_string(), "labels": labels, "uid": object::uid(), "creationTimestamp": now},
@@ -221,7 +214,7 @@ pub(crate) fn restore(store: &Store, now: &str) -> Result<(), store::StoreError>
     let mut seen = HashSet::new();
     for (_, entry) in store.scan(SERVICES).0 {
         let Ok(service) = serde_json::from_slice::<Value>(&entry.value) else { continue };
-        let parent = Claims::of(store, &service, now).parent;
+        let parent = reference(&service);
         for key in keys(&service) {
             if store.get(&key).is_some() || !seen.insert(key.clone()) {
                 continue;

@@ -163,6 +163,23 @@ async fn ranges_are_what_the_cluster_says() {
 }
 
 #[tokio::test]
+async fn an_address_that_is_had_is_not_deleted() {
+    let world = World::new();
+    ok(world.post(SERVICES, at("a", "10.96.0.10")).await);
+    let told = "ipaddresses.networking.k8s.io \"10.96.0.10\" is forbidden: the Service default/a has this address";
+    refused(world.delete(&format!("{ADDRESSES}/10.96.0.10"), json!({})).await, 403, told);
+    refused(world.delete(ADDRESSES, json!({})).await, 403, "has this address");
+    assert_eq!(names(&world).await, ["10.96.0.1", "10.96.0.10"]);
+    // One that somebody else has made blocks it for Services, and may go.
+    let other =
+        json!({"metadata": {"name": "10.96.0.11"}, "spec": {"parentRef": {"resource": "services", "namespace": "default", "name": "x"}}});
+    ok(world.post(ADDRESSES, other).await);
+    refused(world.post(SERVICES, at("x", "10.96.0.11")).await, 422, TAKEN);
+    ok(world.delete(&format!("{ADDRESSES}/10.96.0.11"), json!({})).await);
+    ok(world.post(SERVICES, at("x", "10.96.0.11")).await);
+}
+
+#[tokio::test]
 async fn a_namespace_gives_back_what_its_services_had() {
     let world = World::new();
     ok(world.post("/api/v1/namespaces", json!({"metadata": {"name": "n"}})).await);
